@@ -1,0 +1,1 @@
+"""isoform: one model, every format, the same numbers."""

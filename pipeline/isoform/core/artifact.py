@@ -1,0 +1,117 @@
+"""One model in one format on disk, and the record that travels with it (``artifact.json``).
+
+The on-disk layout is specified in exports/README.md. Not aware of how a model is written or run.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from isoform.core.signature import Signature
+from isoform.errors import IsoformError
+
+RECORD_NAME = "artifact.json"
+CASES_NAME = "cases.npz"
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """The code that builds a network whose checkpoint holds weights only.
+
+    Attributes:
+        root: the folder that stands first on the child's import path.
+        factory: ``module:callable``, or ``folder/file.py:callable`` relative to root.
+        arguments: keyword arguments of the callable; JSON values.
+    """
+
+    root: Path
+    factory: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        return {"root": str(self.root), "factory": self.factory, "arguments": dict(self.arguments)}
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> "Architecture":
+        return cls(Path(record["root"]), record["factory"], record["arguments"])
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A model in one format.
+
+    Attributes:
+        model: what a runtime opens: a file, or a folder for SavedModel.
+        architecture: the code behind a weights-only checkpoint; None where the file holds the network too.
+        tokenizer: the tokenizer.json that turns text into this model's ids, if it has one.
+    """
+
+    format: str
+    model: Path
+    signature: Signature
+    architecture: Architecture | None = None
+    tokenizer: Path | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "format": self.format,
+            "model": str(self.model),
+            "signature": self.signature.to_json(),
+            "architecture": self.architecture.to_json() if self.architecture else None,
+            "tokenizer": str(self.tokenizer) if self.tokenizer else None,
+        }
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> "Artifact":
+        architecture, tokenizer = record.get("architecture"), record.get("tokenizer")
+        return cls(
+            record["format"],
+            Path(record["model"]),
+            Signature.from_json(record["signature"]),
+            Architecture.from_json(architecture) if architecture else None,
+            Path(tokenizer) if tokenizer else None,
+        )
+
+    def moved_to(self, model: Path) -> "Artifact":
+        return replace(self, model=model)
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """Return the ``artifact.json`` of a published artifact folder.
+
+    Raises:
+        IsoformError: there is none, or it is not the record of an artifact.
+    """
+    path = folder / RECORD_NAME
+    try:
+        record = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise IsoformError(
+            f"{folder}: no {RECORD_NAME} here, so this is not a finished artifact.",
+            "Export it again, or name the model file itself with --cases.",
+            kind="not-an-artifact",
+        ) from None
+    except ValueError as error:
+        raise IsoformError(
+            f"{path}: not valid JSON ({error}).", "Export this artifact again.", kind="damaged"
+        ) from error
+    if not isinstance(record, dict) or record.get("schema_version") != SCHEMA_VERSION:
+        raise IsoformError(
+            f"{path}: written by another version of isoform.", "Export this artifact again.", kind="damaged"
+        )
+    return record
+
+
+def open_artifact(folder: Path) -> Artifact:
+    """Return the artifact that ``folder`` holds, its paths made absolute."""
+    record = read_record(folder)
+    tokenizer = record.get("tokenizer")
+    return Artifact(
+        record["format"],
+        (folder / record["model"]).resolve(),
+        Signature.from_json(record["signature"]),
+        tokenizer=(folder / tokenizer).resolve() if tokenizer else None,
+    )

@@ -1,0 +1,229 @@
+"""Named input sets, and the reference outputs recorded for them (``cases.npz``).
+
+A case is one call of the model. The file holds everything that a machine without the source needs to verify any
+export: inputs, float64 reference outputs, the source's own outputs, and how far rounding alone moves the outputs.
+Not aware of runtimes: recording the references is the work of stages/reference.py.
+"""
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from isoform.core.signature import Signature, TensorSpec
+from isoform.errors import IsoformError, UsageError
+
+Array = npt.NDArray[Any]
+Tensors = Mapping[str, Array]
+
+DEFAULT_SEED = 20_26
+SIZES = {"batch": (1, 3, 2, 5), "other": (7, 1, 13, 32)}
+"""Sizes that a dynamic dimension takes, in turn: one, primes, and none that exporters trace with."""
+
+_KINDS = (
+    ("representative", 16),
+    ("gaussian", 8),
+    ("zeros", 1),
+    ("ones", 1),
+    ("large", 2),
+    ("tiny", 2),
+    ("repeated", 2),
+)
+
+
+@dataclass(frozen=True)
+class Floor:
+    """How much the model amplifies rounding, for one output over all cases (method.md, ``s`` and ``m_s``)."""
+
+    rms: float
+    peak: float
+
+
+@dataclass(frozen=True)
+class Cases:
+    """Input sets with what the source answers to them.
+
+    Attributes:
+        kinds: what each case is: representative, gaussian, zeros, ones, large, tiny, repeated, or given.
+        inputs: one mapping a case, name to array.
+        reference: the source's outputs in float64, or None where no reference has been recorded.
+        source: the source's outputs as it normally runs, strict float32.
+        floors: by output name, what rounding alone does to the float64 outputs.
+    """
+
+    kinds: tuple[str, ...]
+    inputs: tuple[Tensors, ...]
+    reference: tuple[Tensors, ...] | None = None
+    source: tuple[Tensors, ...] | None = None
+    floors: Mapping[str, Floor] | None = None
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def with_reference(
+        self, reference: Sequence[Tensors], source: Sequence[Tensors], floors: Mapping[str, Floor]
+    ) -> "Cases":
+        return replace(self, reference=tuple(reference), source=tuple(source), floors=dict(floors))
+
+
+def generate(signature: Signature, samples: Sequence[Tensors] = (), seed: int = DEFAULT_SEED) -> Cases:
+    """Return 32 seeded input sets in the mix of method.md, every dynamic dimension at several sizes.
+
+    Args:
+        samples: representative inputs; each array's leading axis counts samples when the first dimension of its
+            spec is dynamic. Without them the representative cases are drawn uniformly from [0, 1).
+    """
+    rng = np.random.default_rng(seed)
+    kinds = tuple(kind for kind, count in _KINDS for _ in range(count))
+    inputs = []
+    for index, kind in enumerate(kinds):
+        sizes = _sizes(signature, index, at_least=2 if kind == "repeated" else 1)
+        pool = samples[index % len(samples)] if samples else {}
+        inputs.append({
+            spec.name: _draw(spec, kind, spec.sizes(sizes), pool.get(spec.name), rng, index)
+            for spec in signature.inputs
+        })  # fmt: skip
+    return Cases(kinds, tuple(inputs))
+
+
+def _sizes(signature: Signature, index: int, at_least: int) -> dict[str, int]:
+    """Return a size for each dynamic dimension; they move at different rates, so that their combinations vary."""
+    sizes = {}
+    for position, symbol in enumerate(signature.symbols):
+        choices = SIZES["batch"] if symbol in ("batch", "n", "N") else SIZES["other"]
+        size = choices[(index + index // len(choices) * position) % len(choices)]
+        sizes[symbol] = max(size, at_least)
+    return sizes
+
+
+def _draw(
+    spec: TensorSpec, kind: str, shape: tuple[int, ...], sample: Array | None, rng: np.random.Generator, index: int
+) -> Array:
+    dtype = np.dtype("float32" if spec.dtype == "bfloat16" else spec.dtype)
+    if kind == "representative" and sample is not None:
+        return _fit(sample, shape, index).astype(dtype)
+    if dtype.kind == "b":
+        return rng.integers(0, 2, shape).astype(bool)
+    if dtype.kind in "iu":
+        return _integers(spec, kind, shape, rng).astype(dtype)
+    return np.ascontiguousarray(_floats(kind, shape, rng)).astype(dtype)
+
+
+def _floats(kind: str, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+    if kind == "representative":
+        return rng.random(shape)
+    if kind in ("zeros", "ones"):
+        return np.full(shape, 1.0 if kind == "ones" else 0.0)
+    if kind == "repeated":
+        return np.broadcast_to(rng.standard_normal((1, *shape[1:])), shape)
+    return rng.standard_normal(shape) * {"gaussian": 1.0, "large": 10.0, "tiny": 0.1}[kind]
+
+
+def _integers(spec: TensorSpec, kind: str, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+    low = spec.low if spec.low is not None else 0
+    high = spec.high if spec.high is not None else low + 2
+    if kind == "zeros":
+        return np.full(shape, low)
+    if kind in ("ones", "large"):
+        return np.full(shape, high - 1)
+    if kind == "repeated":
+        return np.broadcast_to(rng.integers(low, high, (1, *shape[1:])), shape).copy()
+    return rng.integers(low, high, shape)
+
+
+def _fit(sample: Array, shape: tuple[int, ...], index: int) -> Array:
+    """Return ``shape`` filled from ``sample``: rows taken in turn, other axes cut or repeated to their size."""
+    rows = np.take(sample, (np.arange(shape[0]) + index * shape[0]) % len(sample), axis=0)
+    for axis, size in enumerate(shape[1:], start=1):
+        rows = np.take(rows, np.arange(size) % rows.shape[axis], axis=axis)
+    return np.ascontiguousarray(rows)
+
+
+def from_user(path: Path, signature: Signature) -> Cases:
+    """Return the user's own inputs from an npz: one array an input, or ``NAME.0``, ``NAME.1`` ... for several cases.
+
+    Raises:
+        UsageError: an input is missing, or its shape or dtype is not the signature's.
+    """
+    with np.load(path, allow_pickle=False) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    names = [spec.name for spec in signature.inputs]
+    count = 1 + max((int(key.rsplit(".", 1)[1]) for key in arrays if key.rsplit(".", 1)[-1].isdigit()), default=0)
+    inputs = []
+    for index in range(count):
+        case = {name: arrays.get(f"{name}.{index}", arrays.get(name)) for name in names}
+        missing = [name for name, array in case.items() if array is None]
+        if missing:
+            raise UsageError(
+                f"{path}: case {index} has no array '{missing[0]}'.",
+                f"Save one array for each input ({', '.join(names)}), or NAME.0, NAME.1 ... for several cases.",
+            )
+        for spec in signature.inputs:
+            check(spec, case[spec.name], f"{path}, case {index}")
+        inputs.append({name: array for name, array in case.items() if array is not None})
+    return Cases(("given",) * count, tuple(inputs))
+
+
+def check(spec: TensorSpec, array: Any, where: str) -> None:
+    """Raise UsageError if ``array`` is not what ``spec`` declares."""
+    fits = len(array.shape) == len(spec.shape) and all(
+        isinstance(dim, str) or dim == size for dim, size in zip(spec.shape, array.shape, strict=True)
+    )
+    if not fits or str(array.dtype) != spec.dtype:
+        raise UsageError(
+            f"{where}: '{spec.name}' is {array.dtype}{list(array.shape)}, declared {spec}.",
+            "Save the array in the declared dtype and shape.",
+        )
+
+
+def save(cases: Cases, path: Path) -> None:
+    """Write ``cases`` to ``path``; equal cases give equal bytes."""
+    columns: dict[str, Sequence[Tensors] | None] = {
+        "in": cases.inputs, "ref": cases.reference, "src": cases.source,
+    }  # fmt: skip
+    arrays: dict[str, Array] = {}
+    names: dict[str, list[str]] = {}
+    for column, rows in columns.items():
+        if rows is not None:
+            names[column] = list(rows[0])
+            for case, row in enumerate(rows):
+                for position, array in enumerate(row.values()):
+                    arrays[f"{column}.{case}.{position}"] = array
+    floors = {name: [floor.rms, floor.peak] for name, floor in (cases.floors or {}).items()}
+    head = {"kinds": cases.kinds, "names": names, "floors": floors}
+    arrays["head"] = np.frombuffer(json.dumps(head).encode(), dtype=np.uint8)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for name, array in arrays.items():
+            buffer = io.BytesIO()
+            np.lib.format.write_array(buffer, np.asarray(array), allow_pickle=False)
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0)), buffer.getvalue())
+
+
+def load(path: Path) -> Cases:
+    """Return what `save` wrote.
+
+    Raises:
+        IsoformError: the file is missing, damaged, or holds something else.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            head = json.loads(bytes(archive["head"]))
+            columns = {
+                column: tuple(
+                    {name: archive[f"{column}.{case}.{position}"] for position, name in enumerate(names)}
+                    for case in range(len(head["kinds"]))
+                )
+                for column, names in head["names"].items()
+            }
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise IsoformError(
+            f"{path}: not a readable cases file ({error}).", "Export the artifact again.", kind="damaged"
+        ) from error
+    floors = {name: Floor(*pair) for name, pair in head["floors"].items()}
+    return Cases(tuple(head["kinds"]), columns["in"], columns.get("ref"), columns.get("src"), floors or None)

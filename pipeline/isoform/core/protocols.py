@@ -1,0 +1,101 @@
+"""What an adapter has to offer.
+
+A module in converters/ or runtimes/ satisfies one of these; mypy and the contract tests check it. Nothing is inherited.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy.typing as npt
+
+from isoform.core.artifact import Artifact
+from isoform.core.signature import Signature
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Perturbation:
+    """Every float weight w becomes w(1+d) with d uniform in ±magnitude, drawn anew for each seed."""
+
+    seed: int
+    magnitude: float
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a runtime is asked to run.
+
+    Attributes:
+        device: "cpu" or "cuda"; a runtime that cannot have it raises, it never takes another.
+        threads: intra-operator threads; 0 is all cores.
+        is_optimised: False turns graph optimisation off where the runtime has such a thing.
+        is_float64: weights upcast exactly and every operation in float64; only source runtimes offer it.
+        perturbation: for float64 runs, how the weights are disturbed.
+        tf32: on CUDA, whether matrix products may round to TF32.
+    """
+
+    device: str = "cpu"
+    threads: int = 0
+    is_optimised: bool = True
+    is_float64: bool = False
+    perturbation: Perturbation | None = None
+    tf32: bool = False
+
+
+@dataclass(frozen=True)
+class ConvertOptions:
+    """How a converter is asked to write.
+
+    Attributes:
+        io_layout: "keep", "nhwc" or "nchw": the axes of image inputs and outputs on the outside.
+    """
+
+    io_layout: str = "keep"
+
+
+class Session(Protocol):
+    """A loaded model. Inputs and outputs are numpy arrays by name, in the dtypes of the signature."""
+
+    @property
+    def signature(self) -> Signature:
+        """The signature as the *file* has it: read back from the runtime, not copied from the request."""
+
+    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Return the outputs in signature order; the caller owns the arrays."""
+
+    def close(self) -> None:
+        """Free what the runtime holds."""
+
+
+class RuntimeModule(Protocol):
+    """A module in runtimes/: how to open an artifact."""
+
+    def load(self, artifact: Artifact, options: RunOptions) -> Session:
+        """Open ``artifact``.
+
+        Raises:
+            IsoformError: the file does not open, or the device or precision asked for is not there.
+        """
+
+
+class WeightsModule(Protocol):
+    """What a runtime module adds where its format's weights can be read: the parameters as they stand in the file."""
+
+    def weights(self, artifact: Artifact) -> dict[str, Array]:
+        """Return every float tensor stored in the file, by the name it has there."""
+
+
+class ConverterModule(Protocol):
+    """A module in converters/: one edge from one format to another."""
+
+    def convert(self, source: Artifact, target: Path, options: ConvertOptions) -> None:
+        """Write ``source`` as the model file or folder ``target``, which does not exist yet.
+
+        Input and output names, order, dtypes and dynamic dimensions are those of ``source.signature``.
+
+        Raises:
+            IsoformError: this converter cannot carry the model; nothing half-written is left that looks finished.
+        """

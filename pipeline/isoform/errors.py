@@ -1,0 +1,103 @@
+"""Everything isoform raises on purpose, and the exit code that each becomes.
+
+::
+
+    IsoformError                 4   a conversion, load or run failed
+    ├── UsageError               2   the command line or a manifest asks for something that cannot be
+    ├── MissingDependency        3   a package has to be installed first
+    ├── UnsupportedOperator      4   a target cannot carry these operators
+    ├── NoRoute                  4   no chain of converters leads from one format to the other
+    └── ChildFailed              4   a child interpreter crashed, hung, ran out of memory or broke the protocol
+
+Results are not errors: a parity failure, a broken lock or a missed budget ends with exit code 1 and a record. A bug of
+ours ends with 70. Foreign exceptions become one of these at one border, the child interpreter, and cross it as JSON.
+"""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+OK = 0
+RESULT_FAILED = 1
+INTERRUPTED = 130
+INTERNAL_ERROR = 70
+
+
+class IsoformError(Exception):
+    """Something went wrong that the user can act on: what happened, and one thing to do."""
+
+    exit_code: ClassVar[int] = 4
+    kind: str = "failed"
+
+    def __init__(self, what: str, hint: str, *, kind: str | None = None) -> None:
+        super().__init__(what, hint)
+        self.what = what
+        self.hint = hint
+        if kind is not None:
+            self.kind = kind
+
+    def __str__(self) -> str:
+        return self.what
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the ``error`` object of every record: kind, message, hint."""
+        return {"kind": self.kind, "message": self.what, "hint": self.hint}
+
+
+class UsageError(IsoformError):
+    """The request itself is wrong; nothing was started."""
+
+    exit_code = 2
+    kind = "usage"
+
+
+class MissingDependency(IsoformError):
+    """A package that this work needs is not installed."""
+
+    exit_code = 3
+    kind = "missing-dependency"
+
+    @classmethod
+    def of(cls, module: str, needed_for: str, extra: str) -> "MissingDependency":
+        return cls(
+            f"{needed_for} needs the package '{module}', which is not installed.",
+            f"pip install 'isoform[{extra}]'",
+        )
+
+
+class UnsupportedOperator(IsoformError):
+    """A graph holds operators that the target has no form for; all of them are named at once."""
+
+    kind = "unsupported-operator"
+
+    @classmethod
+    def of(cls, nodes: Sequence[str], target: str) -> "UnsupportedOperator":
+        """Return the error for ``nodes``, each written ``'Op' (node NAME, opset N)``."""
+        listed = "; ".join(nodes[:8]) + (f"; and {len(nodes) - 8} more" if len(nodes) > 8 else "")
+        return cls(
+            f"{listed}: no {target} form here.",
+            f"See what {target} can carry: isoform inspect --operators {target}",
+        )
+
+
+class NoRoute(IsoformError):
+    """No chain of installed converters connects two formats."""
+
+    kind = "no-route"
+
+
+class ChildFailed(IsoformError):
+    """A child interpreter did not answer; ``kind`` says how: crashed, timeout, out-of-memory or protocol."""
+
+    kind = "crashed"
+
+
+_BY_KIND: dict[str, type[IsoformError]] = {
+    cls.kind: cls for cls in (UsageError, MissingDependency, UnsupportedOperator, NoRoute)
+}
+
+
+def from_json(record: dict[str, Any]) -> IsoformError:
+    """Return the exception that ``to_json`` described, as far as its kind has a class of its own."""
+    kind = str(record.get("kind", IsoformError.kind))
+    cls = _BY_KIND.get(kind, IsoformError)
+    return cls(str(record.get("message", "")), str(record.get("hint", "")), kind=kind)

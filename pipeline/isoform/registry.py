@@ -1,0 +1,126 @@
+"""The one table of converters and runtimes.
+
+To add one: a file in converters/ or runtimes/ and a row here. The module is imported on first use, in a child
+interpreter; reading this table imports nothing.
+"""
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+from isoform.errors import MissingDependency, UsageError
+
+
+@dataclass(frozen=True)
+class Converter:
+    """One edge between two formats; its file is converters/<name>.py.
+
+    Attributes:
+        cost: routes with a smaller sum are tried first; a framework's own exporter costs 1, the hub's emitters 2.
+        needs: modules that must be importable.
+        extra: the extra of isoform that installs them.
+    """
+
+    name: str
+    cost: int
+    needs: tuple[str, ...]
+    extra: str
+
+    @property
+    def source(self) -> str:
+        return self.name.split("_to_")[0]
+
+    @property
+    def target(self) -> str:
+        return self.name.split("_to_")[1]
+
+    @property
+    def module(self) -> str:
+        return f"isoform.converters.{self.name}"
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """One engine that runs a format; its file is runtimes/<stem>.py.
+
+    Attributes:
+        formats: what it opens.
+        device: "cpu" or "cuda".
+        is_source: it runs checkpoints as their framework does, and in float64.
+    """
+
+    name: str
+    stem: str
+    formats: tuple[str, ...]
+    needs: tuple[str, ...]
+    extra: str
+    device: str = "cpu"
+    is_source: bool = False
+
+    @property
+    def module(self) -> str:
+        return f"isoform.runtimes.{self.stem}"
+
+
+CONVERTERS: dict[str, Converter] = {
+    row.name: row
+    for row in (
+        Converter("keras_to_onnx", 1, ("keras", "tensorflow", "tf2onnx", "onnx_ir"), "tensorflow"),
+        Converter("keras_to_savedmodel", 1, ("keras", "tensorflow"), "tensorflow"),
+        Converter("onnx_to_savedmodel", 2, ("onnx_ir", "tensorflow"), "tensorflow"),
+        Converter("onnx_to_tflite", 2, ("onnx_ir", "ai_edge_litert", "flatbuffers"), "litert"),
+        Converter("onnx_to_torchscript", 2, ("onnx_ir", "torch"), "torch"),
+        Converter("torch_to_onnx", 1, ("torch", "onnxscript"), "torch"),
+        Converter("torch_to_torchscript", 1, ("torch",), "torch"),
+    )
+}
+
+RUNTIMES: dict[str, Runtime] = {
+    row.name: row
+    for row in (
+        Runtime("keras", "keras_eager", ("keras",), ("keras", "tensorflow"), "tensorflow", is_source=True),
+        Runtime("litert", "litert", ("tflite",), ("ai_edge_litert",), "litert"),
+        Runtime("onnx-reference", "onnx_reference", ("onnx",), ("onnx",), "onnx", is_source=True),
+        Runtime("ort-cpu", "ort", ("onnx",), ("onnxruntime",), "onnxruntime"),
+        Runtime("ort-cuda", "ort", ("onnx",), ("onnxruntime",), "cuda", device="cuda"),
+        Runtime("tf", "tf", ("savedmodel",), ("tensorflow",), "tensorflow"),
+        Runtime("torch-eager", "torch_eager", ("torch",), ("torch",), "torch", is_source=True),
+        Runtime("torch-jit", "torch_jit", ("torchscript",), ("torch",), "torch"),
+    )
+}
+
+
+def converter(name: str) -> Converter:
+    """Return the row of the converter ``name``, or raise UsageError with the names there are."""
+    if name not in CONVERTERS:
+        raise UsageError(f"There is no converter '{name}'.", f"One of: {', '.join(CONVERTERS)}.")
+    return CONVERTERS[name]
+
+
+def runtime(name: str) -> Runtime:
+    """Return the row of the runtime ``name``, or raise UsageError with the names there are."""
+    if name not in RUNTIMES:
+        raise UsageError(f"There is no runtime '{name}'.", f"One of: {', '.join(RUNTIMES)}.")
+    return RUNTIMES[name]
+
+
+def runtimes_of(format_name: str) -> tuple[Runtime, ...]:
+    """Return the runtimes that open ``format_name``, as artifacts are verified: not those of sources."""
+    return tuple(row for row in RUNTIMES.values() if format_name in row.formats and not row.is_source)
+
+
+def source_runtime(format_name: str) -> Runtime:
+    """Return the runtime that gives the reference outputs of a source in ``format_name``."""
+    for row in RUNTIMES.values():
+        if row.is_source and format_name in row.formats:
+            return row
+    raise UsageError(
+        f"No runtime here gives float64 reference outputs for '{format_name}'.",
+        "Start from the checkpoint or from ONNX, or pass recorded reference outputs with --cases.",
+    )
+
+
+def require(row: Converter | Runtime) -> None:
+    """Raise MissingDependency if a package that ``row`` needs is not installed."""
+    for module in row.needs:
+        if find_spec(module) is None:
+            raise MissingDependency.of(module, f"'{row.name}'", row.extra)
