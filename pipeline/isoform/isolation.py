@@ -1,0 +1,301 @@
+"""One call in a child interpreter: limits, classification, logs, peak memory.
+
+A child runs ``python -P -m isoform._child``, holds one framework and serves many calls. Requests go to its standard
+input and answers come back over its former standard output, one JSON document a line; whatever else it prints lands
+in its log. Arrays cross as files that the arguments name, never as pickles.
+"""
+
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from isoform.errors import ChildFailed, from_json
+
+MAX_ANSWER_BYTES = 64 << 20
+GRACE_S = 10.0
+_MEMORY_WORDS = (b"bad_alloc", b"MemoryError", b"Cannot allocate memory", b"out of memory", b"OOM")
+
+Progress = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a child may use.
+
+    Attributes:
+        address_space_bytes: all memory a child may map; None is the machine's physical memory, 0 no limit.
+        timeout_s: wall-clock time of one call.
+    """
+
+    address_space_bytes: int | None = None
+    timeout_s: float = 3600.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a job returned, how long it took and the highest resident memory while it ran."""
+
+    value: dict[str, Any]
+    seconds: float
+    peak_rss_bytes: int
+
+
+class Child:
+    """One child interpreter. Use it through `Pool`."""
+
+    def __init__(self, log: Path, root: Path | None, environment: Mapping[str, str], limits: Limits) -> None:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        self.log = log
+        self._pending = b""
+        with log.open("ab") as stderr:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "isoform._child"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                env=_environment(root, environment, limits),
+                start_new_session=True,
+            )
+
+    def call(
+        self, function: str, arguments: Mapping[str, Any], timeout_s: float, on_progress: Progress | None
+    ) -> Answer:
+        """Return what ``function`` answers.
+
+        Raises:
+            IsoformError: what the job raised.
+            ChildFailed: the child crashed, hung, ran out of memory or broke the protocol; it is gone afterwards.
+        """
+        deadline = time.monotonic() + timeout_s
+        request = json.dumps({"function": function, "arguments": dict(arguments)}).encode() + b"\n"
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(request)
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            raise self._died(function) from None
+        while True:
+            message = self._message(function, deadline, timeout_s)
+            if "progress" in message:
+                if on_progress is not None:
+                    on_progress(message["progress"])
+            elif "error" in message:
+                raise from_json(message["error"])
+            else:
+                return Answer(message["value"], message["seconds"], message["peak_rss_bytes"])
+
+    def close(self) -> None:
+        """End the child and everything it started."""
+        if self._process.poll() is None:
+            self._signal(signal.SIGTERM)
+            try:
+                self._process.wait(GRACE_S)
+            except subprocess.TimeoutExpired:
+                self._signal(signal.SIGKILL)
+        self._signal(signal.SIGKILL)
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                try:
+                    pipe.close()
+                except BrokenPipeError:
+                    continue
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def _signal(self, number: int) -> None:
+        try:
+            os.killpg(self._process.pid, number)
+        except ProcessLookupError:
+            return
+
+    def _message(self, function: str, deadline: float, timeout_s: float) -> dict[str, Any]:
+        line = self._line(function, deadline, timeout_s)
+        try:
+            message = json.loads(line)
+        except ValueError:
+            message = None
+        if not isinstance(message, dict) or not message.keys() & {"progress", "error", "value"}:
+            self.close()
+            raise ChildFailed(
+                f"The child broke the protocol at {_step(function)}: {line[:80]!r}.", self._hint(), kind="protocol"
+            )
+        return message
+
+    def _line(self, function: str, deadline: float, timeout_s: float) -> bytes:
+        assert self._process.stdout is not None
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._process.stdout, selectors.EVENT_READ)
+            while b"\n" not in self._pending:
+                if not selector.select(max(0.0, deadline - time.monotonic())):
+                    self.close()
+                    raise ChildFailed(
+                        f"{_step(function)} took longer than {timeout_s:g} s and was ended.",
+                        f"Raise the time limit, or see {self.log}.",
+                        kind="timeout",
+                    )
+                chunk = os.read(self._process.stdout.fileno(), 1 << 16)
+                if not chunk:
+                    raise self._died(function)
+                self._pending += chunk
+                if len(self._pending) > MAX_ANSWER_BYTES:
+                    self.close()
+                    raise ChildFailed(
+                        f"The answer of {_step(function)} exceeds {MAX_ANSWER_BYTES} bytes.",
+                        self._hint(),
+                        kind="protocol",
+                    )
+        line, _, self._pending = self._pending.partition(b"\n")
+        return line
+
+    def _died(self, function: str) -> ChildFailed:
+        try:
+            code = self._process.wait(GRACE_S)
+        except subprocess.TimeoutExpired:
+            code = 0
+        self.close()
+        tail = self.log.read_bytes()[-4096:]
+        if code == -signal.SIGKILL or any(word in tail for word in _MEMORY_WORDS):
+            return ChildFailed(
+                f"{_step(function)} was killed, most likely for memory.",
+                f"Free memory or try a smaller model; the log is {self.log}.",
+                kind="out-of-memory",
+            )
+        how = f"died of {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code} and no answer"
+        return ChildFailed(f"The child {how} at {_step(function)}.", self._hint(), kind="crashed")
+
+    def _hint(self) -> str:
+        return f"The log of the child is {self.log}."
+
+
+class Pool:
+    """Children kept warm, one framework and one user repository each; a context manager that leaves none behind.
+
+    Calls may come from several threads: a busy child is never shared, another one is started.
+    """
+
+    def __init__(self, log_dir: Path, limits: Limits = Limits()) -> None:  # noqa: B008 - frozen
+        self._log_dir = log_dir
+        self._limits = limits
+        self._idle: dict[tuple[str, Path | None], list[Child]] = {}
+        self._all: set[Child] = set()
+        self._lock = threading.Lock()
+        self._count = 0
+
+    def __enter__(self) -> "Pool":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def call(
+        self,
+        function: str,
+        arguments: Mapping[str, Any],
+        *,
+        needs: str,
+        root: Path | None = None,
+        timeout_s: float | None = None,
+        on_progress: Progress | None = None,
+        is_fresh: bool = False,
+        environment: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Return what the job ``module:function`` answers in a child that holds the framework ``needs``.
+
+        Args:
+            root: the folder of the user's code, first on the child's import path.
+            is_fresh: a new interpreter that ends after the call.
+            environment: variables for the child; only a fresh one can have its own.
+
+        Raises:
+            IsoformError: what the job raised.
+            ChildFailed: the child crashed, hung, ran out of memory or broke the protocol.
+        """
+        key = (needs, root)
+        is_fresh = is_fresh or bool(environment)
+        child = self._start(needs, root, environment or {}) if is_fresh else self._take(key)
+        is_reusable = False
+        try:
+            answer = child.call(function, arguments, timeout_s or self._limits.timeout_s, on_progress)
+            is_reusable = not is_fresh
+            return answer
+        except ChildFailed:
+            raise
+        except Exception:
+            is_reusable = not is_fresh  # the job raised, the child is well
+            raise
+        finally:
+            self._give_back(key, child, is_reusable)
+
+    def release(self, needs: str) -> None:
+        """End the idle children that hold the framework ``needs``, to free their memory."""
+        with self._lock:
+            keys = [key for key in self._idle if key[0] == needs]
+            children = [child for key in keys for child in self._idle.pop(key)]
+        for child in children:
+            self._end(child)
+
+    def close(self) -> None:
+        """End every child, busy or idle."""
+        with self._lock:
+            children, self._idle = list(self._all), {}
+        for child in children:
+            self._end(child)
+
+    def _take(self, key: tuple[str, Path | None]) -> Child:
+        with self._lock:
+            idle = self._idle.get(key)
+            if idle:
+                return idle.pop()
+        return self._start(*key, {})
+
+    def _start(self, needs: str, root: Path | None, environment: Mapping[str, str]) -> Child:
+        with self._lock:
+            self._count += 1
+            log = self._log_dir / f"{needs}-{os.getpid()}-{self._count}.log"
+        child = Child(log, root, environment, self._limits)
+        with self._lock:
+            self._all.add(child)
+        return child
+
+    def _give_back(self, key: tuple[str, Path | None], child: Child, is_reusable: bool) -> None:
+        if is_reusable:
+            with self._lock:
+                self._idle.setdefault(key, []).append(child)
+        else:
+            self._end(child)
+
+    def _end(self, child: Child) -> None:
+        child.close()
+        with self._lock:
+            self._all.discard(child)
+
+
+def _environment(root: Path | None, extra: Mapping[str, str], limits: Limits) -> dict[str, str]:
+    ours = {
+        "KERAS_BACKEND": "tensorflow",
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+        "PYTHONHASHSEED": "0",
+        "PYTHONUNBUFFERED": "1",
+        "ISOFORM_ROOT": str(root) if root else "",
+        "ISOFORM_ADDRESS_SPACE": "" if limits.address_space_bytes is None else str(limits.address_space_bytes),
+    }
+    return {**os.environ, **ours, **extra}
+
+
+def _step(function: str) -> str:
+    return function.rpartition(".")[2].replace(":", ".")

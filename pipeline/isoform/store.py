@@ -1,0 +1,130 @@
+"""Digests and atomic publishing: what stands under its final name is whole, or it is not there.
+
+A folder is written beside its destination, gets its record last and is renamed; a folder without a valid record does
+not exist for readers. Not aware of what the files mean.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+
+def digest_file(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest_of(value: Any) -> str:
+    """Return the SHA-256 of a JSON value, whatever the order of its keys."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def digest_files(folder: Path, patterns: Iterable[str]) -> dict[str, str]:
+    """Return path (relative, with ``/``) to digest for every file in ``folder`` that one of the globs matches."""
+    found = {path for pattern in patterns for path in folder.glob(pattern) if path.is_file()}
+    return {path.relative_to(folder).as_posix(): digest_file(path) for path in sorted(found)}
+
+
+def inventory(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return relative path to ``{"sha256", "size_bytes"}`` for every file below ``folder``."""
+    return {
+        name: {"sha256": digest, "size_bytes": (folder / name).stat().st_size}
+        for name, digest in digest_files(folder, ["**/*"]).items()
+    }
+
+
+def altered_files(folder: Path, recorded: dict[str, dict[str, Any]]) -> list[str]:
+    """Return the recorded files that are gone or whose bytes are no longer those recorded."""
+    return [
+        name
+        for name, entry in recorded.items()
+        if not (folder / name).is_file()
+        or (folder / name).stat().st_size != entry["size_bytes"]
+        or digest_file(folder / name) != entry["sha256"]
+    ]
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write ``content`` to ``path`` so that a reader sees the old file or the new one, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:64]}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON document atomically."""
+    write_bytes(path, json.dumps(value, indent=2, ensure_ascii=False).encode() + b"\n")
+
+
+def read_json(path: Path) -> Any | None:
+    """Return the document in ``path``, or None where there is no whole one: it is then as if never written."""
+    try:
+        return json.loads(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return None
+
+
+@contextmanager
+def publishing(destination: Path) -> Iterator[Path]:
+    """Give a folder to write into; when the block ends without an error it becomes ``destination``.
+
+    An earlier folder of that name stays untouched until then, and for good if the block raises.
+    """
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    workspace = Path(tempfile.mkdtemp(dir=destination.parent, prefix=f".{destination.name}."))
+    try:
+        yield workspace
+        _sync_tree(workspace)
+        os.chmod(workspace, 0o755)
+        _replace_folder(workspace, destination)
+    finally:
+        shutil.rmtree(workspace, ignore_errors=True)
+
+
+def _replace_folder(workspace: Path, destination: Path) -> None:
+    if destination.exists():
+        retired = Path(tempfile.mkdtemp(dir=destination.parent, prefix=f".{destination.name}.old."))
+        os.rename(destination, retired / "folder")
+        try:
+            os.rename(workspace, destination)
+        except OSError:
+            os.rename(retired / "folder", destination)
+            raise
+        finally:
+            shutil.rmtree(retired, ignore_errors=True)
+    else:
+        os.rename(workspace, destination)
+    _sync_folder(destination.parent)
+
+
+def _sync_tree(folder: Path) -> None:
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+    _sync_folder(folder)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
