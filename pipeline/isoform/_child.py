@@ -94,7 +94,9 @@ def _classified(error: Exception, function: str) -> IsoformError:
         )
     lines = str(error).strip().splitlines()
     summary = f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__
-    return IsoformError(f"{step} failed with {summary}", "The traceback is in the log of the child; see --debug.")
+    return IsoformError(
+        f"{step} failed with {summary}", f"The traceback is in {os.environ.get('ISOFORM_LOG', 'the log')}."
+    )
 
 
 def _reset_peak_rss() -> None:

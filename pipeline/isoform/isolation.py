@@ -63,7 +63,7 @@ class Child:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
-                env=_environment(root, environment, limits),
+                env=_environment(root, environment, limits) | {"ISOFORM_LOG": str(log)},
                 start_new_session=True,
             )
 
@@ -186,7 +186,7 @@ class Pool:
     Calls may come from several threads: a busy child is never shared, another one is started.
     """
 
-    def __init__(self, log_dir: Path, limits: Limits = Limits()) -> None:  # noqa: B008 - frozen
+    def __init__(self, log_dir: Path, limits: Limits = Limits()) -> None:
         self._log_dir = log_dir
         self._limits = limits
         self._idle: dict[tuple[str, Path | None], list[Child]] = {}

@@ -1,0 +1,108 @@
+"""The command line: parse, call a stage, print. No logic lives here, and no framework is ever imported.
+
+To add a command: one file in this folder with a click command called ``command``, and a row in `COMMANDS`.
+"""
+
+import importlib
+import os
+import signal
+import sys
+from types import FrameType
+from typing import Any
+
+import click
+
+from isoform.errors import INTERNAL_ERROR, INTERRUPTED, IsoformError, UsageError
+
+COMMANDS = {
+    "train": "Train reference models, or resume their training.",
+    "export": "Export models with a manifest: train where needed, convert, prove.",
+    "convert": "Convert one checkpoint or model file to other formats, and prove the result.",
+    "verify": "Prove again that artifacts compute the same function as their source.",
+    "bench": "Measure load time, latency, memory and size of artifacts.",
+    "report": "Write one page with everything that was exported, proved and measured.",
+    "inspect": "Show what a file or an artifact holds, or which operators a target carries.",
+    "routes": "Show the ranked routes from one format to another.",
+    "doctor": "Show which formats and runtimes work in this environment.",
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called, so that ``--help`` stays instant."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"isoform.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.command(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="Exit codes: 0 done, 1 parity or budget failed, 2 usage, 3 something to install, 4 a conversion, load or "
+    "run failed, 70 a bug of ours.",
+)
+@click.version_option(package_name="isoform", prog_name="isoform")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def group(debug: bool) -> None:
+    """One model, every format, the same numbers.
+
+    \b
+    isoform export models/mlp                     train, export to four formats, prove all of them
+    isoform convert model.onnx --to tflite        convert a model of your own
+    isoform verify exports/mlp/torch/onnx         prove an artifact again, on any machine
+    """
+    os.environ["ISOFORM_DEBUG"] = "1" if debug else ""
+
+
+def main() -> None:
+    """Run the command line; the exit code is the one documented in isoform.errors."""
+    signal.signal(signal.SIGTERM, _on_terminate)
+    try:
+        code = group.main(standalone_mode=False)
+    except SystemExit as ended:
+        code = ended.code
+    except click.UsageError as error:
+        error.show()
+        code = UsageError.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        _say("Interrupted. Finished results are kept; the same command goes on from there.")
+        code = INTERRUPTED
+    except IsoformError as error:
+        _say(f"Error: {error.what}\nhint: {error.hint}")
+        _show_traceback_if_asked()
+        code = error.exit_code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    except Exception as error:  # noqa: BLE001 - the last border: a bug becomes one line and exit code 70
+        _say(f"Internal error: {type(error).__name__}: {error}\nhint: run it again with --debug and report the output.")
+        _show_traceback_if_asked()
+        code = INTERNAL_ERROR
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _on_terminate(number: int, frame: FrameType | None) -> Any:
+    raise SystemExit(128 + number)
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
+
+
+def _show_traceback_if_asked() -> None:
+    if os.environ.get("ISOFORM_DEBUG"):
+        import traceback
+
+        traceback.print_exc()

@@ -1,0 +1,63 @@
+# The environment lives in .venv; every target makes it first if it is missing or out of date.
+PYTHON     ?= python3.11
+VENV       := .venv
+BIN        := $(VENV)/bin
+STAMP      := $(VENV)/.installed
+OUT        ?= exports
+MODELS     ?= models/mlp models/image_classifier models/text_classifier
+IMAGE_SIZE ?=
+DATA       ?=
+EXPORT_FLAGS = $(if $(IMAGE_SIZE),-p image_size=$(IMAGE_SIZE)) $(if $(DATA),--data $(DATA)) --out $(OUT)
+
+.DEFAULT_GOAL := help
+.PHONY: help install export train verify bench report test test-fast lint format clean
+
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(STAMP) ## Make the environment in .venv with the versions of constraints.txt
+
+$(STAMP): pyproject.toml constraints.txt
+	@test -x $(BIN)/python || { echo "Making the environment in $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	@echo "Installing the frameworks and tools of constraints.txt (one to three minutes)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt "pip>=25.1"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[all]" --group dev
+	@$(BIN)/python -m pip check
+	@touch $@
+
+export: $(STAMP) ## Train, export, prove and measure the reference models, then write the report (IMAGE_SIZE=224, DATA=DIR)
+	$(BIN)/isoform export $(MODELS) $(EXPORT_FLAGS)
+	$(BIN)/isoform bench $(OUT) --quick
+	$(BIN)/isoform report $(OUT)
+
+train: $(STAMP) ## Train the reference models only
+	$(BIN)/isoform train $(MODELS) $(EXPORT_FLAGS)
+
+verify: $(STAMP) ## Prove every exported artifact again
+	$(BIN)/isoform verify $(OUT)
+
+bench: $(STAMP) ## Measure every exported artifact with the full protocol
+	$(BIN)/isoform bench $(OUT)
+
+report: $(STAMP) ## Write exports/report.html from the records on disk
+	$(BIN)/isoform report $(OUT)
+
+test: $(STAMP) ## Run every test, fast ones first
+	$(BIN)/python -m pytest tests/unit tests/cli tests/test_architecture.py
+	$(BIN)/python -m pytest tests/contract tests/integration
+
+test-fast: $(STAMP) ## Run the tests that need no framework
+	$(BIN)/python -m pytest tests/unit tests/cli tests/test_architecture.py
+
+lint: $(STAMP) ## Check style, types and who imports whom
+	$(BIN)/ruff check pipeline models tests
+	$(BIN)/ruff format --check pipeline models tests
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP) ## Format the code
+	$(BIN)/ruff format pipeline models tests
+	$(BIN)/ruff check --fix pipeline models tests
+
+clean: ## Remove the environment and caches; exports stay
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

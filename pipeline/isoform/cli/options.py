@@ -1,0 +1,55 @@
+"""Options that several commands share, and what they turn into."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from isoform.errors import UsageError
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+as_json = click.option(
+    "--json", "as_json", is_flag=True, help="One JSON document on stdout; everything else on stderr."
+)
+out = click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), default=Path("exports"), show_default=True,
+    help="Folder that gets the results.",
+)  # fmt: skip
+to = click.option("--to", "targets", metavar="FORMAT[,FORMAT...]", help="Formats to write, separated by commas.")
+parameter = click.option(
+    "-p", "--parameter", "parameters", multiple=True, metavar="KEY=VALUE", help="Replace a parameter of the manifest."
+)
+data = click.option(
+    "--data", type=click.Path(file_okay=False, path_type=Path), help="Folder with the real data set (see README)."
+)
+framework = click.option(
+    "--framework", "frameworks", multiple=True, type=click.Choice(["torch", "keras"]), help="Only this one; repeatable."
+)
+force = click.option("--force", is_flag=True, help="Do it again even where nothing has changed.")
+
+
+def listed(text: str | None, default: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the words of a comma-separated option, or ``default`` where it is not given."""
+    return tuple(word.strip() for word in text.split(",") if word.strip()) if text else default
+
+
+def key_values(pairs: tuple[str, ...], option: str) -> dict[str, Any]:
+    """Return ``KEY=VALUE`` options as a mapping; a value that is JSON becomes what it says, else it stays text."""
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        key, separator, value = pair.partition("=")
+        if not separator or not key:
+            raise UsageError(f"{option} '{pair}' is not KEY=VALUE.", f"For example: {option} image_size=224")
+        try:
+            found[key] = json.loads(value)
+        except ValueError:
+            found[key] = value
+    return found
+
+
+def print_json(value: Any) -> None:
+    """Write the one document that ``--json`` promises."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))

@@ -1,0 +1,37 @@
+"""``isoform routes A B``: which chains of converters connect two formats, best first."""
+
+from typing import Any
+
+import click
+
+from isoform import registry, routes
+from isoform.cli import options
+from isoform.errors import MissingDependency
+
+
+@click.command(epilog="Example: isoform routes keras tflite")
+@click.argument("source")
+@click.argument("target")
+@click.option("--via", help="A format that the route has to pass.")
+@click.option("--avoid", multiple=True, metavar="CONVERTER", help="A converter that it must not use; repeatable.")
+@options.as_json
+def command(source: str, target: str, via: str | None, avoid: tuple[str, ...], as_json: bool) -> None:
+    """Show the ranked routes from SOURCE to TARGET, and what is missing to use them."""
+    rows = [_row(route) for route in routes.ranked(source, target, via=via, avoid=avoid)]
+    if as_json:
+        options.print_json({"source": source, "target": target, "routes": rows})
+        return
+    for place, row in enumerate(rows, start=1):
+        click.echo(f"{place}. {row['route']}   ({', '.join(row['converters']) or 'the file itself'})")
+        for missing in row["missing"]:
+            click.echo(f"   to install: {missing}")
+
+
+def _row(route: routes.Route) -> dict[str, Any]:
+    missing = []
+    for step in route.steps:
+        try:
+            registry.require(step)
+        except MissingDependency as error:
+            missing.append(error.hint)
+    return {"route": str(route), "converters": list(route.names), "cost": route.cost, "missing": missing}

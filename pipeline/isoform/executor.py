@@ -1,0 +1,26 @@
+"""Runs the tasks of a stage: local threads, each waiting for the child that does the work.
+
+Tasks are independent: one that fails never stops the others. Results come back in the order of the tasks.
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+Task = TypeVar("Task")
+Record = TypeVar("Record")
+
+
+def run_all(tasks: Sequence[Task], run: Callable[[Task], Record], workers: int) -> list[Record]:
+    """Return ``run(task)`` for every task, at most ``workers`` at a time.
+
+    Raises:
+        KeyboardInterrupt: at once; tasks that have not begun are dropped.
+    """
+    with ThreadPoolExecutor(max_workers=max(1, workers)) as threads:
+        futures = [threads.submit(run, task) for task in tasks]
+        try:
+            return [future.result() for future in futures]
+        except BaseException:
+            threads.shutdown(wait=False, cancel_futures=True)
+            raise

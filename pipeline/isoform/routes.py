@@ -1,0 +1,72 @@
+"""Ranked routes from one format to another, over the converters of the registry.
+
+Pure: it reads the table and installs nothing, imports nothing, runs nothing.
+"""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from isoform.core import format as formats
+from isoform.errors import NoRoute
+from isoform.registry import CONVERTERS, Converter
+
+
+@dataclass(frozen=True)
+class Route:
+    """A chain of converters; each one's target is the next one's source."""
+
+    steps: tuple[Converter, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(step.name for step in self.steps)
+
+    @property
+    def cost(self) -> int:
+        return sum(step.cost for step in self.steps)
+
+    def __str__(self) -> str:
+        if not self.steps:
+            return "copy"
+        return " -> ".join([self.steps[0].source, *(step.target for step in self.steps)])
+
+
+def ranked(source: str, target: str, *, via: str | None = None, avoid: Collection[str] = ()) -> tuple[Route, ...]:
+    """Return every route without a cycle, cheapest first; equal formats give the empty route.
+
+    Args:
+        via: a format that the route has to pass.
+        avoid: converters that it must not use.
+
+    Raises:
+        UsageError: an unknown format.
+        NoRoute: no chain connects the two under these conditions.
+    """
+    for name in (source, target, *([via] if via else [])):
+        formats.lookup(name)
+    found = [Route(steps) for steps in _chains(source, target, frozenset({source})) if not _excluded(steps, via, avoid)]
+    if source == target and via is None:
+        return (Route(()),)
+    if not found:
+        conditions = (f" via {via}" if via else "") + (f" avoiding {', '.join(sorted(avoid))}" if avoid else "")
+        raise NoRoute(
+            f"No converter leads from {source} to {target}{conditions}.",
+            f"See what there is: isoform routes {source} {target}",
+        )
+    return tuple(sorted(found, key=lambda route: (route.cost, route.names)))
+
+
+def _chains(source: str, target: str, seen: frozenset[str]) -> Iterator[tuple[Converter, ...]]:
+    for step in CONVERTERS.values():
+        if step.source != source or step.target in seen:
+            continue
+        if step.target == target:
+            yield (step,)
+        else:
+            for rest in _chains(step.target, target, seen | {step.target}):
+                yield (step, *rest)
+
+
+def _excluded(steps: tuple[Converter, ...], via: str | None, avoid: Collection[str]) -> bool:
+    passed = {step.target for step in steps} | {step.source for step in steps}
+    return (via is not None and via not in passed) or any(step.name in avoid for step in steps)

@@ -1,0 +1,10 @@
+"""The verb export: one source to many formats, each converted, verified and published with its record.
+
+`plan` says what would be done; `run` does it. One failure never stops the other formats.
+"""
+
+from isoform.stages.export.plan import ExportRequest, Task, plan
+from isoform.stages.export.result import Result
+from isoform.stages.export.run import run
+
+__all__ = ["ExportRequest", "Result", "Task", "plan", "run"]

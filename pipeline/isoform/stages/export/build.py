@@ -1,0 +1,101 @@
+"""Walking a route: each edge in a child, each intermediate file made once and shared by the routes that pass it."""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from isoform.core.artifact import Artifact
+from isoform.isolation import Pool
+from isoform.registry import Converter
+from isoform.routes import Route
+
+MODEL_NAMES = {
+    "keras": "model.keras",
+    "onnx": "model.onnx",
+    "savedmodel": "saved_model",
+    "tflite": "model.tflite",
+    "torchscript": "model.ts",
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One edge as it ran."""
+
+    converter: str
+    versions: dict[str, str]
+    seconds: float
+    peak_rss_bytes: int
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "converter": self.converter,
+            "versions": self.versions,
+            "seconds": round(self.seconds, 3),
+            "peak_rss_bytes": self.peak_rss_bytes,
+        }
+
+
+@dataclass(frozen=True)
+class Built:
+    """A converted model that nobody has verified yet."""
+
+    artifact: Artifact
+    steps: tuple[Step, ...] = ()
+
+
+@dataclass
+class Builder:
+    """Builds routes from one source.
+
+    Attributes:
+        made: what there is already, by the names of the converters that led to it.
+    """
+
+    source: Artifact
+    pool: Pool
+    options: dict[str, Any]
+    workspace: Path
+    made: dict[tuple[str, ...], Built] = field(default_factory=dict)
+
+    def build(self, route: Route, target: Path) -> Built:
+        """Return the model at the end of ``route``, its last step written to ``target``.
+
+        Raises:
+            IsoformError: a converter refused, or its child died.
+        """
+        built = Built(self.source)
+        for position, step in enumerate(route.steps, start=1):
+            names = route.names[:position]
+            is_last = position == len(route.steps)
+            if not is_last and names in self.made:
+                built = self.made[names]
+                continue
+            path = target if is_last else self.workspace / "-".join(names) / MODEL_NAMES[step.target]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            built = self._step(built, step, path)
+            if not is_last:
+                self.made[names] = built
+        return built
+
+    def publish(self, route: Route, built: Built, folder: Path) -> None:
+        """Let later routes start from a published artifact instead of making it again."""
+        artifact = built.artifact.moved_to(folder / built.artifact.model.name)
+        self.made[route.names] = replace(built, artifact=artifact)
+
+    def _step(self, built: Built, step: Converter, path: Path) -> Built:
+        architecture = built.artifact.architecture
+        answer = self.pool.call(
+            "isoform.jobs.convert:convert",
+            {
+                "converter": step.name,
+                "source": built.artifact.to_json(),
+                "target": str(path),
+                "options": self.options,
+            },
+            needs=step.extra,
+            root=architecture.root if architecture else None,
+        )
+        artifact = Artifact(step.target, path, built.artifact.signature, tokenizer=self.source.tokenizer)
+        done = Step(step.name, answer.value["versions"], answer.seconds, answer.peak_rss_bytes)
+        return Built(artifact, (*built.steps, done))

@@ -1,0 +1,144 @@
+"""What an export would do: a task for each format, its routes, and the key that tells whether it was done already."""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import isoform
+from isoform import routes, store
+from isoform.core.artifact import RECORD_NAME, SCHEMA_VERSION, Artifact
+from isoform.core.format import lookup
+
+_DISTRIBUTIONS = {"ai_edge_litert": "ai-edge-litert", "onnx_ir": "onnx-ir"}
+_CODE = ("core", "converters", "hub", "runtimes", "jobs")
+_NOT_SOURCES = {"site-packages", "node_modules", "__pycache__", "build", "dist"}
+
+
+@dataclass(frozen=True)
+class ExportRequest:
+    """One source and what is wanted of it.
+
+    Attributes:
+        name: what the model is called in every record.
+        framework: where it comes from: torch, keras, onnx ...
+        out: the folder that gets one sub-folder a format.
+        samples: an npz of representative inputs; None where there are none.
+        cases: an npz of the user's own cases, used instead of generated ones.
+        options: of the converters, as JSON.
+        reproduce: the command that makes one format again; ``{format}`` stands for its name.
+    """
+
+    source: Artifact
+    name: str
+    framework: str
+    formats: tuple[str, ...]
+    out: Path
+    reproduce: str
+    samples: Path | None = None
+    cases: Path | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    via: str | None = None
+    avoid: tuple[str, ...] = ()
+    is_verified: bool = True
+    is_forced: bool = False
+
+
+@dataclass(frozen=True)
+class Task:
+    """One format of one request.
+
+    Attributes:
+        key: digest of everything that the result depends on.
+        is_current: a published artifact with this key is there, its files unaltered.
+    """
+
+    format: str
+    routes: tuple[routes.Route, ...]
+    destination: Path
+    key: str
+    is_current: bool
+
+
+def plan(request: ExportRequest) -> list[Task]:
+    """Return the tasks, cheapest first, so that a later route can start from an earlier result.
+
+    Raises:
+        UsageError: an unknown format.
+        NoRoute: nothing leads to one of the formats.
+    """
+    for name in request.formats:
+        lookup(name)
+    source = source_digest(request.source)
+    tasks = [_task(request, name, source) for name in dict.fromkeys(request.formats)]
+    return sorted(tasks, key=lambda task: (len(task.routes[0].steps), task.format))
+
+
+def _task(request: ExportRequest, target: str, source: str) -> Task:
+    found = routes.ranked(request.source.format, target, via=request.via, avoid=request.avoid)
+    destination = request.out / target
+    key = store.digest_of(
+        {
+            "source": source,
+            "inputs": [store.digest_file(path) if path else None for path in (request.samples, request.cases)],
+            "tokenizer": store.digest_file(request.source.tokenizer) if request.source.tokenizer else None,
+            "target": target,
+            "routes": [route.names for route in found],
+            "options": dict(request.options),
+            "is_verified": request.is_verified,
+            "code": _code_digest(),
+            "versions": versions(found),
+        }
+    )
+    return Task(target, found, destination, key, not request.is_forced and _is_current(destination, key))
+
+
+def source_digest(source: Artifact) -> str:
+    """Return a digest of every byte that decides what ``source`` computes: weights, network code, signature."""
+    model = source.model
+    content: Any = store.digest_file(model) if model.is_file() else store.digest_files(model, ["**/*"])
+    code: dict[str, Any] = {}
+    if source.architecture is not None:
+        root = source.architecture.root
+        files = {path.relative_to(root).as_posix(): store.digest_file(path) for path in _python_files(root)}
+        code = {
+            "factory": source.architecture.factory,
+            "arguments": dict(source.architecture.arguments),
+            "files": files,
+        }
+    return store.digest_of({
+        "format": source.format, "content": content, "code": code, "signature": source.signature.to_json(),
+    })  # fmt: skip
+
+
+def versions(found: tuple[routes.Route, ...]) -> dict[str, str]:
+    """Return the version of every package that these routes may use, without importing one."""
+    needed = sorted({name for route in found for step in route.steps for name in step.needs})
+    return {name: _version(name) for name in needed}
+
+
+def _version(module: str) -> str:
+    try:
+        return metadata.version(_DISTRIBUTIONS.get(module, module))
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _is_current(folder: Path, key: str) -> bool:
+    record = store.read_json(folder / RECORD_NAME)
+    if not isinstance(record, dict) or record.get("schema_version") != SCHEMA_VERSION or record.get("key") != key:
+        return False
+    return record.get("status") != "failed" and not store.altered_files(folder, record["files"])
+
+
+def _code_digest() -> str:
+    root = Path(isoform.__file__).parent
+    return store.digest_of(store.digest_files(root, [f"{name}/**/*.py" for name in _CODE]))
+
+
+def _python_files(root: Path) -> Iterator[Path]:
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _NOT_SOURCES)
+        yield from (Path(folder) / name for name in sorted(names) if name.endswith(".py"))

@@ -1,0 +1,71 @@
+"""What came of one format: the record that ``isoform convert --json`` prints."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from isoform.errors import IsoformError
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A route that was tried and left, and why."""
+
+    route: tuple[str, ...]
+    error: IsoformError
+
+    def to_json(self) -> dict[str, Any]:
+        return {"route": list(self.route), "error": self.error.to_json()}
+
+
+@dataclass(frozen=True)
+class Result:
+    """One format of one source.
+
+    Attributes:
+        status: "passed", "failed" or "unverified".
+        path: the artifact's folder; None where nothing was published.
+        model: what a runtime opens.
+        parity: the verification records, by runtime.
+        is_reused: an unchanged earlier result; nothing was run.
+    """
+
+    name: str
+    framework: str
+    format: str
+    status: str
+    path: Path | None = None
+    model: Path | None = None
+    route: tuple[str, ...] = ()
+    tried: tuple[Attempt, ...] = ()
+    parity: dict[str, Any] = field(default_factory=dict)
+    verdict: str = "NOT VERIFIED"
+    seconds: float = 0.0
+    peak_rss_bytes: int = 0
+    error: IsoformError | None = None
+    is_reused: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "framework": self.framework,
+            "format": self.format,
+            "status": self.status,
+            "verdict": self.verdict,
+            "path": str(self.path) if self.path else None,
+            "model": str(self.model) if self.model else None,
+            "route": list(self.route),
+            "tried": [attempt.to_json() for attempt in self.tried],
+            "parity": self.parity,
+            "seconds": round(self.seconds, 3),
+            "peak_rss_bytes": self.peak_rss_bytes,
+            "reused": self.is_reused,
+            "error": self.error.to_json() if self.error else None,
+        }
+
+    @property
+    def exit_code(self) -> int:
+        """0 where it stands, 1 where the numbers differ, else what the error asks for."""
+        if self.status != "failed":
+            return 0
+        return 1 if self.path is not None or self.error is None else self.error.exit_code

@@ -1,0 +1,186 @@
+"""Converting, verifying and publishing one source, format by format."""
+
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from isoform import registry, store
+from isoform.core import cases as case_files
+from isoform.core.artifact import RECORD_NAME
+from isoform.core.cases import Cases
+from isoform.core.parity import ParityRecord
+from isoform.errors import IsoformError
+from isoform.isolation import Pool
+from isoform.routes import Route
+from isoform.stages import reference, verify
+from isoform.stages.export import record
+from isoform.stages.export.build import MODEL_NAMES, Builder, Built
+from isoform.stages.export.plan import ExportRequest, Task, plan
+from isoform.stages.export.result import Attempt, Result
+
+Events = Callable[[str, str], None]
+"""Called with a format and what happens to it now; ("", text) concerns the source."""
+
+
+def run(request: ExportRequest, pool: Pool, on_event: Events) -> list[Result]:
+    """Return one result a format, in the order of the request; what failed says so and the rest goes on.
+
+    Raises:
+        UsageError: an unknown format; nothing was started.
+        NoRoute: nothing leads to one of the formats; nothing was started.
+    """
+    tasks = plan(request)
+    results = {task.format: _reused(request, task) for task in tasks if task.is_current}
+    for name in results:
+        on_event(name, "unchanged")
+    pending = [task for task in tasks if not task.is_current]
+    if pending:
+        request.out.mkdir(parents=True, exist_ok=True)
+        workspace = Path(tempfile.mkdtemp(dir=request.out, prefix=".work."))
+        try:
+            results |= _run_pending(request, pending, pool, on_event, workspace)
+        finally:
+            shutil.rmtree(workspace, ignore_errors=True)
+    return [results[name] for name in dict.fromkeys(request.formats)]
+
+
+def _run_pending(
+    request: ExportRequest, tasks: list[Task], pool: Pool, on_event: Events, workspace: Path
+) -> dict[str, Result]:
+    try:
+        known = _reference(request, pool, on_event, workspace)
+    except IsoformError as error:
+        return {task.format: _failed(request, task, [], error) for task in tasks}
+    builder = Builder(request.source, pool, dict(request.options), workspace)
+    return {task.format: Exporter(request, task, builder, known, pool, on_event).run() for task in tasks}
+
+
+def _reference(request: ExportRequest, pool: Pool, on_event: Events, workspace: Path) -> reference.Reference | None:
+    if not request.is_verified:
+        return None
+    on_event("", "recording float64 reference outputs")
+    return reference.record(request.source, _cases(request), pool, workspace / "reference")
+
+
+def _cases(request: ExportRequest) -> Cases:
+    signature = request.source.signature
+    if request.cases is not None:
+        return case_files.from_user(request.cases, signature)
+    samples = []
+    if request.samples is not None:
+        with np.load(request.samples, allow_pickle=False) as archive:
+            samples = [{name: archive[name] for name in archive.files}]
+    return case_files.generate(signature, samples)
+
+
+class Exporter:
+    """Takes one format through its routes until one of them gives a model that computes the same function."""
+
+    def __init__(
+        self,
+        request: ExportRequest,
+        task: Task,
+        builder: Builder,
+        known: reference.Reference | None,
+        pool: Pool,
+        on_event: Events,
+    ) -> None:
+        self._request = request
+        self._task = task
+        self._builder = builder
+        self._reference = known
+        self._pool = pool
+        self._on_event = on_event
+        self._tried: list[Attempt] = []
+
+    def run(self) -> Result:
+        """Return what came of it; an artifact is published if any route gave a file."""
+        begin = time.monotonic()
+        result = None
+        for route in self._task.routes:
+            result = self._attempt(route) or result
+            if result is not None and result.status != "failed":
+                break
+        if result is None:
+            result = _failed(self._request, self._task, self._tried, self._tried[0].error)
+        return replace(result, seconds=time.monotonic() - begin, tried=tuple(self._tried))
+
+    def _attempt(self, route: Route) -> Result | None:
+        """Return the result of one route, or None where no file came of it."""
+        name = self._task.format
+        try:
+            with store.publishing(self._task.destination) as folder:
+                self._on_event(name, f"converting {route}")
+                built = self._builder.build(route, folder / MODEL_NAMES[name])
+                records = self._verified(built)
+                result = self._publish(route, built, records, folder)
+        except IsoformError as error:
+            self._tried.append(Attempt(route.names, error))
+            self._on_event(name, f"left {route}: {error.what}")
+            return None
+        self._builder.publish(route, built, self._task.destination)
+        with suppress(FileNotFoundError):
+            record.failure_path(self._task).unlink()
+        return result
+
+    def _verified(self, built: Built) -> list[ParityRecord]:
+        if self._reference is None:
+            return []
+        records = []
+        for row in registry.runtimes_of(self._task.format):
+            self._on_event(self._task.format, f"verifying on {row.name}")
+            records.append(
+                verify.verify(built.artifact, self._reference.cases, row, self._pool, weights=self._reference.weights)
+            )
+        return records
+
+    def _publish(self, route: Route, built: Built, records: list[ParityRecord], folder: Path) -> Result:
+        verdict = verify.overall(records)
+        status = record.status_of(verdict)
+        if status == "failed":
+            self._tried.append(Attempt(route.names, record.parity_error(records)))
+        if self._reference is not None:
+            case_files.save(self._reference.cases, folder / "cases.npz")
+        document = record.document(self._request, self._task, route, built, records, self._tried, folder)
+        store.write_json(folder / RECORD_NAME, document)
+        return Result(
+            self._request.name,
+            self._request.framework,
+            self._task.format,
+            status,
+            self._task.destination,
+            self._task.destination / built.artifact.model.name,
+            route.names,
+            parity=document["parity"],
+            verdict=verdict,
+            peak_rss_bytes=max((step.peak_rss_bytes for step in built.steps), default=0),
+            error=self._tried[-1].error if status == "failed" else None,
+        )
+
+
+def _failed(request: ExportRequest, task: Task, tried: list[Attempt], error: IsoformError) -> Result:
+    store.write_json(record.failure_path(task), record.failure(request, task, tried, error))
+    return Result(request.name, request.framework, task.format, "failed", tried=tuple(tried), error=error)
+
+
+def _reused(request: ExportRequest, task: Task) -> Result:
+    document: dict[str, Any] = store.read_json(task.destination / RECORD_NAME) or {}
+    return Result(
+        request.name,
+        request.framework,
+        task.format,
+        document["status"],
+        task.destination,
+        task.destination / document["model"],
+        tuple(step["converter"] for step in document["route"]),
+        parity=document["parity"],
+        verdict=document["verdict"],
+        is_reused=True,
+    )

@@ -1,0 +1,58 @@
+"""Routes over the registry's table."""
+
+import pytest
+
+from isoform.core.format import FORMATS
+from isoform.errors import NoRoute, UsageError
+from isoform.registry import CONVERTERS
+from isoform.routes import ranked
+
+
+def test_the_cheapest_route_comes_first() -> None:
+    found = [str(route) for route in ranked("keras", "savedmodel")]
+    assert found == ["keras -> savedmodel", "keras -> onnx -> savedmodel"]
+
+
+def test_every_step_starts_where_the_last_one_ended() -> None:
+    for source in FORMATS:
+        for target in FORMATS:
+            try:
+                found = ranked(source, target)
+            except NoRoute:
+                continue
+            for route in found:
+                ends = [source, *(step.target for step in route.steps)]
+                assert ends[-1] == target
+                assert [step.source for step in route.steps] == ends[:-1]
+                assert len(set(ends)) == len(ends)
+
+
+def test_the_same_format_is_the_empty_route() -> None:
+    assert [route.names for route in ranked("onnx", "onnx")] == [()]
+
+
+def test_via_keeps_only_routes_that_pass_the_format() -> None:
+    assert [str(route) for route in ranked("keras", "savedmodel", via="onnx")] == ["keras -> onnx -> savedmodel"]
+
+
+def test_an_avoided_converter_is_not_used() -> None:
+    found = ranked("keras", "savedmodel", avoid=("keras_to_savedmodel",))
+    assert [route.names for route in found] == [("keras_to_onnx", "onnx_to_savedmodel")]
+
+
+def test_no_route_says_under_which_conditions() -> None:
+    with pytest.raises(NoRoute) as caught:
+        ranked("torch", "tflite", avoid=("torch_to_onnx",))
+    assert caught.value.what == "No converter leads from torch to tflite avoiding torch_to_onnx."
+    assert caught.value.hint == "See what there is: isoform routes torch tflite"
+
+
+def test_an_unknown_format_is_a_usage_error() -> None:
+    with pytest.raises(UsageError, match="There is no format 'coreml'"):
+        ranked("torch", "coreml")
+
+
+def test_every_converter_connects_two_known_formats() -> None:
+    for row in CONVERTERS.values():
+        assert row.source in FORMATS
+        assert row.target in FORMATS
