@@ -53,14 +53,14 @@ def prepare(raw: RawData, spec: TensorSpec, tokenizer: Path | None = None) -> Da
     """
     if not isinstance(raw.train.samples, tuple):
         make_batch = prepare_images(spec, raw.scale)
-        splits = [Split(subset.samples, subset.labels, make_batch) for subset in (raw.train, raw.test)]
+        train, test = (Split(subset.samples, subset.labels, make_batch) for subset in (raw.train, raw.test))
     elif tokenizer is None:
         raise UsageError(
             f"'{spec.name}' wants numbers and '{raw.name}' holds texts.", "Add a [tokenizer] section to isoform.toml."
         )
     else:
-        splits = [encode(subset, spec, tokenizer) for subset in (raw.train, raw.test)]
-    return Dataset(raw.name, *splits, is_generated=raw.is_generated, description=raw.description)
+        train, test = (encode(subset, spec, tokenizer) for subset in (raw.train, raw.test))
+    return Dataset(raw.name, train, test, raw.is_generated, raw.description)
 
 
 def _located(source: str, spec: TensorSpec, data_dir: Path) -> tuple[Reader, Path]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from isoform.data.dataset import RawData, Subset, damaged, missing
 
-FOLDERS = ("cifar-10-batches-bin",)
+FOLDERS: tuple[str, ...] = ("cifar-10-batches-bin",)
 WANTED = "CIFAR-10's binary version (data_batch_1.bin to data_batch_5.bin, test_batch.bin)"
 
 _TRAIN = tuple(f"data_batch_{number}.bin" for number in range(1, 6))

@@ -45,7 +45,8 @@ def resize(images: Array, height: int, width: int) -> Array:
         return images
     rows = _interpolation(images.shape[1], height)
     columns = _interpolation(images.shape[2], width)
-    return np.einsum("yh,nhwc,xw->nyxc", rows, images, columns, optimize=True)
+    resized: Array = np.einsum("yh,nhwc,xw->nyxc", rows, images, columns, optimize=True)
+    return resized
 
 
 def with_channels(images: Array, channels: int) -> Array:

@@ -9,7 +9,7 @@ import numpy as np
 
 from isoform.data.dataset import RawData, Subset, damaged, missing
 
-FOLDERS = ("aclImdb",)
+FOLDERS: tuple[str, ...] = ("aclImdb",)
 WANTED = "aclImdb (train/pos, train/neg, test/pos and test/neg with one review a .txt file)"
 
 _PARTS = ("train/pos", "train/neg", "test/pos", "test/neg")

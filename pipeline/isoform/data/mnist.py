@@ -11,7 +11,7 @@ import numpy as np
 
 from isoform.data.dataset import Array, RawData, Subset, damaged, missing
 
-FOLDERS = ("MNIST/raw", "MNIST", "mnist")
+FOLDERS: tuple[str, ...] = ("MNIST/raw", "MNIST", "mnist")
 WANTED = "MNIST (train-images-idx3-ubyte[.gz] and its three companions)"
 
 _FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")

@@ -44,8 +44,10 @@ class Grammar:
 
     def __init__(self) -> None:
         tables = tomllib.loads(resources.files("isoform.data").joinpath("reviews.toml").read_text(encoding="utf-8"))
-        self.words = {slot: text.split("|") if "|" in text else text.split() for slot, text in tables["words"].items()}
-        self.patterns = {
+        self.words: dict[str, list[str]] = {
+            slot: text.split("|") if "|" in text else text.split() for slot, text in tables["words"].items()
+        }
+        self.patterns: dict[str, list[str]] = {
             kind: [pattern for line in text.strip().splitlines() for pattern in line.split("|")]
             for kind, text in tables["patterns"].items()
         }

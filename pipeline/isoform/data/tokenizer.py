@@ -47,7 +47,7 @@ def tokenizer_json(vocabulary: dict[str, int]) -> bytes:
     """Return the tokenizer.json (Hugging Face tokenizers) of a vocabulary that `fit` returned."""
     lower = [_replace({"String": letter}, letter.lower()) for letter in string.ascii_uppercase]
     without_punctuation = _replace({"Regex": f"[{re.escape(string.punctuation)}]"}, "")
-    document = {
+    document: dict[str, Any] = {
         "version": "1.0",
         "truncation": None,
         "padding": {

@@ -1,0 +1,33 @@
+"""Training curves as a TensorBoard event file, the same tags for every framework.
+
+Written with tensorboard's own record writer and messages, which load neither framework.
+"""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.summary.writer.record_writer import RecordWriter
+
+TAGS = {
+    "loss/train": "loss",
+    "loss/test": "test_loss",
+    "accuracy/train": "accuracy",
+    "accuracy/test": "test_accuracy",
+}
+
+
+def write_curves(folder: Path, history: list[dict[str, Any]]) -> None:
+    """Write the whole curve so far; a file of an interrupted run is replaced, so that no step appears twice."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    begin = history[0]["finished_at"] - history[0]["seconds"]
+    with (folder / f"events.out.tfevents.{begin:.0f}.isoform").open("wb") as file:
+        writer = RecordWriter(file)
+        writer.write(Event(wall_time=begin, file_version="brain.Event:2").SerializeToString())
+        for epoch in history:
+            values = [Summary.Value(tag=tag, simple_value=epoch[key]) for tag, key in TAGS.items()]
+            event = Event(wall_time=epoch["finished_at"], step=epoch["epoch"], summary=Summary(value=values))
+            writer.write(event.SerializeToString())

@@ -1,0 +1,94 @@
+"""The job that trains a PyTorch model."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from torch.nn import functional as F
+
+from isoform.core.artifact import Architecture
+from isoform.core.model import TrainingPlan
+from isoform.data.dataset import Array
+from isoform.jobs import training
+from isoform.jobs.factory import resolve
+
+
+def train(arguments: dict[str, Any], progress: Callable[..., None]) -> dict[str, Any]:
+    """Return the content of ``training.json``; see `isoform.jobs.training.Job` for the arguments."""
+    architecture = Architecture.from_json(arguments["architecture"])
+    return training.run(arguments, lambda plan: TorchLearner(architecture, plan), progress)
+
+
+class TorchLearner:
+    """A network and Adam."""
+
+    packages = ("torch", "safetensors")
+
+    def __init__(self, architecture: Architecture, plan: TrainingPlan) -> None:
+        torch.manual_seed(plan.seed)
+        self._model = resolve(architecture)(**architecture.arguments)
+        self._loss = LOSSES[plan.loss]
+        # The same epsilon as Keras; fused needs no temporary copies of large layers.
+        self._optimizer = torch.optim.Adam(self._model.parameters(), lr=plan.learning_rate, eps=1e-7, fused=True)
+        self.parameters = sum(parameter.numel() for parameter in self._model.parameters() if parameter.requires_grad)
+
+    def begin_epoch(self, seed: int) -> None:
+        torch.manual_seed(seed)
+
+    def train(self, inputs: Array, labels: Array) -> tuple[float, int]:
+        self._model.train()
+        self._optimizer.zero_grad(set_to_none=True)
+        loss, right = self._outcome(inputs, labels)
+        loss.backward()
+        self._optimizer.step()
+        return loss.item(), right
+
+    @torch.no_grad()
+    def evaluate(self, inputs: Array, labels: Array) -> tuple[float, int]:
+        self._model.eval()
+        loss, right = self._outcome(inputs, labels)
+        return loss.item(), right
+
+    def state(self) -> dict[str, Array]:
+        state = {f"model/{name}": tensor.numpy() for name, tensor in self._model.state_dict().items()}
+        for index, slots in self._optimizer.state_dict()["state"].items():
+            state |= {f"optimizer/{index}/{slot}": tensor.numpy() for slot, tensor in slots.items()}
+        return state
+
+    def restore(self, state: dict[str, Array]) -> None:
+        weights: dict[str, torch.Tensor] = {}
+        slots: dict[int, dict[str, torch.Tensor]] = {}
+        for name, array in state.items():
+            kind, _, rest = name.partition("/")
+            if kind == "model":
+                weights[rest] = torch.from_numpy(array)
+            else:
+                index, _, slot = rest.partition("/")
+                slots.setdefault(int(index), {})[slot] = torch.from_numpy(array)
+        self._model.load_state_dict(weights, strict=True)
+        self._optimizer.load_state_dict({**self._optimizer.state_dict(), "state": slots})
+
+    def save(self, path: Path) -> None:
+        weights = {name: tensor.contiguous() for name, tensor in self._model.state_dict().items()}
+        safetensors.torch.save_file(weights, path, metadata={"format": "pt"})
+
+    def _outcome(self, inputs: Array, labels: Array) -> tuple[torch.Tensor, int]:
+        return self._loss(self._model(torch.from_numpy(inputs)), torch.from_numpy(labels))
+
+
+def _categorical(probabilities: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, int]:
+    """Return cross-entropy and right answers; probabilities [batch, class], clipped like Keras does."""
+    loss = F.nll_loss(probabilities.clamp_min(1e-7).log(), labels)
+    return loss, int((probabilities.argmax(dim=-1) == labels).sum())
+
+
+def _binary(probability: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, int]:
+    """Return binary cross-entropy and right answers; probability [batch, 1]."""
+    probability = probability.squeeze(-1)
+    loss = F.binary_cross_entropy(probability.clamp(1e-7, 1 - 1e-7), labels.to(probability.dtype))
+    return loss, int(((probability > 0.5) == labels.bool()).sum())
+
+
+LOSSES = {"categorical": _categorical, "binary": _binary}
