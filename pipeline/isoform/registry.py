@@ -5,6 +5,7 @@ interpreter; reading this table imports nothing.
 """
 
 from dataclasses import dataclass
+from importlib import metadata
 from importlib.util import find_spec
 
 from isoform.errors import MissingDependency, UsageError
@@ -124,3 +125,11 @@ def require(row: Converter | Runtime) -> None:
     for module in row.needs:
         if find_spec(module) is None:
             raise MissingDependency.of(module, f"'{row.name}'", row.extra)
+
+
+def version_of(module: str) -> str:
+    """Return the installed version of the package that holds ``module``, without importing it."""
+    try:
+        return metadata.version(module.replace("_", "-"))
+    except metadata.PackageNotFoundError:
+        return "not installed"

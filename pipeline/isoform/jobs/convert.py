@@ -2,7 +2,6 @@
 
 import importlib
 from collections.abc import Callable
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +9,6 @@ from isoform import registry
 from isoform.core.artifact import Artifact
 from isoform.core.protocols import ConverterModule, ConvertOptions
 from isoform.errors import IsoformError
-
-_DISTRIBUTIONS = {"ai_edge_litert": "ai-edge-litert", "onnx_ir": "onnx-ir"}
 
 
 def convert(arguments: dict[str, Any], progress: Callable[..., None]) -> dict[str, Any]:
@@ -28,4 +25,4 @@ def convert(arguments: dict[str, Any], progress: Callable[..., None]) -> dict[st
     module.convert(Artifact.from_json(arguments["source"]), target, ConvertOptions(**arguments["options"]))
     if not target.exists():
         raise IsoformError(f"{row.name} ended without writing {target.name}.", "Report this.", kind="no-output")
-    return {"versions": {name: metadata.version(_DISTRIBUTIONS.get(name, name)) for name in row.needs}}
+    return {"versions": {name: registry.version_of(name) for name in row.needs}}

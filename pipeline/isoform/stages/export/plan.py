@@ -3,16 +3,14 @@
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import isoform
-from isoform import routes, store
+from isoform import registry, routes, store
 from isoform.core.artifact import RECORD_NAME, SCHEMA_VERSION, Artifact
 from isoform.core.format import lookup
 
-_DISTRIBUTIONS = {"ai_edge_litert": "ai-edge-litert", "onnx_ir": "onnx-ir"}
 _CODE = ("core", "converters", "hub", "runtimes", "jobs")
 _NOT_SOURCES = {"site-packages", "node_modules", "__pycache__", "build", "dist"}
 
@@ -116,14 +114,7 @@ def source_digest(source: Artifact) -> str:
 def versions(found: tuple[routes.Route, ...]) -> dict[str, str]:
     """Return the version of every package that these routes may use, without importing one."""
     needed = sorted({name for route in found for step in route.steps for name in step.needs})
-    return {name: _version(name) for name in needed}
-
-
-def _version(module: str) -> str:
-    try:
-        return metadata.version(_DISTRIBUTIONS.get(module, module))
-    except metadata.PackageNotFoundError:
-        return "not installed"
+    return {name: registry.version_of(name) for name in needed}
 
 
 def _is_current(folder: Path, key: str) -> bool:
