@@ -1,0 +1,187 @@
+"""The Keras source: a network with its weights, called by the names of a signature.
+
+Shared by the runtime that gives the reference outputs and by the converters that start from Keras. Not aware of
+graphs or of other formats.
+"""
+
+import importlib
+import importlib.util
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from isoform.core.artifact import Architecture, Artifact
+from isoform.core.signature import Signature
+from isoform.errors import IsoformError
+
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+_FLOATS = ("float16", "bfloat16", "float32", "mixed_float16", "mixed_bfloat16")
+
+
+def load(source: Artifact, *, is_float64: bool = False) -> Any:
+    """Return the keras.Model of ``source`` with its weights; in float64, the same weights upcast exactly.
+
+    Raises:
+        IsoformError: the network cannot be built, or the file does not hold exactly its weights.
+    """
+    if not source.model.is_file():
+        raise IsoformError(f"{source.model}: no such file.", "Check the path, or train the model first.")
+    model = _build(source.architecture) if source.architecture else _load_network(source.model)
+    if source.architecture:
+        _load_weights(model, source.model)
+    return _upcast(model, source.architecture) if is_float64 else model
+
+
+def is_float(variable: Any) -> bool:
+    """Tell whether a keras.Variable is a floating-point parameter, not a counter or a seed."""
+    return keras.backend.is_float_dtype(variable.dtype)
+
+
+def call_arguments(model: Any, signature: Signature, tensors: Sequence[Any]) -> Any:
+    """Return ``tensors``, given in signature order, in the structure that ``model`` is called with."""
+    names = [spec.name for spec in signature.inputs]
+    wanted = [tensor.name for tensor in getattr(model, "inputs", None) or ()]
+    if wanted and len(wanted) != len(names):
+        raise IsoformError(
+            f"The network takes {len(wanted)} inputs ({', '.join(wanted)}), the signature names {len(names)}.",
+            f"Declare all of them: {', '.join(wanted)}.",
+            kind="signature",
+        )
+    if sorted(wanted) == sorted(names):
+        tensors = [tensors[names.index(name)] for name in wanted]
+    structure = getattr(model, "_inputs_struct", None)  # Keras offers no public form of the nesting
+    if structure is not None:
+        return keras.tree.pack_sequence_as(structure, list(tensors))
+    return tensors[0] if len(tensors) == 1 else list(tensors)
+
+
+def flat_outputs(signature: Signature, outputs: Any) -> list[Any]:
+    """Return the tensors of ``outputs`` in signature order: by key for a dict with these names, else as they come."""
+    names = [spec.name for spec in signature.outputs]
+    if isinstance(outputs, Mapping) and set(outputs) == set(names):
+        return [outputs[name] for name in names]
+    flat = keras.tree.flatten(outputs)
+    if len(flat) != len(names):
+        raise IsoformError(
+            f"The network gives {len(flat)} outputs, the signature names {len(names)}.",
+            "Declare every output of the network, in its order.",
+            kind="signature",
+        )
+    return flat
+
+
+def _build(architecture: Architecture) -> Any:
+    model = _factory(architecture)(**architecture.arguments)
+    if not isinstance(model, keras.Model):
+        raise IsoformError(
+            f"'{architecture.factory}' returned {type(model).__name__}, not a keras.Model.",
+            "Let the factory return the network.",
+            kind="architecture",
+        )
+    return model
+
+
+def _factory(architecture: Architecture) -> Any:
+    place, _, attribute = architecture.factory.rpartition(":")
+    if place.endswith(".py"):
+        path = architecture.root / place
+        spec = importlib.util.spec_from_file_location(path.stem, path) if path.is_file() else None
+        if spec is None or spec.loader is None:
+            raise IsoformError(f"{path}: no such file.", "Name the file that builds the network.", kind="architecture")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    else:
+        module = importlib.import_module(place)
+    if not hasattr(module, attribute):
+        raise IsoformError(
+            f"'{place}' has no '{attribute}'.", "Write the factory as module:callable.", kind="architecture"
+        )
+    return getattr(module, attribute)
+
+
+def _load_network(path: Path) -> Any:
+    with path.open("rb") as file:
+        if file.read(8) == _HDF5:
+            raise IsoformError(
+                f"{path}: an HDF5 file, which Keras opens without its safe mode.",
+                "Name the code that builds the network with --arch, or save the model again as .keras.",
+                kind="refused",
+            )
+    try:
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except (ValueError, TypeError, KeyError, OSError) as error:
+        raise IsoformError(
+            f"{path}: Keras does not open it in safe mode ({_first_line(error)}).",
+            "If its classes are your own, name the code that builds the network with --arch.",
+            kind="load",
+        ) from error
+
+
+def _load_weights(model: Any, path: Path) -> None:
+    try:
+        model.load_weights(path)
+    except (ValueError, KeyError, OSError) as error:
+        raise IsoformError(
+            f"{path}: these are not the weights of this network ({_first_line(error)}).",
+            "Check the arguments of the factory against those it was trained with.",
+            kind="weights",
+        ) from error
+
+
+def _upcast(model: Any, architecture: Architecture | None) -> Any:
+    """Return the same network in float64.
+
+    A functional network is rebuilt from its configuration, where every dtype can be seen; a subclassed one from its
+    code, under the policy alone.
+    """
+    with _float64_policy():
+        if hasattr(model, "_inputs_struct") or isinstance(model, keras.Sequential):
+            known = {type(layer).__name__: type(layer) for layer in model._flatten_layers()}
+            config = _in_float64(keras.saving.serialize_keras_object(model))
+            # Without code of the user's, safe mode stays on; with it, that code has run already.
+            twin = keras.saving.deserialize_keras_object(config, known, safe_mode=architecture is None)
+        elif architecture is not None:
+            twin = _build(architecture)
+        else:
+            raise IsoformError("A subclassed network has no configuration.", "Name its code with --arch.")
+    for old, new in zip(model.weights, twin.weights, strict=True):
+        if is_float(new) and new.dtype != "float64":
+            raise IsoformError(
+                f"'{new.path}' stays {new.dtype} although float64 was asked for.",
+                "Leave the dtype of this layer to Keras' policy.",
+                kind="float64",
+            )
+        new.assign(keras.ops.cast(old.value, new.dtype))
+    return twin
+
+
+@contextmanager
+def _float64_policy() -> Iterator[None]:
+    before = keras.config.floatx(), keras.config.dtype_policy()
+    keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
+    try:
+        yield
+    finally:
+        keras.config.set_floatx(before[0])
+        keras.config.set_dtype_policy(before[1])
+
+
+def _in_float64(config: Any, key: str = "") -> Any:
+    """Return ``config`` with every floating dtype, and every policy of one, replaced by float64."""
+    if isinstance(config, Mapping):
+        if config.get("class_name") == "DTypePolicy":
+            name = config["config"]["name"]
+            return {**config, "config": {"name": "float64"}} if name in _FLOATS else config
+        return {name: _in_float64(value, name) for name, value in config.items()}
+    if isinstance(config, (list, tuple)):
+        return type(config)(_in_float64(value) for value in config)
+    return "float64" if key == "dtype" and config in _FLOATS else config
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0][:200] if lines else type(error).__name__

@@ -1,0 +1,155 @@
+"""TensorFlow: a SavedModel folder, through its signature ``serving_default``.
+
+A SavedModel keeps outputs by name only, sorted; their order comes from the artifact, and a name that is missing or
+extra shows in the signature that is read back. Not aware of how the folder was written.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.python.framework import tensor_util
+from tensorflow.python.saved_model import loader_impl
+
+from isoform.core.artifact import Artifact
+from isoform.core.protocols import Array, RunOptions
+from isoform.core.signature import Dim, Signature, TensorSpec
+from isoform.errors import IsoformError
+
+SIGNATURE = "serving_default"
+_SMALLEST_CONSTANT = 16
+"""Elements from which a constant of the graph counts as a parameter, not as a shape or an axis."""
+
+
+class SavedModelSession:
+    """A loaded SavedModel; ``run`` feeds it by name."""
+
+    def __init__(self, loaded: object, function: object, signature: Signature) -> None:
+        self._loaded = loaded  # the variables live as long as this object does
+        self._function = function
+        self.signature = signature
+
+    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Return the outputs in signature order."""
+        tensors = {spec.name: tf.constant(inputs[spec.name], getattr(tf, spec.dtype)) for spec in self.signature.inputs}
+        outputs = self._function(**tensors)  # type: ignore[operator]
+        return {spec.name: outputs[spec.name].numpy() for spec in self.signature.outputs}
+
+    def close(self) -> None:
+        self._loaded = self._function = None
+
+
+def load(artifact: Artifact, options: RunOptions) -> SavedModelSession:
+    """Open the folder ``artifact.model``.
+
+    Raises:
+        IsoformError: it is no SavedModel, has no ``serving_default``, or the device or thread count cannot be had.
+    """
+    _refuse_what_is_not_here(options)
+    set_threads(options.threads)
+    tf.config.experimental.enable_tensor_float_32_execution(options.tf32)
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": not options.is_optimised})
+    loaded = _open(artifact.model)
+    if SIGNATURE not in loaded.signatures:
+        there = ", ".join(loaded.signatures) or "none"
+        raise IsoformError(
+            f"{artifact.model}: no signature '{SIGNATURE}'.", f"Signatures there: {there}.", kind="signature"
+        )
+    function = loaded.signatures[SIGNATURE]
+    return SavedModelSession(loaded, function, _read_signature(function, artifact.signature))
+
+
+def set_threads(count: int) -> None:
+    """Let TensorFlow use ``count`` threads inside an operation; 0 leaves the choice to it.
+
+    Raises:
+        IsoformError: TensorFlow has run in this process already with another count, and cannot change it.
+    """
+    if count == 0 or tf.config.threading.get_intra_op_parallelism_threads() == count:
+        return
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(count)
+        tf.config.threading.set_inter_op_parallelism_threads(1 if count == 1 else 2)
+    except RuntimeError as error:
+        raise IsoformError(
+            f"TensorFlow is running already and cannot change to {count} threads.",
+            "Measure each thread count in a fresh process.",
+            kind="threads",
+        ) from error
+
+
+def weights(artifact: Artifact) -> dict[str, Array]:
+    """Return the variables of the folder by name, and every constant tensor of its graphs that is not a mere shape."""
+    reader = (
+        tf.train.load_checkpoint(str(artifact.model / "variables" / "variables")) if _has_variables(artifact) else None
+    )
+    found: dict[str, Array] = {}
+    if reader is not None:
+        for name in sorted(reader.get_variable_to_shape_map()):
+            value = reader.get_tensor(name)
+            if isinstance(value, np.ndarray) and value.dtype.kind in "fiV" and "SAVEABLE" not in name.upper():
+                found[name.removesuffix("/.ATTRIBUTES/VARIABLE_VALUE")] = value
+    return found | _constants(artifact.model)
+
+
+def _refuse_what_is_not_here(options: RunOptions) -> None:
+    if options.is_float64 or options.perturbation is not None:
+        raise IsoformError("A SavedModel runs in its own precision.", "Ask the source's runtime for float64.")
+    if options.device != "cpu" and not tf.config.list_physical_devices("GPU"):
+        raise IsoformError(
+            f"TensorFlow sees no device '{options.device}'.", "Run on the CPU: --device cpu.", kind="device"
+        )
+
+
+def _open(folder: Path) -> object:
+    try:
+        return tf.saved_model.load(str(folder))
+    except (OSError, ValueError, KeyError, tf.errors.OpError) as error:
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise IsoformError(
+            f"{folder}: TensorFlow does not open it ({first[:200]}).", "Export the model again.", kind="load"
+        ) from error
+
+
+def _read_signature(function: object, wanted: Signature) -> Signature:
+    inputs = function.structured_input_signature[1]  # type: ignore[attr-defined]
+    outputs = function.structured_outputs  # type: ignore[attr-defined]
+    return Signature(_specs(inputs, wanted.inputs), _specs(outputs, wanted.outputs))
+
+
+def _specs(found: Mapping[str, tf.TensorSpec], wanted: tuple[TensorSpec, ...]) -> tuple[TensorSpec, ...]:
+    """Return the specs of ``found``: those that are wanted in their order, then whatever else there is."""
+    by_name = {spec.name: spec for spec in wanted}
+    order = [name for name in by_name if name in found] + [name for name in found if name not in by_name]
+    return tuple(TensorSpec(name, found[name].dtype.name, _shape(found[name], by_name.get(name))) for name in order)
+
+
+def _shape(found: tf.TensorSpec, wanted: TensorSpec | None) -> tuple[Dim, ...]:
+    if found.shape.rank is None:
+        raise IsoformError(
+            f"'{found.name}' has no known rank in this SavedModel.", "Export it with declared shapes.", kind="signature"
+        )
+    names = wanted.shape if wanted and len(wanted.shape) == found.shape.rank else ()
+    dims: list[Dim] = []
+    for axis, size in enumerate(found.shape):
+        name = names[axis] if axis < len(names) else None
+        dims.append(size if size is not None else name if isinstance(name, str) else f"dim_{axis}")
+    return tuple(dims)
+
+
+def _has_variables(artifact: Artifact) -> bool:
+    return (artifact.model / "variables" / "variables.index").is_file()
+
+
+def _constants(folder: Path) -> dict[str, Array]:
+    graph = loader_impl.parse_saved_model(str(folder)).meta_graphs[0].graph_def
+    places = [("", graph.node)] + [(f"{each.signature.name}/", each.node_def) for each in graph.library.function]
+    found: dict[str, Array] = {}
+    for place, nodes in places:
+        for node in nodes:
+            if node.op == "Const":
+                value = tensor_util.MakeNdarray(node.attr["value"].tensor)
+                if value.dtype.kind in "fV" and value.size >= _SMALLEST_CONSTANT:
+                    found[place + node.name] = value
+    return found
