@@ -1,0 +1,106 @@
+"""Opening what a user hands over: a model folder with a manifest, or one file; the result is a source to export.
+
+Files are looked at by their bytes here and opened only in a child interpreter.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from isoform.core import format as formats
+from isoform.core.artifact import Architecture, Artifact
+from isoform.core.model import Model
+from isoform.core.signature import Signature, TensorSpec
+from isoform.errors import UsageError
+from isoform.isolation import Pool
+
+_DESCRIBED = {"torch": "torch", "keras": "tensorflow", "onnx": "onnx"}
+"""The sources that convert opens, and the framework that reads each."""
+
+
+@dataclass(frozen=True)
+class FileRequest:
+    """One file and what its owner says of it.
+
+    Attributes:
+        arch: ``file.py:callable`` or ``package.module:callable``, for files that hold weights only.
+        inputs: as on the command line; empty where the file says it.
+    """
+
+    path: Path
+    arch: str | None = None
+    arch_arguments: Mapping[str, Any] | None = None
+    inputs: Sequence[TensorSpec] = ()
+
+
+def from_manifest(model: Model, framework: str, checkpoint: Path, tokenizer: Path | None) -> Artifact:
+    """Return the source that ``framework``'s implementation with these weights is."""
+    return Artifact(framework, checkpoint, model.signature_for(framework), model.architecture(framework), tokenizer)
+
+
+def from_file(request: FileRequest, pool: Pool, workspace: Path) -> Artifact:
+    """Return the source that a file is, its inputs and outputs known.
+
+    Args:
+        workspace: gets a copy of a checkpoint that has to be written another way first.
+
+    Raises:
+        UsageError: something has to be added to the command; the hint shows the flag.
+        IsoformError: the file cannot be opened or does not run.
+    """
+    name = formats.detect(request.path)
+    if name not in _DESCRIBED:
+        raise UsageError(
+            f"{request.path}: {formats.lookup(name).title} is not a source that can be converted.",
+            f"Convert from one of: {', '.join(_DESCRIBED)}.",
+        )
+    architecture = _architecture(request, name)
+    if name == "torch" and not request.inputs:
+        raise UsageError(
+            f"{request.path}: a PyTorch checkpoint does not say what its inputs are.",
+            "Declare each one, a word for a dynamic dimension: --input 'image:float32[batch,3,224,224]'",
+        )
+    source = Artifact(name, request.path.resolve(), Signature(tuple(request.inputs), ()), architecture)
+    answer = pool.call(
+        "isoform.jobs.describe:describe",
+        {"source": source.to_json(), "workspace": str(workspace)},
+        needs=_DESCRIBED[name],
+        root=architecture.root if architecture else None,
+    )
+    found = Signature.from_json(answer.value["signature"])
+    return replace(source, model=Path(answer.value["model"]), signature=_declared(found, request.inputs))
+
+
+def _architecture(request: FileRequest, name: str) -> Architecture | None:
+    if request.arch is None:
+        if formats.lookup(name).is_checkpoint:
+            raise UsageError(
+                f"{request.path}: holds weights only, not the network.",
+                "Name the function that builds it: --arch model.py:build or --arch package.module:Class",
+            )
+        return None
+    place, separator, attribute = request.arch.rpartition(":")
+    if not separator or not place or not attribute:
+        raise UsageError(
+            f"--arch '{request.arch}' is not FILE_OR_MODULE:CALLABLE.", "For example: --arch model.py:build"
+        )
+    arguments = dict(request.arch_arguments or {})
+    if not place.endswith(".py"):
+        return Architecture(Path.cwd(), request.arch, arguments)
+    file = Path(place).resolve()
+    if not file.is_file():
+        raise UsageError(f"--arch: {place}: no such file.", "Check the path.")
+    return Architecture(file.parent, f"{file.name}:{attribute}", arguments)
+
+
+def _declared(found: Signature, inputs: Sequence[TensorSpec]) -> Signature:
+    """Return ``found`` with what the user declares of its inputs: names of dimensions, fixed sizes, layouts."""
+    declared = {spec.name: spec for spec in inputs}
+    unknown = sorted(set(declared) - {spec.name for spec in found.inputs})
+    if unknown:
+        raise UsageError(
+            f"--input '{unknown[0]}': the model has no such input.",
+            f"Its inputs: {', '.join(map(str, found.inputs))}.",
+        )
+    return replace(found, inputs=tuple(declared.get(spec.name, spec) for spec in found.inputs))
