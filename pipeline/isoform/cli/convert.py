@@ -1,0 +1,84 @@
+"""``isoform convert``: one checkpoint or model file to other formats."""
+
+import shlex
+from pathlib import Path
+
+import click
+
+from isoform.cli import options
+from isoform.core.signature import TensorSpec
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  isoform convert model.onnx --to tflite,savedmodel
+  isoform convert weights.safetensors --arch net.py:build --input 'image:float32[batch,3,32,32]' --to onnx
+  isoform convert model.keras --to onnx,torchscript --cases inputs.npz"""
+)
+@click.argument("source", type=click.Path(path_type=Path))
+@options.to
+@options.out
+@click.option("--name", help="What to call the model; default: the file's name.")
+@click.option("--arch", metavar="FILE_OR_MODULE:CALLABLE", help="What builds the network, for weights-only files.")
+@click.option("--arch-arg", "arch_arguments", multiple=True, metavar="KEY=VALUE", help="Passed to --arch; repeatable.")
+@click.option(
+    "--input", "inputs", multiple=True, metavar="NAME:DTYPE[DIM,...]",
+    help="An input, a word for a dynamic dimension: 'image:float32[batch,3,224,224]'; repeatable.",
+)  # fmt: skip
+@click.option("--cases", type=click.Path(path_type=Path, exists=True), help="An npz of your own inputs to verify with.")
+@click.option("--via", metavar="FORMAT", help="A format that the route has to pass.")
+@click.option("--avoid", multiple=True, metavar="CONVERTER", help="A converter not to use; repeatable.")
+@click.option("--no-verify", is_flag=True, help="Do not run the result; it is then marked as not verified.")
+@options.force
+@options.as_json
+@click.pass_context
+def command(
+    context: click.Context,
+    source: Path,
+    targets: str | None,
+    out: Path,
+    name: str | None,
+    arch: str | None,
+    arch_arguments: tuple[str, ...],
+    inputs: tuple[str, ...],
+    cases: Path | None,
+    via: str | None,
+    avoid: tuple[str, ...],
+    no_verify: bool,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Convert SOURCE to other formats, and prove on each one's runtime that it computes the same function."""
+    from isoform.cli import results
+    from isoform.cli.console import Display
+    from isoform.isolation import Pool
+    from isoform.stages.convert import ConvertRequest, convert
+
+    request = ConvertRequest(
+        source=source,
+        formats=options.listed(targets, ()),
+        out=out,
+        reproduce=_reproduce(source, arch, arch_arguments, inputs, out),
+        name=name,
+        arch=arch,
+        arch_arguments=options.key_values(arch_arguments, "--arch-arg"),
+        inputs=[TensorSpec.parse(text) for text in inputs],
+        cases=cases,
+        via=via,
+        avoid=avoid,
+        is_verified=not no_verify,
+        is_forced=force,
+    )
+    with Display(is_quiet=as_json) as display, Pool(out / ".logs") as pool:
+        found = convert(request, pool, lambda subject, text: display.line(subject or str(source), text))
+        document = {"source": str(source), "results": [result.to_json() for result in found]}
+        results.end(context, found, document, as_json, display)
+
+
+def _reproduce(source: Path, arch: str | None, arguments: tuple[str, ...], inputs: tuple[str, ...], out: Path) -> str:
+    words = ["isoform", "convert", str(source)]
+    words += ["--arch", arch] if arch else []
+    words += [word for pair in arguments for word in ("--arch-arg", pair)]
+    words += [word for text in inputs for word in ("--input", text)]
+    return f"{shlex.join(words).replace('{', '{{').replace('}', '}}')} --to {{format}} --out {shlex.quote(str(out))}"
