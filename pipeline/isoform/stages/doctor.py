@@ -40,9 +40,11 @@ class Finding:
 
 def examine() -> list[Finding]:
     """Return a finding for every converter, runtime and package with a known floor."""
-    rows = [("converter", row) for row in registry.CONVERTERS.values()]
-    rows += [("runtime", row) for row in registry.RUNTIMES.values()]  # type: ignore[list-item]
-    return [*(_row(kind, row) for kind, row in rows), *filter(None, map(_floor, FLOORS))]
+    return [
+        *(_row("converter", row) for row in registry.CONVERTERS.values()),
+        *(_row("runtime", row) for row in registry.RUNTIMES.values()),
+        *filter(None, map(_floor, FLOORS)),
+    ]
 
 
 def _row(kind: str, row: registry.Converter | registry.Runtime) -> Finding:

@@ -7,15 +7,14 @@ from typing import Any
 
 from isoform import store
 from isoform.core.artifact import SCHEMA_VERSION, Artifact
-from isoform.core.parity import ParityRecord
+from isoform.core.parity import NOT_VERIFIED, PASS, ParityRecord, worst
 from isoform.errors import IsoformError
 from isoform.routes import Route
-from isoform.stages import verify
 from isoform.stages.export.build import Built
 from isoform.stages.export.plan import ExportRequest, Task, source_digest, versions
 from isoform.stages.export.result import Attempt
 
-_STATUS = {"PASS": "passed", "WARN": "passed", "NOT VERIFIED": "unverified"}
+_STATUS = {PASS: "passed", NOT_VERIFIED: "unverified"}
 
 
 def status_of(verdict: str) -> str:
@@ -33,7 +32,7 @@ def document(
     folder: Path,
 ) -> dict[str, Any]:
     """Return the ``artifact.json`` of ``folder``, which holds everything but this record."""
-    verdict = verify.overall(records)
+    verdict = worst(records)
     tokenizer = _add_tokenizer(request.source, folder)
     return {
         "schema_version": SCHEMA_VERSION,

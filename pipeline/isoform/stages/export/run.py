@@ -13,9 +13,9 @@ import numpy as np
 
 from isoform import registry, store
 from isoform.core import cases as case_files
-from isoform.core.artifact import RECORD_NAME
+from isoform.core.artifact import CASES_NAME, RECORD_NAME
 from isoform.core.cases import Cases
-from isoform.core.parity import ParityRecord
+from isoform.core.parity import ParityRecord, worst
 from isoform.errors import IsoformError
 from isoform.isolation import Pool
 from isoform.routes import Route
@@ -119,7 +119,7 @@ class Exporter:
             with store.publishing(self._task.destination) as folder:
                 self._on_event(name, f"converting {route}")
                 built = self._builder.build(route, folder / MODEL_NAMES[name])
-                records = self._verified(built)
+                records = self._verified(built, folder)
                 result = self._publish(route, built, records, folder)
         except IsoformError as error:
             self._tried.append(Attempt(route.names, error))
@@ -130,24 +130,24 @@ class Exporter:
             record.failure_path(self._task).unlink()
         return result
 
-    def _verified(self, built: Built) -> list[ParityRecord]:
+    def _verified(self, built: Built, folder: Path) -> list[ParityRecord]:
+        """Return a record for each runtime, the cases and the ledger of weights left beside the model."""
         if self._reference is None:
             return []
+        weights, ledger = verify.match_weights(built.artifact, self._reference.weights, self._pool)
+        store.write_json(folder / verify.LEDGER_NAME, ledger)
+        case_files.save(self._reference.cases, folder / CASES_NAME)
         records = []
         for row in registry.runtimes_of(self._task.format):
             self._on_event(self._task.format, f"verifying on {row.name}")
-            records.append(
-                verify.verify(built.artifact, self._reference.cases, row, self._pool, weights=self._reference.weights)
-            )
+            records.append(verify.verify(built.artifact, self._reference.cases, row, self._pool, weights))
         return records
 
     def _publish(self, route: Route, built: Built, records: list[ParityRecord], folder: Path) -> Result:
-        verdict = verify.overall(records)
+        verdict = worst(records)
         status = record.status_of(verdict)
         if status == "failed":
             self._tried.append(Attempt(route.names, record.parity_error(records)))
-        if self._reference is not None:
-            case_files.save(self._reference.cases, folder / "cases.npz")
         document = record.document(self._request, self._task, route, built, records, self._tried, folder)
         store.write_json(folder / RECORD_NAME, document)
         return Result(

@@ -1,0 +1,125 @@
+"""Which parameters a batch-norm fold explains: ``W' = W g / sqrt(v + e)`` and ``b' = t + (b - m) g / sqrt(v + e)``.
+
+Also where the layer is kept as one multiplication and one addition. Evaluated in float64 and rounded once, so an export
+may differ by the rounding of its own arithmetic, 2 units in the last place, and by nothing else.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import permutations
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+Weights = Mapping[str, Array]
+
+EPSILONS = (1e-3, 1e-5, 1e-6, 1e-4, 1e-7, 1e-8, 1e-12)
+ULPS = 2
+_ROLES = {
+    "gamma": ("weight", "gamma"),
+    "beta": ("bias", "beta"),
+    "mean": ("running_mean", "moving_mean"),
+    "variance": ("running_var", "moving_variance"),
+}
+
+
+@dataclass(frozen=True)
+class BatchNorm:
+    """One layer's parameters, by the names that the source gives them."""
+
+    names: dict[str, str]
+    values: dict[str, Array]
+
+    def scale(self, epsilon: float) -> Array:
+        gamma = self.values.get("gamma", np.ones_like(self.values["variance"]))
+        result: Array = gamma / np.sqrt(self.values["variance"] + epsilon)
+        return result
+
+    def shift(self, epsilon: float, bias: Array | float) -> Array:
+        beta = self.values.get("beta", np.zeros_like(self.values["mean"]))
+        result: Array = beta + (bias - self.values["mean"]) * self.scale(epsilon)
+        return result
+
+
+def layers(source: Weights) -> Iterator[BatchNorm]:
+    """Yield every batch normalisation among ``source``, known by its running mean and variance."""
+    for name in source:
+        for separator in ("/", "."):
+            prefix, _, last = name.rpartition(separator)
+            if last in _ROLES["variance"]:
+                names = {
+                    role: f"{prefix}{separator}{word}"
+                    for role, words in _ROLES.items()
+                    for word in words
+                    if f"{prefix}{separator}{word}" in source
+                }
+                if "mean" in names:
+                    yield BatchNorm(names, {role: source[key].astype(np.float64) for role, key in names.items()})
+
+
+def folded_parameters(source: Weights, missing: Weights, export: Weights) -> dict[str, tuple[str, ...]]:
+    """Return the parameters among ``missing`` that a fold explains, each with the export's tensors it went into."""
+    explained: dict[str, tuple[str, ...]] = {}
+    for layer in layers(source):
+        if not set(layer.names.values()) & set(missing):
+            continue
+        for epsilon in EPSILONS:
+            found = _explained(layer, epsilon, source, missing, export)
+            if found:
+                explained |= found
+                break
+    return explained
+
+
+def _explained(
+    layer: BatchNorm, epsilon: float, source: Weights, missing: Weights, export: Weights
+) -> dict[str, tuple[str, ...]]:
+    scale = layer.scale(epsilon)
+    own = set(layer.names.values())
+    biases = {name: array for name, array in source.items() if array.shape == scale.shape and name not in own}
+    shift, bias_name = _shift_tensor(layer, epsilon, biases, export)
+    if shift is None:
+        return {}
+    factor = _named(scale, export)
+    kernel, folded = (None, factor) if factor else _kernel(scale, missing, export)
+    if folded is None:
+        return {}
+    names = [*own, *filter(None, (kernel, bias_name))]
+    return {name: (folded, shift) for name in names if name in missing}
+
+
+def _shift_tensor(layer: BatchNorm, epsilon: float, biases: Weights, export: Weights) -> tuple[str | None, str | None]:
+    for name, bias in (("", np.zeros(1)), *biases.items()):
+        tensor = _named(layer.shift(epsilon, bias.astype(np.float64)), export)
+        if tensor:
+            return tensor, name or None
+    return None, None
+
+
+def _kernel(scale: Array, missing: Weights, export: Weights) -> tuple[str | None, str | None]:
+    for name, kernel in missing.items():
+        for axis, size in enumerate(kernel.shape):
+            if kernel.ndim > 1 and size == scale.size:
+                shape = [-1 if position == axis else 1 for position in range(kernel.ndim)]
+                tensor = _named(kernel.astype(np.float64) * scale.reshape(shape), export)
+                if tensor:
+                    return name, tensor
+    return None, None
+
+
+def _named(value: Array, export: Weights) -> str | None:
+    """Return the export's tensor that is ``value``, transposed or reshaped, within `ULPS` of float32 rounding."""
+    expected = value.astype(np.float32)
+    spacing = ULPS * np.spacing(np.abs(expected)) + ULPS * np.spacing(np.float32(np.abs(expected).max()) * 2.0**-12)
+    for name, tensor in export.items():
+        if tensor.size != expected.size or tensor.dtype != np.float32:
+            continue
+        for order in permutations(range(expected.ndim)):
+            candidate, allowed = expected.transpose(order).reshape(-1), spacing.transpose(order).reshape(-1)
+            if np.all(np.abs(candidate[:8] - tensor.reshape(-1)[:8]) <= allowed[:8]) and np.all(
+                np.abs(candidate - tensor.reshape(-1)) <= allowed
+            ):
+                return name
+    return None

@@ -1,0 +1,214 @@
+"""The record that verify writes: which gates an export passed on one runtime, with the figures.
+
+`assess` is pure: runtimes run first and are compared later, so that a threshold can change without running again.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from isoform.core import structure
+from isoform.core.cases import Cases, Floor, Tensors
+from isoform.core.numerics import THRESHOLDS, OutputFigures, judge
+from isoform.core.signature import Signature
+from isoform.errors import IsoformError
+
+PASS, WARN, FAIL, INCONCLUSIVE = "PASS", "WARN", "FAIL", "INCONCLUSIVE"
+NOT_VERIFIED, ERROR = "NOT VERIFIED", "ERROR"
+NOT_CHECKED = "NOT CHECKED"
+WORST_FIRST = (ERROR, FAIL, INCONCLUSIVE, WARN, PASS, NOT_VERIFIED)
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One gate's verdict and what it found; findings under PASS are remarks."""
+
+    verdict: str
+    findings: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return {"verdict": self.verdict, "findings": list(self.findings)}
+
+
+@dataclass(frozen=True)
+class ParityRecord:
+    """One artifact on one runtime.
+
+    Attributes:
+        headline: one sentence for people.
+        gates: structure, weights and numerics, in this order, as far as they were reached.
+        sizes: every size that each dynamic dimension took.
+        versions: of the packages behind the runtime.
+    """
+
+    runtime: str
+    verdict: str
+    headline: str
+    gates: Mapping[str, Gate] = field(default_factory=dict)
+    outputs: tuple[OutputFigures, ...] = ()
+    cases: int = 0
+    sizes: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    seconds: float = 0.0
+    versions: Mapping[str, str] = field(default_factory=dict)
+    error: Mapping[str, Any] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "runtime": self.runtime,
+            "verdict": self.verdict,
+            "headline": self.headline,
+            "gates": {name: gate.to_json() for name, gate in self.gates.items()},
+            "outputs": [figures.to_json() for figures in self.outputs],
+            "cases": self.cases,
+            "sizes": {name: list(sizes) for name, sizes in self.sizes.items()},
+            "seconds": round(self.seconds, 3),
+            "versions": dict(self.versions),
+            "error": dict(self.error) if self.error else None,
+        }
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> "ParityRecord":
+        gates = {name: Gate(gate["verdict"], tuple(gate["findings"])) for name, gate in record["gates"].items()}
+        outputs = tuple(OutputFigures(**figures) for figures in record["outputs"])
+        return cls(**{**record, "gates": gates, "outputs": outputs})
+
+    @classmethod
+    def not_verified(cls, runtime: str, reason: str) -> "ParityRecord":
+        """Return the record of a runtime that cannot run here: never a pass."""
+        return cls(runtime, NOT_VERIFIED, f"not verified: {reason}")
+
+    @classmethod
+    def failed_to_run(cls, runtime: str, error: IsoformError) -> "ParityRecord":
+        """Return the record of a runtime that did not open or run the file."""
+        return cls(runtime, ERROR, error.what, error=error.to_json())
+
+    def lines(self) -> list[str]:
+        """Return the record as text: the headline, then what each gate found and each output's figures."""
+        text = [f"{self.verdict:<13} {self.runtime:<10} {self.headline}"]
+        for name, gate in self.gates.items():
+            text += [f"  {name}: {gate.verdict}", *(f"    {finding}" for finding in gate.findings)]
+        text += [
+            f"  {figures.name}: {figures.verdict}  lost bits {figures.lost_bits:.1f}  correct bits "
+            f"{figures.correct_bits:.1f}  R_rms {figures.r_rms:.3g} (limit {figures.limit_rms:.3g})  "
+            f"R_max {figures.r_max:.3g} (limit {figures.limit_max:.3g})  "
+            f"rtol {figures.rtol:.1e} atol {figures.atol:.1e}"
+            for figures in self.outputs
+        ]
+        return text
+
+
+def worst(records: Sequence[ParityRecord]) -> str:
+    """Return the verdict that stands for all of ``records``: the worst one; NOT VERIFIED where nothing was verified."""
+    verdicts = {record.verdict for record in records}
+    return next((verdict for verdict in WORST_FIRST if verdict in verdicts), NOT_VERIFIED)
+
+
+def assess(
+    runtime: str,
+    declared: Signature,
+    found: Signature,
+    cases: Cases,
+    outputs: Sequence[Tensors],
+    weights: Gate,
+    file_findings: Sequence[str] = (),
+) -> ParityRecord:
+    """Return the verdict on ``outputs``, what ``runtime`` answered to ``cases``.
+
+    Raises:
+        IsoformError: ``cases`` hold no reference outputs.
+    """
+    if cases.reference is None or cases.source is None or cases.floors is None:
+        raise IsoformError(
+            "These cases hold no reference outputs.", "Use the cases.npz of an exported artifact.", kind="no-reference"
+        )
+    exact = [
+        *file_findings,
+        *structure.compare_signatures(declared, found),
+        *structure.compare_outputs(declared, cases.reference, outputs, cases.inputs),
+    ]
+    figures = _figures(runtime, declared, cases, outputs)
+    exact += _changed_decisions(declared, cases, outputs, figures)
+    gates = {
+        "structure": Gate(FAIL if exact else PASS, tuple(exact)),
+        "weights": weights,
+        "numerics": _numerics(figures),
+    }
+    verdict = _verdict(gates)
+    return ParityRecord(
+        runtime, verdict, _headline(verdict, gates, figures), gates, figures, len(cases), _sizes(declared, cases)
+    )  # fmt: skip
+
+
+def _figures(runtime: str, declared: Signature, cases: Cases, outputs: Sequence[Tensors]) -> tuple[OutputFigures, ...]:
+    assert cases.reference is not None
+    assert cases.source is not None
+    assert cases.floors is not None
+    threshold = THRESHOLDS.get(runtime, THRESHOLDS["ort-cpu"])
+    figures = []
+    for spec in filter(structure.is_float, declared.outputs):
+        reference, source, export = (
+            [case.get(spec.name) for case in column] for column in (cases.reference, cases.source, outputs)
+        )
+        if all(
+            one is not None and two is not None and one.shape == two.shape
+            for one, two in zip(reference, export, strict=True)
+        ):
+            floor = cases.floors.get(spec.name, Floor(0.0, 0.0))
+            figures.append(judge(spec.name, reference, source, export, floor, threshold))  # type: ignore[arg-type]
+    return tuple(figures)
+
+
+def _changed_decisions(
+    declared: Signature, cases: Cases, outputs: Sequence[Tensors], figures: Sequence[OutputFigures]
+) -> list[str]:
+    assert cases.reference is not None
+    findings = []
+    for entry in figures:
+        changed = sum(
+            structure.changed_decisions(reference[entry.name], export[entry.name], entry.allowed_peak)
+            for reference, export in zip(cases.reference, outputs, strict=True)
+        )
+        if changed:
+            findings.append(
+                f"'{entry.name}' decides for another class in {changed} rows, by more than rounding explains"
+            )
+    return findings
+
+
+def _numerics(figures: Sequence[OutputFigures]) -> Gate:
+    verdicts = {entry.verdict for entry in figures}
+    verdict = next((word for word in (FAIL, INCONCLUSIVE, WARN) if word in verdicts), PASS)
+    return Gate(verdict, tuple(f"'{entry.name}': {entry.reason}" for entry in figures if entry.reason))
+
+
+def _verdict(gates: Mapping[str, Gate]) -> str:
+    verdicts = [gate.verdict for gate in gates.values()]
+    if FAIL in verdicts:
+        return FAIL
+    if INCONCLUSIVE in verdicts:
+        return INCONCLUSIVE
+    # A warning passes only where weights and float64 semantics are both proved; semantics is not evaluated here.
+    return FAIL if WARN in verdicts else PASS
+
+
+def _headline(verdict: str, gates: Mapping[str, Gate], figures: Sequence[OutputFigures]) -> str:
+    lost = max((entry.lost_bits for entry in figures), default=0.0)
+    correct = min((entry.correct_bits for entry in figures), default=math.inf)
+    numbers = f"{lost:.1f} bits lost, {correct:.1f} correct" if figures else "exact outputs only"
+    remarks = [f"weights {gates['weights'].verdict.lower()}"] if gates["weights"].verdict == NOT_CHECKED else []
+    if verdict != PASS:
+        remarks = [
+            f"{name}: {gate.findings[0]}" for name, gate in gates.items() if gate.verdict not in (PASS, NOT_CHECKED)
+        ]
+    return "; ".join([numbers, *remarks])
+
+
+def _sizes(declared: Signature, cases: Cases) -> dict[str, list[int]]:
+    sizes: dict[str, set[int]] = {symbol: set() for symbol in declared.symbols}
+    for case in cases.inputs:
+        for spec in declared.inputs:
+            for dim, size in zip(spec.shape, case[spec.name].shape, strict=True):
+                if isinstance(dim, str):
+                    sizes[dim].add(size)
+    return {symbol: sorted(found) for symbol, found in sizes.items()}

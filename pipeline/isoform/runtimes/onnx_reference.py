@@ -1,0 +1,93 @@
+"""ONNX's reference evaluator: what an ONNX source means, in float32 or in float64.
+
+Slow and exact: it is used for references, never to measure speed. In float64 every float32 initialiser, constant and
+declared type of the graph is upcast, so that the same operators run in double precision.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import onnx
+from onnx import TensorProto, numpy_helper
+from onnx.reference import ReferenceEvaluator
+
+from isoform.core.artifact import Artifact
+from isoform.core.protocols import Array, Perturbation, RunOptions
+from isoform.core.signature import Signature, TensorSpec
+from isoform.errors import IsoformError
+from isoform.runtimes import ort
+
+
+class EvaluatorSession:
+    """A ReferenceEvaluator, called by name."""
+
+    def __init__(self, model: onnx.ModelProto) -> None:
+        self._evaluator = ReferenceEvaluator(model)
+        self.signature = Signature(
+            tuple(map(_spec, model.graph.input)), tuple(map(_spec, model.graph.output))
+        )  # fmt: skip
+
+    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Return the outputs in the graph's order."""
+        names = [spec.name for spec in self.signature.outputs]
+        return dict(zip(names, map(np.asarray, self._evaluator.run(names, dict(inputs))), strict=True))
+
+    def close(self) -> None:
+        del self._evaluator
+
+
+def load(artifact: Artifact, options: RunOptions) -> EvaluatorSession:
+    """Open ``artifact.model``; in float64 where the options ask for it, its weights disturbed if they say so."""
+    model = onnx.load(artifact.model)
+    if options.device != "cpu":
+        raise IsoformError("The reference evaluator runs on the CPU only.", "Leave out the device.", kind="no-device")
+    if options.is_float64:
+        _upcast_graph(model.graph, _Disturbance(options.perturbation))
+    return EvaluatorSession(model)
+
+
+weights = ort.weights
+
+
+class _Disturbance:
+    """Draws the relative disturbance of each weight in turn."""
+
+    def __init__(self, perturbation: Perturbation | None) -> None:
+        self._magnitude = perturbation.magnitude if perturbation else 0.0
+        self._rng = np.random.default_rng(perturbation.seed if perturbation else 0)
+
+    def __call__(self, array: Array) -> Array:
+        if not self._magnitude:
+            return array
+        return array * (1 + self._rng.uniform(-self._magnitude, self._magnitude, array.shape))
+
+
+def _upcast_graph(graph: onnx.GraphProto, disturb: _Disturbance) -> None:
+    for tensor in graph.initializer:
+        _upcast_tensor(tensor, disturb)
+    for value in (*graph.input, *graph.output, *graph.value_info):
+        if value.type.tensor_type.elem_type == TensorProto.FLOAT:
+            value.type.tensor_type.elem_type = TensorProto.DOUBLE
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.type == onnx.AttributeProto.TENSOR:
+                _upcast_tensor(attribute.t, disturb)
+            elif attribute.type == onnx.AttributeProto.GRAPH:
+                _upcast_graph(attribute.g, disturb)
+            elif node.op_type == "Cast" and attribute.name == "to" and attribute.i == TensorProto.FLOAT:
+                attribute.i = TensorProto.DOUBLE
+
+
+def _upcast_tensor(tensor: onnx.TensorProto, disturb: _Disturbance) -> None:
+    if tensor.data_type == TensorProto.FLOAT:
+        array = disturb(numpy_helper.to_array(tensor).astype(np.float64))
+        tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))
+
+
+def _spec(value: onnx.ValueInfoProto) -> TensorSpec:
+    kind = value.type.tensor_type
+    dims = tuple(
+        dim.dim_value if dim.HasField("dim_value") else (dim.dim_param or f"{value.name}_{axis}")
+        for axis, dim in enumerate(kind.shape.dim)
+    )
+    return TensorSpec(value.name, np.dtype(onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type)).name, dims)

@@ -1,0 +1,95 @@
+"""ONNX Runtime, on the CPU or on CUDA; the provider asked for is the one that runs, or nothing runs."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import onnxruntime
+
+from isoform.core.artifact import Artifact
+from isoform.core.protocols import Array, RunOptions
+from isoform.core.signature import Dim, Signature, TensorSpec
+from isoform.errors import IsoformError
+
+_PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+_DTYPES = {
+    "tensor(float)": "float32", "tensor(double)": "float64", "tensor(float16)": "float16",
+    "tensor(bfloat16)": "bfloat16", "tensor(bool)": "bool", "tensor(string)": "string",
+}  # fmt: skip
+_ERRORS_ONLY = 3
+
+
+class OrtSession:
+    """An InferenceSession, called by name."""
+
+    def __init__(self, session: onnxruntime.InferenceSession) -> None:
+        self._session = session
+        self.signature = Signature(
+            tuple(map(_spec, session.get_inputs())), tuple(map(_spec, session.get_outputs()))
+        )  # fmt: skip
+        self._names = [spec.name for spec in self.signature.outputs]
+
+    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Return the outputs in the graph's order."""
+        return dict(zip(self._names, self._session.run(self._names, dict(inputs)), strict=True))
+
+    def close(self) -> None:
+        del self._session
+
+
+def load(artifact: Artifact, options: RunOptions) -> OrtSession:
+    """Open ``artifact.model``.
+
+    Raises:
+        IsoformError: no such device (kind no-device), or ONNX Runtime refuses the file.
+    """
+    provider = _PROVIDERS[options.device]
+    if provider not in onnxruntime.get_available_providers():
+        raise _no_device()
+    if options.device == "cuda":
+        onnxruntime.preload_dlls()
+    settings = onnxruntime.SessionOptions()
+    settings.intra_op_num_threads = options.threads
+    settings.log_severity_level = _ERRORS_ONLY
+    if not options.is_optimised:
+        settings.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    choice = (provider, {"use_tf32": str(int(options.tf32))}) if options.device == "cuda" else provider
+    try:
+        session = onnxruntime.InferenceSession(str(artifact.model), settings, providers=[choice])
+    except Exception as error:  # the binding raises a type of its own for every status
+        reason = str(error).strip().splitlines()[0][:300]
+        raise IsoformError(
+            f"ONNX Runtime does not open {artifact.model.name}: {reason}", "Export the model again.", kind="load"
+        ) from error
+    if session.get_providers()[0] != provider:
+        raise _no_device()
+    return OrtSession(session)
+
+
+def weights(artifact: Artifact) -> dict[str, Array]:
+    """Return the initialisers and constants of the graph by name, external ones memory-mapped."""
+    from isoform.hub import graph
+
+    model = graph.load(artifact.model)
+    found = {
+        name: value.const_value.numpy()
+        for name, value in model.graph.initializers.items()
+        if value.const_value is not None
+    }
+    for node in model.graph.all_nodes():
+        if node.op_type == "Constant" and "value" in node.attributes:
+            found[node.outputs[0].name or ""] = np.asarray(node.attributes["value"].as_tensor().numpy())
+    return found
+
+
+def _spec(argument: onnxruntime.NodeArg) -> TensorSpec:
+    dtype = _DTYPES.get(argument.type) or argument.type.removeprefix("tensor(").removesuffix(")")
+    dims: list[Dim] = [
+        dim if isinstance(dim, (int, str)) else f"{argument.name}_{axis}" for axis, dim in enumerate(argument.shape)
+    ]
+    return TensorSpec(argument.name, dtype, tuple(dims))
+
+
+def _no_device() -> IsoformError:
+    return IsoformError(
+        "no CUDA device", "Run on a machine with an NVIDIA GPU and pip install 'isoform[cuda]'.", kind="no-device"
+    )

@@ -1,0 +1,41 @@
+"""What the source itself answers: float64 references, its own float32 outputs, the rounding floor, its weights."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from isoform import registry
+from isoform.core import cases as case_files
+from isoform.core.artifact import Artifact
+from isoform.core.cases import Cases
+from isoform.isolation import Pool
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Cases with recorded outputs, and a folder with the source's parameters for gate 1."""
+
+    cases: Cases
+    weights: Path
+
+
+def record(source: Artifact, cases: Cases, pool: Pool, folder: Path) -> Reference:
+    """Return the references of ``source``, written below ``folder``.
+
+    Raises:
+        IsoformError: the source does not open, or does not run on the cases.
+    """
+    row = registry.source_runtime(source.format)
+    folder.mkdir(parents=True, exist_ok=True)
+    given, answered = folder / "cases.npz", folder / "reference.npz"
+    case_files.save(cases, given)
+    shared = {"runtime": row.name, "artifact": source.to_json()}
+    root = source.architecture.root if source.architecture else None
+    pool.call(
+        "isoform.jobs.infer:reference",
+        {**shared, "cases": str(given), "outputs": str(answered)},
+        needs=row.extra,
+        root=root,
+    )
+    weights = folder / "weights"
+    pool.call("isoform.jobs.infer:save_weights", {**shared, "folder": str(weights)}, needs=row.extra, root=root)
+    return Reference(case_files.load(answered), weights)

@@ -1,0 +1,145 @@
+"""The verb verify: does an artifact compute the same function as its source, on this runtime, on this machine?
+
+`verify` judges one model on one runtime; `verify_folder` and `verify_file` do so for what stands on disk. Nothing is
+written into an artifact.
+"""
+
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from isoform import registry, store
+from isoform.core import cases as case_files
+from isoform.core import format as formats
+from isoform.core.artifact import CASES_NAME, Artifact, open_artifact, read_record
+from isoform.core.cases import Cases
+from isoform.core.parity import FAIL, NOT_CHECKED, PASS, Gate, ParityRecord, assess
+from isoform.core.signature import Signature, TensorSpec
+from isoform.errors import IsoformError, MissingDependency, UsageError
+from isoform.isolation import Pool
+
+LEDGER_NAME = "weights.json"
+_ABSENT = ("no-device", "missing-dependency")
+"""Errors that mean: this machine has no such runtime. They are no verdict on the artifact."""
+
+
+def verify(
+    artifact: Artifact,
+    cases: Cases,
+    row: registry.Runtime,
+    pool: Pool,
+    weights: Gate,
+    file_findings: Sequence[str] = (),
+) -> ParityRecord:
+    """Return the record of ``artifact`` on one runtime; what cannot run here says so and is never a pass."""
+    begin = time.monotonic()
+    try:
+        registry.require(row)
+        with tempfile.TemporaryDirectory(prefix="isoform-verify.") as scratch:
+            given, answered = Path(scratch) / "cases.npz", Path(scratch) / "outputs.npz"
+            case_files.save(Cases(cases.kinds, cases.inputs), given)
+            answer = pool.call(
+                "isoform.jobs.infer:run",
+                {"runtime": row.name, "artifact": artifact.to_json(), "cases": str(given), "outputs": str(answered)},
+                needs=row.extra,
+            )
+            outputs = case_files.load(answered).inputs
+    except MissingDependency as error:
+        return ParityRecord.not_verified(row.name, error.what)
+    except IsoformError as error:
+        if error.kind in _ABSENT:
+            return ParityRecord.not_verified(row.name, error.what)
+        return ParityRecord.failed_to_run(row.name, error)
+    found = Signature.from_json(answer.value["signature"])
+    record = assess(row.name, artifact.signature, found, cases, outputs, weights, file_findings)
+    return replace(record, seconds=time.monotonic() - begin, versions=answer.value["versions"])
+
+
+def match_weights(artifact: Artifact, folder: Path, pool: Pool) -> tuple[Gate, dict[str, Any]]:
+    """Return gate 1 against the source's weights in ``folder``, and the ledger for later checks without them.
+
+    Raises:
+        IsoformError: the weights of the artifact cannot be read.
+    """
+    row = registry.runtime(formats.lookup(artifact.format).runtime)
+    arguments = {"runtime": row.name, "artifact": artifact.to_json(), "folder": str(folder)}
+    value = pool.call("isoform.jobs.infer:match_weights", arguments, needs=row.extra).value
+    counts: dict[str, int] = {}
+    for entry in value["explanations"]:
+        counts[entry["how"]] = counts.get(entry["how"], 0) + 1
+    lost = [
+        f"'{entry['parameter']}' {entry['shape']} is not in the export, nor explained by a known rewriting"
+        for entry in value["explanations"]
+        if entry["how"] == "unexplained"
+    ]
+    summary = ", ".join(f"{count} {how}" for how, count in counts.items())
+    return Gate(FAIL if lost else PASS, (f"parameters: {summary}", *lost)), value["ledger"]
+
+
+def verify_folder(
+    folder: Path, pool: Pool, runtimes: Sequence[registry.Runtime] = (), cases: Path | None = None
+) -> list[ParityRecord]:
+    """Return one record a runtime for a published artifact, from its own cases and ledger or from other ``cases``.
+
+    Raises:
+        IsoformError: not an artifact, or its cases are damaged.
+    """
+    artifact, record = open_artifact(folder), read_record(folder)
+    known = case_files.load(cases or folder / CASES_NAME)
+    altered = store.altered_files(folder, record["files"])
+    findings = [f"{name} is not the file that was exported: its SHA-256 differs" for name in altered]
+    weights = _ledger_gate(artifact, store.read_json(folder / LEDGER_NAME), pool)
+    return [verify(artifact, known, row, pool, weights, findings) for row in _rows(artifact.format, runtimes)]
+
+
+def verify_file(path: Path, cases: Path, pool: Pool, runtimes: Sequence[registry.Runtime] = ()) -> list[ParityRecord]:
+    """Return one record a runtime for any model file, against recorded reference outputs.
+
+    Its signature is taken from the cases; names of dynamic dimensions are not known, so none counts as frozen.
+    """
+    known = case_files.load(cases)
+    artifact = Artifact(formats.detect(path), path.resolve(), _signature_of(known))
+    weights = Gate(NOT_CHECKED, ("not checked: the cases hold no weights",))
+    return [verify(artifact, known, row, pool, weights) for row in _rows(artifact.format, runtimes)]
+
+
+def _rows(format_name: str, chosen: Sequence[registry.Runtime]) -> tuple[registry.Runtime, ...]:
+    rows = tuple(row for row in chosen if format_name in row.formats) if chosen else registry.runtimes_of(format_name)
+    if not rows:
+        there = ", ".join(row.name for row in registry.runtimes_of(format_name)) or "none"
+        raise UsageError(f"None of these runtimes opens '{format_name}'.", f"Runtimes that do: {there}.")
+    return rows
+
+
+def _ledger_gate(artifact: Artifact, recorded: Mapping[str, Any] | None, pool: Pool) -> Gate:
+    if recorded is None:
+        return Gate(NOT_CHECKED, (f"not checked: no {LEDGER_NAME} beside the model",))
+    row = registry.runtime(formats.lookup(artifact.format).runtime)
+    arguments = {"runtime": row.name, "artifact": artifact.to_json(), "ledger": dict(recorded)}
+    try:
+        registry.require(row)
+        findings = pool.call("isoform.jobs.infer:check_ledger", arguments, needs=row.extra).value["findings"]
+    except IsoformError as error:
+        return Gate(NOT_CHECKED, (f"not checked: {error.what}",))
+    return Gate(FAIL if findings else PASS, tuple(findings))
+
+
+def _signature_of(cases: Cases) -> Signature:
+    """Return the signature that the arrays of ``cases`` have: a dimension of one size in all of them is fixed."""
+    assert cases.source is not None, "cases without reference outputs are refused before"
+
+    def specs(column: Sequence[Mapping[str, Any]]) -> tuple[TensorSpec, ...]:
+        return tuple(
+            TensorSpec(name, str(first.dtype), tuple(_dim(axis, [case[name].shape[axis] for case in column])
+                                                     for axis in range(first.ndim)))
+            for name, first in column[0].items()
+        )  # fmt: skip
+
+    return Signature(specs(cases.inputs), specs(cases.source))
+
+
+def _dim(axis: int, sizes: Sequence[int]) -> int | str:
+    return sizes[0] if len(set(sizes)) == 1 else ("batch" if axis == 0 else f"dim_{axis}")
