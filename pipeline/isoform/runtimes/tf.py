@@ -89,8 +89,13 @@ def weights(artifact: Artifact) -> dict[str, Array]:
         for name in sorted(reader.get_variable_to_shape_map()):
             value = reader.get_tensor(name)
             if isinstance(value, np.ndarray) and value.dtype.kind in "fiV" and "SAVEABLE" not in name.upper():
-                found[name.removesuffix("/.ATTRIBUTES/VARIABLE_VALUE")] = value
+                found[_plain(name)] = value
     return found | _constants(artifact.model)
+
+
+def _plain(name: str) -> str:
+    """Return a variable's own name for its name in the checkpoint, where ``/`` is escaped."""
+    return name.removesuffix("/.ATTRIBUTES/VARIABLE_VALUE").removeprefix("weights/").replace(".S", "/")
 
 
 def _refuse_what_is_not_here(options: RunOptions) -> None:
