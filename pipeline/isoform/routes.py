@@ -26,13 +26,11 @@ class Route:
         return sum(step.cost for step in self.steps)
 
     def __str__(self) -> str:
-        if not self.steps:
-            return "copy"
         return " -> ".join([self.steps[0].source, *(step.target for step in self.steps)])
 
 
 def ranked(source: str, target: str, *, via: str | None = None, avoid: Collection[str] = ()) -> tuple[Route, ...]:
-    """Return every route without a cycle, cheapest first; equal formats give the empty route.
+    """Return every route without a cycle, cheapest first.
 
     Args:
         via: a format that the route has to pass.
@@ -40,13 +38,15 @@ def ranked(source: str, target: str, *, via: str | None = None, avoid: Collectio
 
     Raises:
         UsageError: an unknown format.
-        NoRoute: no chain connects the two under these conditions.
+        NoRoute: no chain connects the two under these conditions, or they are one format.
     """
     for name in (source, target, *([via] if via else [])):
         formats.lookup(name)
+    if source == target:
+        raise NoRoute(
+            f"The source is {source} already.", "Choose another target; isoform verify proves a file as it is."
+        )
     found = [Route(steps) for steps in _chains(source, target, frozenset({source})) if not _excluded(steps, via, avoid)]
-    if source == target and via is None:
-        return (Route(()),)
     if not found:
         conditions = (f" via {via}" if via else "") + (f" avoiding {', '.join(sorted(avoid))}" if avoid else "")
         raise NoRoute(

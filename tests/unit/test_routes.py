@@ -27,8 +27,9 @@ def test_every_step_starts_where_the_last_one_ended() -> None:
                 assert len(set(ends)) == len(ends)
 
 
-def test_the_same_format_is_the_empty_route() -> None:
-    assert [route.names for route in ranked("onnx", "onnx")] == [()]
+def test_there_is_no_route_from_a_format_to_itself() -> None:
+    with pytest.raises(NoRoute, match="The source is onnx already."):
+        ranked("onnx", "onnx")
 
 
 def test_via_keeps_only_routes_that_pass_the_format() -> None:

@@ -98,7 +98,7 @@ def _sizes(signature: Signature, index: int, at_least: int) -> dict[str, int]:
     for position, symbol in enumerate(signature.symbols):
         choices = SIZES["batch"] if symbol in ("batch", "n", "N") else SIZES["other"]
         size = choices[(index + index // len(choices) * position) % len(choices)]
-        sizes[symbol] = max(size, at_least)
+        sizes[symbol] = max(size, at_least if position == 0 else 1)
     return sizes
 
 
@@ -212,7 +212,7 @@ def load(path: Path) -> Cases:
         IsoformError: the file is missing, damaged, or holds something else.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             head = json.loads(bytes(archive["head"]))
             columns = {
                 column: tuple(
@@ -221,7 +221,7 @@ def load(path: Path) -> Cases:
                 )
                 for column, names in head["names"].items()
             }
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
         raise IsoformError(
             f"{path}: not a readable cases file ({error}).", "Export the artifact again.", kind="damaged"
         ) from error

@@ -1,0 +1,126 @@
+"""Gate 1: every legitimate rewriting of a weight is recognised, every altered value is not."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from isoform.core.fingerprint import digest, fingerprint
+from isoform.core.matching import against_ledger, ledger, match
+
+
+def normal(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng([seed, *shape]).standard_normal(shape).astype(np.float32)
+
+
+def how(source: dict, export: dict) -> dict[str, str]:
+    return {entry.parameter: entry.how for entry in match(source, export)}
+
+
+@given(st.permutations(range(4)))
+def test_every_transpose_is_exact(order: list[int]) -> None:
+    kernel = normal(8, 3, 5, 2)
+    assert how({"w": kernel}, {"x": np.ascontiguousarray(kernel.transpose(order))}) == {"w": "exact"}
+    assert how({"w": kernel}, {"x": kernel.transpose(order).reshape(-1)}) == {"w": "exact"}
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 8 * 3 * 5 * 2 - 1), st.integers(0, 31))
+def test_one_flipped_bit_is_found_wherever_it_is(position: int, bit: int) -> None:
+    kernel = normal(8, 3, 5, 2)
+    altered = kernel.copy()
+    altered.view(np.uint32).reshape(-1)[position] ^= np.uint32(1 << bit)
+    assert how({"w": kernel}, {"x": altered}) == {"w": "unexplained"}
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        lambda w: w * np.float32(1.001),
+        lambda w: w.astype(np.float16).astype(np.float32),
+        lambda w: normal(*w.shape, seed=1),
+        lambda w: w[::-1].copy(),
+        lambda w: np.nextafter(w, np.float32(9)),
+    ],
+    ids=["x 1.001", "rounded to fp16", "stale", "rows reversed", "one unit in the last place"],
+)
+def test_a_planted_fault_is_not_explained(fault) -> None:
+    weight = normal(64, 32)
+    assert how({"w": weight}, {"x": fault(weight)}) == {"w": "unexplained"}
+
+
+def test_a_keras_lstm_is_found_in_the_onnx_operators_tensors() -> None:
+    units, features = 16, 24
+    kernel, recurrent, bias = normal(features, 4 * units), normal(units, 4 * units), normal(4 * units)
+    order = [0, 3, 1, 2]  # Keras has i f c o, ONNX wants i o f c
+    onnx = {
+        "W": kernel.reshape(features, 4, units)[:, order].reshape(features, -1).T[None].copy(),
+        "R": recurrent.reshape(units, 4, units)[:, order].reshape(units, -1).T[None].copy(),
+        "B": np.concatenate([bias.reshape(4, units)[order].reshape(-1), np.zeros(4 * units, np.float32)])[None],
+    }
+    source = {"kernel": kernel, "recurrent": recurrent, "bias": bias}
+    assert set(how(source, onnx).values()) == {"gates"}
+    onnx["B"][0, 3] += np.float32(1e-6)
+    assert how(source, onnx)["bias"] == "unexplained"
+
+
+def test_both_biases_of_a_torch_lstm_are_found_in_one_tensor() -> None:
+    units = 16
+    first, second = normal(4 * units), normal(4 * units, seed=2)
+    order = [0, 3, 1, 2]  # PyTorch has i f g o
+    joined = np.stack([part.reshape(4, units)[order].reshape(-1) for part in (first, second)]).reshape(1, -1)
+    assert set(how({"ih": first, "hh": second}, {"B": joined}).values()) == {"gates"}
+
+
+def batch_norm(channels: int = 8) -> dict[str, np.ndarray]:
+    return {
+        "bn.weight": normal(channels, seed=1) + 2,
+        "bn.bias": normal(channels, seed=2),
+        "bn.running_mean": normal(channels, seed=3),
+        "bn.running_var": np.abs(normal(channels, seed=4)) + np.float32(0.5),
+    }
+
+
+@pytest.mark.parametrize("epsilon", [1e-3, 1e-5])
+def test_a_folded_batch_norm_explains_its_parameters_and_the_kernel(epsilon: float) -> None:
+    layer, kernel, bias = batch_norm(), normal(8, 3, 3, 3), normal(8, seed=5)
+    gamma, beta, mean, variance = (value.astype(np.float64) for value in layer.values())
+    scale = gamma / np.sqrt(variance + epsilon)
+    folded = {
+        "w": (kernel * scale[:, None, None, None]).astype(np.float32).transpose(0, 2, 3, 1).copy(),
+        "b": (beta + (bias - mean) * scale).astype(np.float32),
+    }
+    source = {"conv.weight": kernel, "conv.bias": bias, **layer}
+    assert set(how(source, folded).values()) == {"batch-norm fold"}
+    folded["w"][3, 1, 1, 1] *= np.float32(1.0001)
+    assert how(source, folded)["conv.weight"] == "unexplained"
+
+
+def test_a_batch_norm_kept_as_scale_and_shift_is_explained_too() -> None:
+    layer = batch_norm()
+    gamma, beta, mean, variance = (value.astype(np.float64) for value in layer.values())
+    scale = gamma / np.sqrt(variance + 1e-3)
+    export = {"scale": scale.astype(np.float32), "shift": (beta - mean * scale).astype(np.float32)}
+    assert set(how(layer, export).values()) == {"batch-norm fold"}
+
+
+def test_integers_are_no_parameters() -> None:
+    assert match({"count": np.array([3])}, {}) == []
+
+
+def test_the_ledger_names_what_was_altered_since() -> None:
+    weight = normal(16, 16)
+    export = {"x": weight.T.copy(), "unrelated": normal(4)}
+    book = ledger(match({"w": weight}, export), export)
+    assert against_ledger(book, export) == []
+    export["x"][0, 0] += 1
+    assert against_ledger(book, export) == ["the tensor 'x' is altered since the export was verified"]
+    assert against_ledger(book, {}) == ["the tensor 'x' is gone since the export was verified"]
+
+
+def test_fingerprints_ignore_order_and_see_signs_and_types() -> None:
+    values = normal(1000)
+    assert fingerprint(values) == fingerprint(values[::-1])
+    assert fingerprint(np.array([0.0], np.float32)) != fingerprint(np.array([-0.0], np.float32))
+    assert digest(values) != digest(values[::-1])
+    assert digest(values) != digest(values.reshape(10, 100))

@@ -1,0 +1,97 @@
+"""The record of a verification, from made-up outputs."""
+
+import numpy as np
+import pytest
+
+from isoform.core import cases as case_files
+from isoform.core.cases import Cases, Floor
+from isoform.core.parity import NOT_CHECKED, Gate, ParityRecord, assess, worst
+from isoform.core.signature import Signature, TensorSpec
+from isoform.errors import IsoformError
+
+SIGNATURE = Signature((TensorSpec.parse("x:float32[batch,10]"),), (TensorSpec.parse("p:float32[batch,10]"),))
+PROVED = Gate("PASS")
+
+
+@pytest.fixture
+def recorded() -> Cases:
+    """A source that is softmax, in float64 and in float32."""
+    cases = case_files.generate(SIGNATURE)
+
+    def softmax(x: np.ndarray) -> np.ndarray:
+        e = np.exp(x - x.max(axis=1, keepdims=True))
+        return e / e.sum(axis=1, keepdims=True)
+
+    exact = [{"p": softmax(case["x"].astype(np.float64))} for case in cases.inputs]
+    return cases.with_reference(exact, [{"p": softmax(case["x"])} for case in cases.inputs], {"p": Floor(1e-9, 1e-8)})
+
+
+def judged(cases: Cases, change=lambda p: p, weights: Gate = PROVED, found: Signature = SIGNATURE) -> ParityRecord:
+    assert cases.source is not None
+    outputs = [{"p": change(case["p"])} for case in cases.source]
+    return assess("ort-cpu", SIGNATURE, found, cases, outputs, weights)
+
+
+def test_the_sources_own_outputs_pass_and_the_record_survives_json(recorded: Cases) -> None:
+    record = judged(recorded)
+    assert record.verdict == "PASS"
+    assert record.headline.startswith("0.0 bits lost")
+    assert record.sizes == {"batch": [1, 2, 3, 5]}
+    assert ParityRecord.from_json(record.to_json()) == record
+
+
+def test_two_swapped_classes_fail(recorded: Cases) -> None:
+    record = judged(recorded, lambda p: p[:, [1, 0, *range(2, 10)]])
+    assert record.verdict == "FAIL"
+    assert record.gates["structure"].verdict == "FAIL"
+    assert record.gates["numerics"].verdict == "FAIL"
+
+
+def test_a_wrong_weight_fails_even_where_the_outputs_agree(recorded: Cases) -> None:
+    record = judged(recorded, weights=Gate("FAIL", ("'w' is not in the export",)))
+    assert record.verdict == "FAIL"
+    assert "weights: 'w' is not in the export" in record.headline
+
+
+def test_unchecked_weights_pass_and_say_so(recorded: Cases) -> None:
+    record = judged(recorded, weights=Gate(NOT_CHECKED, ("no ledger",)))
+    assert record.verdict == "PASS"
+    assert record.headline.endswith("weights not checked")
+
+
+def test_a_frozen_axis_fails_though_every_number_is_right(recorded: Cases) -> None:
+    frozen = Signature((TensorSpec.parse("x:float32[1,10]"),), SIGNATURE.outputs)
+    record = judged(recorded, found=frozen)
+    assert record.verdict == "FAIL"
+    assert "axis 0 of 'x' ('batch') is frozen at 1" in record.headline
+
+
+def test_a_missing_output_fails_instead_of_being_skipped(recorded: Cases) -> None:
+    other = Signature(SIGNATURE.inputs, (TensorSpec.parse("q:float32[batch,10]"),))
+    assert recorded.source is not None
+    outputs = [{"q": case["p"]} for case in recorded.source]
+    record = assess("ort-cpu", SIGNATURE, other, recorded, outputs, PROVED)
+    assert record.verdict == "FAIL"
+
+
+def test_cases_without_references_are_refused() -> None:
+    with pytest.raises(IsoformError, match="These cases hold no reference outputs."):
+        assess("ort-cpu", SIGNATURE, SIGNATURE, case_files.generate(SIGNATURE), [], PROVED)
+
+
+def test_the_worst_verdict_stands_for_all_and_an_absent_runtime_never_for_a_pass() -> None:
+    absent = ParityRecord.not_verified("ort-cuda", "no CUDA device")
+    passed, failed = ParityRecord("ort-cpu", "PASS", ""), ParityRecord("tf", "FAIL", "")
+    broken = ParityRecord.failed_to_run("litert", IsoformError("a", "b"))
+    assert worst([absent]) == worst([]) == "NOT VERIFIED"
+    assert worst([absent, passed]) == "PASS"
+    assert worst([passed, failed]) == "FAIL"
+    assert worst([passed, failed, broken]) == "ERROR"
+    assert absent.headline == "not verified: no CUDA device"
+
+
+def test_a_record_as_text_names_gates_and_figures(recorded: Cases) -> None:
+    text = "\n".join(judged(recorded).lines())
+    assert text.startswith("PASS          ort-cpu")
+    assert "structure: PASS" in text
+    assert "p: PASS  lost bits 0.0" in text
