@@ -1,6 +1,7 @@
 """Options that several commands share, and what they turn into."""
 
 import json
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -48,6 +49,11 @@ def key_values(pairs: tuple[str, ...], option: str) -> dict[str, Any]:
         except ValueError:
             found[key] = value
     return found
+
+
+def log_folder() -> Path:
+    """Return a new folder for the logs of children, outside of what the command reads."""
+    return Path(tempfile.mkdtemp(prefix="isoform-logs."))
 
 
 def print_json(value: Any) -> None:
