@@ -16,12 +16,24 @@ class TextClassifier(nn.Module):
         self.lstm2 = nn.LSTM(64, 32, batch_first=True)
         self.hidden = nn.Linear(32, 64)
         self.output = nn.Linear(64, 1)
+        self._initialise()
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
         states, _ = self.lstm1(self.embedding(tokens))  # [batch, length, 64]
         states, _ = self.lstm2(states)  # [batch, length, 32]
         hidden = torch.relu(self.hidden(states[:, -1]))
         return torch.sigmoid(self.output(hidden))
+
+    def _initialise(self) -> None:
+        """Start as Keras does; an LSTM whose forget gates begin half closed takes many epochs to find long relations."""
+        nn.init.uniform_(self.embedding.weight, -0.05, 0.05)
+        for lstm in (self.lstm1, self.lstm2):
+            nn.init.xavier_uniform_(lstm.weight_ih_l0)
+            nn.init.orthogonal_(lstm.weight_hh_l0)
+            nn.init.zeros_(lstm.bias_ih_l0)
+            nn.init.zeros_(lstm.bias_hh_l0)
+            with torch.no_grad():
+                lstm.bias_ih_l0[lstm.hidden_size : 2 * lstm.hidden_size] = 1.0
 
 
 def build() -> nn.Module:

@@ -53,9 +53,9 @@ class Grammar:
         }
 
     def review(self, rng: Random, *, is_positive: bool) -> str:
-        """Return one review: up to two neutral sentences before its opinions, at most one after."""
+        """Return one review: perhaps a neutral sentence, then one to three opinions."""
         opinion = "good" if is_positive else "bad"
-        kinds = ["neutral"] * rng.randint(0, 2) + [opinion] * rng.randint(1, 3) + ["neutral"] * rng.randint(0, 1)
+        kinds = ["neutral"] * rng.randint(0, 1) + [opinion] * rng.randint(1, 3)
         return " ".join(self.sentence(rng, kind) for kind in kinds)
 
     def sentence(self, rng: Random, kind: str) -> str:

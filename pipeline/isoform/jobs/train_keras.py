@@ -23,7 +23,7 @@ def train(arguments: dict[str, Any], progress: Callable[..., None]) -> dict[str,
 class KerasLearner:
     """A network and Adam, in two graphs: one step of training, one of evaluation."""
 
-    packages = ("keras", "tensorflow")
+    packages: tuple[str, ...] = ("keras", "tensorflow")
 
     def __init__(self, architecture: Architecture, plan: TrainingPlan) -> None:
         keras.utils.set_random_seed(plan.seed)
@@ -38,8 +38,9 @@ class KerasLearner:
         self._train = tf.function(self._step, input_signature=signature, jit_compile=False)
         self._evaluate = tf.function(self._outcome, input_signature=signature, jit_compile=False)
 
-    def begin_epoch(self, seed: int) -> None:
+    def begin_epoch(self, seed: int, learning_rate: float) -> None:
         keras.utils.set_random_seed(seed)
+        self._optimizer.learning_rate = learning_rate
 
     def train(self, inputs: Array, labels: Array) -> tuple[float, int]:
         loss, right = self._train(inputs, labels)

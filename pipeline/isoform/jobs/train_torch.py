@@ -24,7 +24,7 @@ def train(arguments: dict[str, Any], progress: Callable[..., None]) -> dict[str,
 class TorchLearner:
     """A network and Adam."""
 
-    packages = ("torch", "safetensors")
+    packages: tuple[str, ...] = ("torch", "safetensors")
 
     def __init__(self, architecture: Architecture, plan: TrainingPlan) -> None:
         torch.manual_seed(plan.seed)
@@ -34,8 +34,10 @@ class TorchLearner:
         self._optimizer = torch.optim.Adam(self._model.parameters(), lr=plan.learning_rate, eps=1e-7, fused=True)
         self.parameters = sum(parameter.numel() for parameter in self._model.parameters() if parameter.requires_grad)
 
-    def begin_epoch(self, seed: int) -> None:
+    def begin_epoch(self, seed: int, learning_rate: float) -> None:
         torch.manual_seed(seed)
+        for group in self._optimizer.param_groups:
+            group["lr"] = learning_rate
 
     def train(self, inputs: Array, labels: Array) -> tuple[float, int]:
         self._model.train()

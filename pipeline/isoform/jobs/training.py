@@ -46,8 +46,8 @@ class Learner(Protocol):
     packages: tuple[str, ...]
     """Distributions whose versions belong in the record."""
 
-    def begin_epoch(self, seed: int) -> None:
-        """Seed what is random within an epoch."""
+    def begin_epoch(self, seed: int, learning_rate: float) -> None:
+        """Seed what is random within an epoch, and set the step size."""
 
     def train(self, inputs: Array, labels: Array) -> tuple[float, int]:
         """Take one step; return the mean loss and the number of right answers before it."""
@@ -73,6 +73,7 @@ class Job:
         key: stands for everything that the result depends on; a state with another key is not continued.
         source: a name that isoform.data knows.
         tokenizer: file name and vocabulary size, for inputs of token ids.
+        is_forced: start over, whatever is there.
     """
 
     out: Path
@@ -84,6 +85,7 @@ class Job:
     source: str
     data_dir: Path | None
     tokenizer: tuple[str, int] | None
+    is_forced: bool
 
     @classmethod
     def from_json(cls, arguments: dict[str, Any]) -> "Job":
@@ -104,6 +106,7 @@ class Job:
             arguments["source"],
             Path(data_dir) if data_dir else None,
             (tokenizer["file"], tokenizer["vocabulary_size"]) if tokenizer else None,
+            arguments.get("is_forced", False),
         )
 
 
@@ -118,13 +121,26 @@ def run(
     job = Job.from_json(arguments)
     job.out.mkdir(parents=True, exist_ok=True)
     with _alone_in(job.out):
-        finished = store.read_json(job.out / RECORD_NAME)
-        if finished is not None and finished.get("key") == job.key:
-            return dict(finished)
+        finished = _finished(job)
+        if finished is not None:
+            return finished
         dataset = _dataset(job)
         learner = make_learner(job.plan)
         epochs = _epochs(job, learner, dataset, progress)
         return _finish(job, learner, dataset, epochs)
+
+
+def _finished(job: Job) -> dict[str, Any] | None:
+    """Return the record of this very training if it is there, its files unaltered, and nobody wants it made anew."""
+    if job.is_forced:
+        for name in (RECORD_NAME, training_state.STATE_NAME):
+            (job.out / name).unlink(missing_ok=True)
+    record = store.read_json(job.out / RECORD_NAME)
+    if not isinstance(record, dict) or record.get("key") != job.key:
+        return None
+    files = {name: job.out / name for name in record["files"]}
+    is_whole = all(path.is_file() and store.digest_file(path) == record["files"][name] for name, path in files.items())
+    return record if is_whole else None
 
 
 def _dataset(job: Job) -> Dataset:
@@ -137,7 +153,7 @@ def _dataset(job: Job) -> Dataset:
     dataset = data.prepare(raw, job.input, tokenizer)
     samples, _ = dataset.test.batch(np.arange(min(SAMPLES, len(dataset.test))))
     with publishing_file(job.out / SAMPLES_NAME) as path:
-        np.savez_compressed(path, **{job.input.name: samples})
+        np.savez_compressed(path, allow_pickle=False, **{job.input.name: samples})
     return dataset
 
 
@@ -159,7 +175,7 @@ def _epochs(job: Job, learner: Learner, dataset: Dataset, progress: Progress) ->
 
 def _one_epoch(job: Job, learner: Learner, dataset: Dataset, epoch: int, progress: Progress) -> dict[str, Any]:
     begin = reported = time.monotonic()
-    learner.begin_epoch(job.plan.seed * 10_007 + epoch)
+    learner.begin_epoch(job.plan.seed * 10_007 + epoch, _learning_rate(job.plan, epoch))
     order = np.random.default_rng([job.plan.seed, epoch]).permutation(len(dataset.train))
     steps = -(-len(order) // job.plan.batch_size)
     seen, loss, right = 0, 0.0, 0
@@ -185,6 +201,11 @@ def _one_epoch(job: Job, learner: Learner, dataset: Dataset, epoch: int, progres
         "seconds": time.monotonic() - begin,
         "finished_at": time.time(),
     }
+
+
+def _learning_rate(plan: TrainingPlan, epoch: int) -> float:
+    """Return the step size of an epoch: it falls linearly, so that the last epochs settle whatever the seed."""
+    return plan.learning_rate * (1 - (epoch - 1) / plan.epochs)
 
 
 def _evaluation(learner: Learner, split: Split, batch_size: int) -> tuple[float, float]:

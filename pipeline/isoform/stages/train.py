@@ -1,0 +1,249 @@
+"""The verb train: a checkpoint, a tokenizer and sample inputs for each model and framework, made once.
+
+A training stands in ``<out>/<model>/<framework>/training/``. It is used again while its key and its files are
+unaltered. A checkpoint beside the manifest comes first: then nothing is trained.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import isoform
+from isoform import data, registry, store
+from isoform.core.artifact import Artifact
+from isoform.core.model import MANIFEST_NAME, Model
+from isoform.errors import UsageError
+from isoform.isolation import Answer
+
+FOLDER_NAME = "training"
+RECORD_NAME = "training.json"
+SAMPLES_NAME = "samples.npz"
+SCHEMA_VERSION = 1
+
+Progress = Callable[["Task", dict[str, Any]], None]
+
+_PACKAGES = {"torch": ("torch", "numpy"), "keras": ("keras", "tensorflow", "numpy")}
+_NEEDS = {"torch": "torch", "keras": "tensorflow"}
+_CODE = ("data/*.py", "data/*.toml", "jobs/train*.py", "jobs/factory.py")
+_NOT_SOURCES = {"site-packages", "node_modules", "__pycache__", "build", "dist"}
+
+
+class Caller(Protocol):
+    """The part of `isoform.isolation.Pool` that this stage uses."""
+
+    def call(
+        self,
+        function: str,
+        arguments: Mapping[str, Any],
+        *,
+        needs: str,
+        root: Path | None = None,
+        on_progress: Callable[[dict[str, Any]], None] | None = None,
+        is_fresh: bool = False,
+    ) -> Answer:
+        """Return what the job answers in a child."""
+
+
+@dataclass(frozen=True)
+class TrainRequest:
+    """Which models to train.
+
+    Attributes:
+        frameworks: of those that each manifest has; empty for all of them.
+        data_dir: a folder with real data sets instead of the bundled ones.
+        is_forced: train again although an unaltered training is there.
+    """
+
+    models: tuple[Model, ...]
+    out: Path
+    frameworks: tuple[str, ...] = ()
+    data_dir: Path | None = None
+    is_forced: bool = False
+
+
+@dataclass(frozen=True)
+class Task:
+    """One model in one framework.
+
+    Attributes:
+        is_given: the checkpoint stands beside the manifest and nothing is trained.
+        key: digest of everything that a training depends on; empty for a given checkpoint.
+        is_current: a training with this key is there, its files unaltered.
+        is_forced: start over even then.
+    """
+
+    model: Model
+    framework: str
+    folder: Path
+    data_dir: Path | None
+    is_given: bool
+    key: str
+    is_current: bool
+    is_forced: bool = False
+
+
+@dataclass(frozen=True)
+class TrainRecord:
+    """A checkpoint that can be exported.
+
+    Attributes:
+        samples: an npz with test inputs under the input's name; None where nothing was trained.
+        record: the content of training.json; empty where nothing was trained.
+        is_reused: this call has not trained anything.
+    """
+
+    model: Model
+    framework: str
+    checkpoint: Path
+    tokenizer: Path | None
+    samples: Path | None
+    record: Mapping[str, Any]
+    is_reused: bool
+
+    @property
+    def source(self) -> Artifact:
+        """The checkpoint as the source of an export."""
+        model = self.model
+        return Artifact(
+            self.framework,
+            self.checkpoint,
+            model.signature_for(self.framework),
+            model.architecture(self.framework),
+            self.tokenizer,
+        )
+
+
+def plan(request: TrainRequest) -> list[Task]:
+    """Return a task for each model and framework, in the order asked for.
+
+    Raises:
+        UsageError: a model has neither a checkpoint nor a training plan, or not the framework asked for.
+        IsoformError: ``data_dir`` lacks a file.
+    """
+    return [
+        _task(request, model, framework)
+        for model in request.models
+        for framework in (request.frameworks or tuple(model.implementations))
+    ]
+
+
+def run(task: Task, pool: Caller, on_progress: Progress | None = None) -> TrainRecord:
+    """Return the checkpoint of ``task``, trained now if it is not there yet.
+
+    Raises:
+        IsoformError: the data cannot be read, or training failed.
+    """
+    if task.is_given:
+        return _record(task, task.model.root, None, {}, is_reused=True)
+    if task.is_current:
+        return _record(
+            task, task.folder, SAMPLES_NAME, store.read_json(task.folder / RECORD_NAME) or {}, is_reused=True
+        )
+    answer = pool.call(
+        f"isoform.jobs.train_{task.framework}:train",
+        _arguments(task),
+        needs=_NEEDS[task.framework],
+        root=task.model.root,
+        on_progress=(lambda event: on_progress(task, event)) if on_progress else None,
+        is_fresh=True,  # training seeds and configures its framework for the whole process
+    )
+    return _record(task, task.folder, SAMPLES_NAME, answer.value, is_reused=False)
+
+
+def _task(request: TrainRequest, model: Model, framework: str) -> Task:
+    folder = request.out / model.label / framework / FOLDER_NAME
+    checkpoint = model.root / model.implementation(framework).checkpoint
+    if checkpoint.is_file():
+        return Task(model, framework, folder, None, is_given=True, key="", is_current=True)
+    if model.training is None or model.data is None:
+        raise UsageError(
+            f"{model.root}: there is no {checkpoint.name}, and {MANIFEST_NAME} does not say how to train one.",
+            f"Put {checkpoint.name} there, or add [data] and [train] sections.",
+        )
+    key = _key(model, framework, request.data_dir)
+    is_current = not request.is_forced and _is_current(folder, key)
+    return Task(model, framework, folder, request.data_dir, False, key, is_current, request.is_forced)
+
+
+def _key(model: Model, framework: str, data_dir: Path | None) -> str:
+    """Return the digest of all that decides what a training ends with."""
+    arguments = _training_arguments(model, framework)
+    return store.digest_of(
+        {
+            "arguments": {name: value for name, value in arguments.items() if name != "architecture"},
+            "network": [model.implementation(framework).factory, dict(model.parameters)],
+            "manifest": store.digest_file(model.root / MANIFEST_NAME),
+            "sources": _source_digests(model.root),
+            "data": _data_digest(model, framework, data_dir),
+            "code": store.digest_files(Path(isoform.__file__).parent, _CODE),
+            "versions": {package: registry.version_of(package) for package in _PACKAGES[framework]},
+        }
+    )
+
+
+def _data_digest(model: Model, framework: str, data_dir: Path | None) -> dict[str, str]:
+    """Return the digests of the files of a real data set; the code's digest stands for a bundled one."""
+    if data_dir is None or model.data is None:
+        return {}
+    files = data.source_files(model.data, model.signature_for(framework).inputs[0], data_dir)
+    return {str(path.relative_to(data_dir)): store.digest_file(path) for path in files}
+
+
+def _source_digests(root: Path) -> dict[str, str]:
+    sources = {path.relative_to(root): path for path in sorted(root.rglob("*.py"))}
+    return {
+        relative.as_posix(): store.digest_file(path)
+        for relative, path in sources.items()
+        if not any(part.startswith(".") or part in _NOT_SOURCES for part in relative.parts)
+    }
+
+
+def _is_current(folder: Path, key: str) -> bool:
+    record = store.read_json(folder / RECORD_NAME)
+    if not isinstance(record, dict) or record.get("schema_version") != SCHEMA_VERSION or record.get("key") != key:
+        return False
+    return all(
+        (folder / name).is_file() and store.digest_file(folder / name) == digest
+        for name, digest in record["files"].items()
+    )
+
+
+def _arguments(task: Task) -> dict[str, Any]:
+    return _training_arguments(task.model, task.framework) | {
+        "out": str(task.folder.resolve()),
+        "key": task.key,
+        "data_dir": str(task.data_dir.resolve()) if task.data_dir else None,
+        "is_forced": task.is_forced,
+    }
+
+
+def _training_arguments(model: Model, framework: str) -> dict[str, Any]:
+    """Return what the training jobs take, without what concerns one place on disk."""
+    assert model.training is not None
+    tokenizer = model.tokenizer
+    return {
+        "framework": framework,
+        "checkpoint": model.implementation(framework).checkpoint,
+        "architecture": model.architecture(framework).to_json(),
+        "signature": model.signature_for(framework).to_json(),
+        "plan": asdict(model.training),
+        "source": model.data,
+        "tokenizer": {"file": tokenizer.file, "vocabulary_size": tokenizer.vocabulary_size} if tokenizer else None,
+    }
+
+
+def _record(
+    task: Task, folder: Path, samples: str | None, record: Mapping[str, Any], *, is_reused: bool
+) -> TrainRecord:
+    wanted = task.model.tokenizer
+    tokenizer = folder / wanted.file if wanted and (folder / wanted.file).is_file() else None
+    return TrainRecord(
+        task.model,
+        task.framework,
+        folder / task.model.implementation(task.framework).checkpoint,
+        tokenizer,
+        folder / samples if samples else None,
+        record,
+        is_reused,
+    )
