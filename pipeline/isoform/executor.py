@@ -11,11 +11,13 @@ Task = TypeVar("Task")
 Record = TypeVar("Record")
 
 
-def run_all(tasks: Sequence[Task], run: Callable[[Task], Record], workers: int) -> list[Record]:
+def run_all(
+    tasks: Sequence[Task], run: Callable[[Task], Record], workers: int, cancel: Callable[[], None]
+) -> list[Record]:
     """Return ``run(task)`` for every task, at most ``workers`` at a time.
 
-    Raises:
-        KeyboardInterrupt: at once; tasks that have not begun are dropped.
+    Args:
+        cancel: called if this is interrupted or a task raises; it has to make the running tasks end soon.
     """
     with ThreadPoolExecutor(max_workers=max(1, workers)) as threads:
         futures = [threads.submit(run, task) for task in tasks]
@@ -23,4 +25,5 @@ def run_all(tasks: Sequence[Task], run: Callable[[Task], Record], workers: int) 
             return [future.result() for future in futures]
         except BaseException:
             threads.shutdown(wait=False, cancel_futures=True)
+            cancel()
             raise

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+_NOT_SOURCES = {"site-packages", "node_modules", "__pycache__", "build", "dist"}
+
 
 def digest_file(path: Path) -> str:
     """Return the SHA-256 of a file's bytes, in hexadecimal."""
@@ -30,6 +32,16 @@ def digest_files(folder: Path, patterns: Iterable[str]) -> dict[str, str]:
     """Return path (relative, with ``/``) to digest for every file in ``folder`` that one of the globs matches."""
     found = {path for pattern in patterns for path in folder.glob(pattern) if path.is_file()}
     return {path.relative_to(folder).as_posix(): digest_file(path) for path in sorted(found)}
+
+
+def digest_sources(root: Path) -> dict[str, str]:
+    """Return path to digest for every Python file below ``root``, but for installed packages and hidden folders."""
+    found: dict[str, str] = {}
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _NOT_SOURCES)
+        paths = (Path(folder) / name for name in sorted(names) if name.endswith(".py"))
+        found |= {path.relative_to(root).as_posix(): digest_file(path) for path in paths}
+    return found
 
 
 def inventory(folder: Path) -> dict[str, dict[str, Any]]:

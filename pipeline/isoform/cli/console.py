@@ -17,6 +17,10 @@ GLYPHS = {
     "ERROR": ("!", "bold red"),
 }
 
+_FIGURES = ("loss", "accuracy", "test_accuracy")
+_LINES = 6
+"""About how many epochs of a training leave a line; the bar shows all of them."""
+
 
 class Display:
     """Lines as things happen, each with the seconds since the beginning; and one bar for training.
@@ -54,7 +58,7 @@ class Display:
 
     def training(self, subject: str, event: dict[str, Any]) -> None:
         """Show a training job's progress event: a step moves the bar, the end of an epoch prints a line."""
-        figures = "  ".join(f"{key} {value:.4f}" for key, value in event.items() if isinstance(value, float))
+        figures = "  ".join(f"{key} {event[key]:.4f}" for key in _FIGURES if event.get(key) is not None)
         done = event.get("step", 0) + event.get("steps", 0) * (event.get("epoch", 1) - 1)
         total = event.get("steps", 0) * event.get("epochs", 0)
         with self._lock:
@@ -63,7 +67,8 @@ class Display:
             bar = self._bars[subject]
         text = f"epoch {event.get('epoch')}/{event.get('epochs')}  {figures}"
         self._progress.update(bar, completed=done, figures=text)
-        if event.get("test_accuracy") is not None:
+        is_told = event.get("epoch", 0) % max(1, event.get("epochs", 1) // _LINES) == 0
+        if event.get("test_accuracy") is not None and is_told:
             self.line(subject, text)
 
 

@@ -10,7 +10,6 @@ from typing import Any
 
 from isoform.core import format as formats
 from isoform.core.artifact import Architecture, Artifact
-from isoform.core.model import Model
 from isoform.core.signature import Signature, TensorSpec
 from isoform.errors import UsageError
 from isoform.isolation import Pool
@@ -32,11 +31,6 @@ class FileRequest:
     arch: str | None = None
     arch_arguments: Mapping[str, Any] | None = None
     inputs: Sequence[TensorSpec] = ()
-
-
-def from_manifest(model: Model, framework: str, checkpoint: Path, tokenizer: Path | None) -> Artifact:
-    """Return the source that ``framework``'s implementation with these weights is."""
-    return Artifact(framework, checkpoint, model.signature_for(framework), model.architecture(framework), tokenizer)
 
 
 def from_file(request: FileRequest, pool: Pool, workspace: Path) -> Artifact:

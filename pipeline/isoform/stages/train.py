@@ -26,7 +26,6 @@ Progress = Callable[["Task", dict[str, Any]], None]
 _PACKAGES = {"torch": ("torch", "numpy"), "keras": ("keras", "tensorflow", "numpy")}
 _NEEDS = {"torch": "torch", "keras": "tensorflow"}
 _CODE = ("data/*.py", "data/*.toml", "jobs/train*.py", "jobs/factory.py")
-_NOT_SOURCES = {"site-packages", "node_modules", "__pycache__", "build", "dist"}
 
 
 class Caller(Protocol):
@@ -174,7 +173,7 @@ def _key(model: Model, framework: str, data_dir: Path | None) -> str:
             "arguments": {name: value for name, value in arguments.items() if name != "architecture"},
             "network": [model.implementation(framework).factory, dict(model.parameters)],
             "manifest": store.digest_file(model.root / MANIFEST_NAME),
-            "sources": _source_digests(model.root),
+            "sources": store.digest_sources(model.root),
             "data": _data_digest(model, framework, data_dir),
             "code": store.digest_files(Path(isoform.__file__).parent, _CODE),
             "versions": {package: registry.version_of(package) for package in _PACKAGES[framework]},
@@ -188,15 +187,6 @@ def _data_digest(model: Model, framework: str, data_dir: Path | None) -> dict[st
         return {}
     files = data.source_files(model.data, model.signature_for(framework).inputs[0], data_dir)
     return {str(path.relative_to(data_dir)): store.digest_file(path) for path in files}
-
-
-def _source_digests(root: Path) -> dict[str, str]:
-    sources = {path.relative_to(root): path for path in sorted(root.rglob("*.py"))}
-    return {
-        relative.as_posix(): store.digest_file(path)
-        for relative, path in sources.items()
-        if not any(part.startswith(".") or part in _NOT_SOURCES for part in relative.parts)
-    }
 
 
 def _is_current(folder: Path, key: str) -> bool:

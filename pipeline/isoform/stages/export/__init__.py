@@ -3,8 +3,9 @@
 `plan` says what would be done; `run` does it. One failure never stops the other formats.
 """
 
+from isoform.stages.export.models import TARGETS, load_models, request_for
 from isoform.stages.export.plan import ExportRequest, Task, plan
 from isoform.stages.export.result import Result
 from isoform.stages.export.run import run
 
-__all__ = ["ExportRequest", "Result", "Task", "plan", "run"]
+__all__ = ["TARGETS", "ExportRequest", "Result", "Task", "load_models", "plan", "request_for", "run"]

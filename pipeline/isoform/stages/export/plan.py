@@ -1,7 +1,6 @@
 """What an export would do: a task for each format, its routes, and the key that tells whether it was done already."""
 
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ from isoform.core.artifact import RECORD_NAME, SCHEMA_VERSION, Artifact
 from isoform.core.format import lookup
 
 _CODE = ("core", "converters", "hub", "runtimes", "jobs")
-_NOT_SOURCES = {"site-packages", "node_modules", "__pycache__", "build", "dist"}
 
 
 @dataclass(frozen=True)
@@ -99,8 +97,7 @@ def source_digest(source: Artifact) -> str:
     content: Any = store.digest_file(model) if model.is_file() else store.digest_files(model, ["**/*"])
     code: dict[str, Any] = {}
     if source.architecture is not None:
-        root = source.architecture.root
-        files = {path.relative_to(root).as_posix(): store.digest_file(path) for path in _python_files(root)}
+        files = store.digest_sources(source.architecture.root)
         code = {
             "factory": source.architecture.factory,
             "arguments": dict(source.architecture.arguments),
@@ -127,9 +124,3 @@ def _is_current(folder: Path, key: str) -> bool:
 def _code_digest() -> str:
     root = Path(isoform.__file__).parent
     return store.digest_of(store.digest_files(root, [f"{name}/**/*.py" for name in _CODE]))
-
-
-def _python_files(root: Path) -> Iterator[Path]:
-    for folder, folders, names in os.walk(root):
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _NOT_SOURCES)
-        yield from (Path(folder) / name for name in sorted(names) if name.endswith(".py"))

@@ -1,0 +1,89 @@
+"""``isoform export``: models with a manifest, trained where needed, in every format, proved."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from isoform import executor
+from isoform.cli import options
+from isoform.errors import IsoformError
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  isoform export models/mlp
+  isoform export models/image_classifier -p image_size=224 --framework torch --to onnx,tflite"""
+)
+@click.argument("models", nargs=-1, required=True, type=click.Path(path_type=Path))
+@options.framework
+@options.to
+@options.parameter
+@options.data
+@options.out
+@click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="Exports that run side by side.")
+@click.option("--no-verify", is_flag=True, help="Do not run the results; they are then marked as not verified.")
+@options.force
+@options.as_json
+@click.pass_context
+def command(
+    context: click.Context,
+    models: tuple[Path, ...],
+    frameworks: tuple[str, ...],
+    targets: str | None,
+    parameters: tuple[str, ...],
+    data: Path | None,
+    out: Path,
+    workers: int,
+    no_verify: bool,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Export the models of the folders MODELS to every format, and prove each result on its own runtime.
+
+    A model without a checkpoint is trained first. What has not changed since the last time is not done again.
+    """
+    from isoform.cli import results
+    from isoform.cli.console import Display
+    from isoform.isolation import Pool
+    from isoform.stages import export, train
+
+    loaded = export.load_models(models, options.key_values(parameters, "--parameter"))
+    formats = options.listed(targets, export.TARGETS)
+    tasks = train.plan(train.TrainRequest(loaded, out, frameworks, data))
+    with Display(is_quiet=as_json) as display, Pool(out / ".logs") as pool:
+        trained = [_trained(task, formats, pool, display) for task in tasks]
+        groups = executor.run_all(
+            trained,
+            lambda item: (
+                item if isinstance(item, list) else _exported(item, formats, out, no_verify, force, pool, display)
+            ),
+            workers,
+            cancel=pool.close,
+        )
+        found = [result for group in groups for result in group]
+        document = {"results": [result.to_json() for result in found]}
+        results.end(context, found, document, as_json, display)
+
+
+def _trained(task: Any, formats: tuple[str, ...], pool: Any, display: Any) -> Any:
+    """Return the training's record, or the failed results that stand for all of its formats."""
+    from isoform.cli.train import run_task
+    from isoform.stages.export import Result
+
+    try:
+        return run_task(task, pool, display)
+    except IsoformError as error:
+        display.line(f"{task.model.label}/{task.framework}", f"training failed: {error.what}")
+        return [Result(task.model.label, task.framework, name, "failed", error=error) for name in formats]
+
+
+def _exported(
+    trained: Any, formats: tuple[str, ...], out: Path, no_verify: bool, force: bool, pool: Any, display: Any
+) -> Any:
+    from isoform.stages import export
+
+    request = export.request_for(trained, formats, out, is_verified=not no_verify, is_forced=force)
+    subject = f"{request.name}/{request.framework}"
+    return export.run(request, pool, lambda name, text: display.line(f"{subject}/{name}" if name else subject, text))

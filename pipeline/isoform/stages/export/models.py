@@ -1,0 +1,49 @@
+"""From a manifest to export requests: which source, which formats, which samples."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from isoform.core.model import Model, load_manifest
+from isoform.errors import UsageError
+from isoform.stages.export.plan import ExportRequest
+from isoform.stages.train import TrainRecord
+
+TARGETS = ("onnx", "savedmodel", "tflite", "torchscript")
+
+
+def load_models(folders: Sequence[Path], parameters: Mapping[str, Any]) -> tuple[Model, ...]:
+    """Return the models of ``folders``; each parameter goes to the manifests that have it.
+
+    Raises:
+        UsageError: a folder has no manifest, or no manifest has one of the parameters.
+    """
+    plain = [load_manifest(folder) for folder in folders]
+    for name in parameters:
+        if not any(name in model.parameters for model in plain):
+            known = sorted({key for model in plain for key in model.parameters})
+            raise UsageError(f"No model here has the parameter '{name}'.", f"There are: {', '.join(known) or 'none'}.")
+    return tuple(
+        load_manifest(folder, {key: value for key, value in parameters.items() if key in model.parameters})
+        for folder, model in zip(folders, plain, strict=True)
+    )
+
+
+def request_for(
+    trained: TrainRecord, formats: tuple[str, ...], out: Path, *, is_verified: bool = True, is_forced: bool = False
+) -> ExportRequest:
+    """Return the export of one trained model: ``out/<model>/<framework>/<format>/``."""
+    model = trained.model
+    words = [f"isoform export {model.root} --framework {trained.framework} --to {{format}} --out {out}"]
+    words += [f"-p {name}={value}" for name, value in model.overridden.items()]
+    return ExportRequest(
+        source=trained.source,
+        name=model.label,
+        framework=trained.framework,
+        formats=formats,
+        out=out / model.label / trained.framework,
+        reproduce=" ".join(words),
+        samples=trained.samples,
+        is_verified=is_verified,
+        is_forced=is_forced,
+    )
