@@ -23,6 +23,8 @@ from isoform.errors import ChildFailed, from_json
 
 MAX_ANSWER_BYTES = 64 << 20
 GRACE_S = 10.0
+_SHARING = {"OMP_WAIT_POLICY": "PASSIVE"}
+"""For warm children, which run side by side: waiting threads must not hold a core. Fresh ones measure."""
 _MEMORY_WORDS = (b"bad_alloc", b"MemoryError", b"Cannot allocate memory", b"out of memory", b"OOM")
 
 Progress = Callable[[dict[str, Any]], None]
@@ -261,7 +263,7 @@ class Pool:
             idle = self._idle.get(key)
             if idle:
                 return idle.pop()
-        return self._start(*key, {})
+        return self._start(*key, _SHARING)
 
     def _start(self, needs: str, root: Path | None, environment: Mapping[str, str]) -> Child:
         with self._lock:

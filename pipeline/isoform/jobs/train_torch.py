@@ -12,7 +12,7 @@ from isoform.core.artifact import Architecture
 from isoform.core.model import TrainingPlan
 from isoform.data.dataset import Array
 from isoform.jobs import training
-from isoform.jobs.factory import resolve
+from isoform.hub.architecture import resolve
 
 
 def train(arguments: dict[str, Any], progress: Callable[..., None]) -> dict[str, Any]:

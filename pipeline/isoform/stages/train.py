@@ -25,7 +25,7 @@ Progress = Callable[["Task", dict[str, Any]], None]
 
 _PACKAGES = {"torch": ("torch", "numpy"), "keras": ("keras", "tensorflow", "numpy")}
 _NEEDS = {"torch": "torch", "keras": "tensorflow"}
-_CODE = ("data/*.py", "data/*.toml", "jobs/train*.py", "jobs/factory.py")
+_CODE = ("data/*.py", "data/*.toml", "jobs/train*.py", "hub/architecture.py")
 
 
 class Caller(Protocol):

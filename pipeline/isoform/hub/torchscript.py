@@ -1,0 +1,91 @@
+"""Writing a module as TorchScript: argument names kept, traced once, checked at sizes that were not traced."""
+
+import inspect
+import keyword
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from isoform.core.signature import Signature
+from isoform.errors import IsoformError
+from isoform.hub import torch_source
+
+TRACED = (2, 11, 23, 31)
+CHECKED = ((1, 7, 13, 17), (3, 19, 5, 29))
+_RTOL, _ATOL = 1e-4, 1e-5
+"""Only a graph that took another path is to be found here: parity is judged afterwards, with its own method."""
+
+
+class Named(torch.nn.Module):
+    """A module behind arguments called as the signature calls its inputs.
+
+    Raises:
+        IsoformError: a name that cannot be that of an argument.
+    """
+
+    def __init__(self, module: torch.nn.Module, signature: Signature) -> None:
+        super().__init__()
+        self.module = module
+        names = [spec.name for spec in signature.inputs]
+        for name in names:
+            if not name.isidentifier() or keyword.iskeyword(name):
+                raise IsoformError(
+                    f"'{name}' cannot be the name of an argument in TorchScript.",
+                    "Rename this input: letters, digits and underscores.",
+                    kind="signature",
+                )
+
+        def forward(*tensors: torch.Tensor) -> Any:
+            return module(*tensors)
+
+        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        # torch.jit.trace takes the names from here; fixed arguments in the code would need a name each.
+        forward.__signature__ = inspect.Signature([inspect.Parameter(name, kind) for name in names])  # type: ignore[attr-defined]
+        self.forward = forward
+
+
+def write(module: torch.nn.Module, signature: Signature, target: Path) -> None:
+    """Trace ``module`` and save it to ``target``.
+
+    Raises:
+        IsoformError: a name that cannot be an argument, a failed trace, or other answers at other sizes.
+    """
+    with torch.no_grad():
+        traced = _traced(module, signature)
+        for seed, sizes in enumerate(CHECKED):
+            _compare(module, traced, torch_source.example(signature, sizes, seed), sizes)
+    torch.jit.save(traced, str(target))
+
+
+def _traced(module: torch.nn.Module, signature: Signature) -> torch.jit.ScriptModule:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)  # the comparison below is what decides
+        try:
+            return torch.jit.trace(module, torch_source.example(signature, TRACED), check_trace=False, strict=False)
+        except (RuntimeError, TypeError) as error:
+            reason = str(error).strip().splitlines()[0][:300]
+            raise IsoformError(f"torch.jit.trace failed: {reason}", "Export to ONNX instead.", kind="trace") from error
+
+
+def _compare(
+    module: torch.nn.Module, traced: torch.jit.ScriptModule, inputs: tuple[torch.Tensor, ...], sizes: tuple[int, ...]
+) -> None:
+    wanted = torch_source.flattened(module(*inputs))
+    try:
+        found = torch_source.flattened(traced(*inputs))
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()[-1][:300]
+        raise IsoformError(
+            f"The traced graph does not run at the sizes {list(sizes)}: {reason}",
+            "A size was frozen while tracing; make the model compute it from its inputs.",
+            kind="frozen-axis",
+        ) from error
+    for one, other in zip(wanted, found, strict=True):
+        if one.shape != other.shape or not torch.allclose(one, other, rtol=_RTOL, atol=_ATOL, equal_nan=True):
+            raise IsoformError(
+                f"The traced graph answers otherwise than the module at the sizes {list(sizes)}.",
+                "Control flow or a size was frozen while tracing; export to ONNX instead.",
+                kind="frozen-axis",
+            )

@@ -1,0 +1,56 @@
+"""Eager PyTorch: the source as its framework runs it, in float32 or in float64. It gives the reference outputs."""
+
+from collections.abc import Mapping
+
+import torch
+
+from isoform.core.artifact import Artifact
+from isoform.core.protocols import Array, Perturbation, RunOptions
+from isoform.core.signature import Signature
+from isoform.errors import IsoformError
+from isoform.hub import torch_source
+
+
+class EagerSession:
+    """A module in eval mode, called in signature order."""
+
+    def __init__(self, module: torch.nn.Module, signature: Signature) -> None:
+        self._module = module
+        self.signature = signature
+
+    @torch.no_grad()
+    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Return the outputs by name."""
+        return torch_source.named(self.signature, self._module(*torch_source.tensors(self.signature, inputs)))
+
+    def close(self) -> None:
+        del self._module
+
+
+def load(artifact: Artifact, options: RunOptions) -> EagerSession:
+    """Build the network of ``artifact`` and load its weights."""
+    if options.device != "cpu":
+        raise IsoformError("The source runs on the CPU here.", "Leave out the device.", kind="no-device")
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    module = torch_source.load(artifact)
+    if options.is_float64:
+        module = module.double()
+        if options.perturbation is not None:
+            disturb(module, options.perturbation)
+    return EagerSession(module, artifact.signature)
+
+
+def weights(artifact: Artifact) -> dict[str, Array]:
+    """Return the parameters and buffers of the state dict by name."""
+    return {name: tensor.numpy() for name, tensor in torch_source.load(artifact).state_dict().items()}
+
+
+@torch.no_grad()
+def disturb(module: torch.nn.Module, perturbation: Perturbation) -> None:
+    """Multiply every float weight by 1+d, d uniform in ±magnitude, drawn from the perturbation's seed."""
+    generator = torch.Generator().manual_seed(perturbation.seed)
+    for tensor in module.state_dict().values():
+        if tensor.is_floating_point():
+            d = torch.rand(tensor.shape, generator=generator, dtype=torch.float64).mul_(2).sub_(1)
+            tensor.mul_(d.mul_(perturbation.magnitude).add_(1).to(tensor.dtype))

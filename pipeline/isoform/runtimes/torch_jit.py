@@ -1,0 +1,82 @@
+"""libtorch, through torch.jit: a TorchScript file without the code that made it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+import torch
+
+from isoform.core.artifact import Artifact
+from isoform.core.protocols import Array, RunOptions
+from isoform.core.signature import Signature, TensorSpec
+from isoform.errors import IsoformError
+from isoform.hub import torch_source
+
+
+class ScriptSession:
+    """A ScriptModule, called in signature order.
+
+    TorchScript knows argument names, not shapes: a dimension counts as kept unless running shows otherwise.
+    """
+
+    def __init__(self, module: torch.jit.ScriptModule, declared: Signature, device: str) -> None:
+        self._module = module
+        self._device = device
+        self._declared = declared
+        self.signature = replace(declared, inputs=_inputs(module, declared))
+
+    @torch.no_grad()
+    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Return the outputs by name."""
+        tensors = (tensor.to(self._device) for tensor in torch_source.tensors(self._declared, inputs))
+        outputs = self._module(*tensors)
+        return torch_source.named(self._declared, [tensor.cpu() for tensor in torch_source.flattened(outputs)])
+
+    def close(self) -> None:
+        del self._module
+
+
+def load(artifact: Artifact, options: RunOptions) -> ScriptSession:
+    """Open ``artifact.model``.
+
+    Raises:
+        IsoformError: no such device, or libtorch refuses the file.
+    """
+    if options.device == "cuda" and not torch.cuda.is_available():
+        raise IsoformError("no CUDA device", "Run on a machine with an NVIDIA GPU.", kind="no-device")
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = options.tf32
+    return ScriptSession(_open(artifact, options.device), artifact.signature, options.device)
+
+
+def weights(artifact: Artifact) -> dict[str, Array]:
+    """Return parameters, buffers and the constants of the graph by name."""
+    module = _open(artifact, "cpu")
+    found = {name: tensor.detach().numpy() for name, tensor in module.state_dict().items()}
+    for index, tensor in enumerate(_constants(module.inlined_graph)):
+        found[f"constant_{index}"] = tensor.detach().numpy()
+    return found
+
+
+def _open(artifact: Artifact, device: str) -> torch.jit.ScriptModule:
+    try:
+        return torch.jit.load(str(artifact.model), map_location=device).eval()
+    except (RuntimeError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0][:300]
+        raise IsoformError(
+            f"libtorch does not open {artifact.model.name}: {reason}", "Export the model again.", kind="load"
+        ) from error
+
+
+def _inputs(module: torch.jit.ScriptModule, declared: Signature) -> tuple[TensorSpec, ...]:
+    """Return the declared inputs under the names that the file has."""
+    names = [argument.name for argument in module.forward.schema.arguments][1:]
+    if len(names) != len(declared.inputs):
+        return tuple(TensorSpec(name, "float32", ()) for name in names)
+    return tuple(replace(spec, name=name) for spec, name in zip(declared.inputs, names, strict=True))
+
+
+def _constants(graph: torch._C.Graph) -> Iterator[torch.Tensor]:
+    for node in graph.findAllNodes("prim::Constant"):
+        if "value" in node.attributeNames() and node.kindOf("value") == "t":
+            yield node.t("value")

@@ -1,0 +1,234 @@
+"""The verb bench: how long an artifact takes to load and to answer, and how much memory, in fresh processes.
+
+`bench` measures a published artifact folder and writes ``bench.json`` into it; `measure` takes any artifact and
+writes nothing. What was measured before under the same key is not measured again.
+"""
+
+import hashlib
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import isoform.core.cases
+from isoform import store
+from isoform.core import machine
+from isoform.core.artifact import CASES_NAME, Artifact, open_artifact, read_record
+from isoform.core.bench import BENCH_NAME, SCHEMA_VERSION, BenchOptions, BenchRecord, Process, Timing
+from isoform.core.cases import Array, Cases, Tensors
+from isoform.errors import IsoformError, UsageError
+from isoform.isolation import Pool
+from isoform.registry import Runtime
+
+_MEASUREMENT = 1
+"""Part of every key; raised when figures are taken in another way, so that old ones are not mistaken for new."""
+
+Progress = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Query:
+    """One prepared input set, the same for every run."""
+
+    arrays: dict[str, Array]
+
+    @property
+    def described(self) -> tuple[str, ...]:
+        return tuple(f"{name}:{array.dtype}[{','.join(map(str, array.shape))}]" for name, array in self.arrays.items())
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over names, dtypes, shapes and bytes."""
+        sha = hashlib.sha256(repr(self.described).encode())
+        for array in self.arrays.values():
+            sha.update(np.ascontiguousarray(array).tobytes())
+        return sha.hexdigest()
+
+
+def bench(
+    folder: Path,
+    row: Runtime,
+    pool: Pool,
+    options: BenchOptions,
+    *,
+    is_forced: bool = False,
+    on_progress: Progress | None = None,
+) -> tuple[BenchRecord, bool]:
+    """Return the record of the artifact in ``folder``, and whether an earlier one with the same key was reused.
+
+    A new record joins ``bench.json``, in place of the one of the same runtime and batch.
+
+    Raises:
+        IsoformError: not an artifact, or the model did not load or run.
+        UsageError: the runtime does not open this format.
+    """
+    record, artifact = read_record(folder), open_artifact(folder)
+    query = prepare(isoform.core.cases.load(folder / CASES_NAME), artifact, options.batch)
+    here = machine.describe()
+    key = _key(record.get("key", ""), record["files"], row, options, query, here)
+    others = [other for other in read(folder) if (other.runtime, other.batch) != (row.name, options.batch)]
+    if not is_forced:
+        for earlier in read(folder):
+            if earlier.key == key:
+                return earlier, True
+    measured = replace(measure(artifact, query, row, pool, options, on_progress), key=key)
+    document = {"schema_version": SCHEMA_VERSION, "records": [entry.to_json() for entry in (*others, measured)]}
+    store.write_json(folder / BENCH_NAME, document)
+    return measured, False
+
+
+def read(folder: Path) -> list[BenchRecord]:
+    """Return the records in ``folder``; none where nothing was measured, or by another version of isoform."""
+    document = store.read_json(folder / BENCH_NAME)
+    if not isinstance(document, dict) or document.get("schema_version") != SCHEMA_VERSION:
+        return []
+    return [BenchRecord.from_json(record) for record in document["records"]]
+
+
+def prepare(cases: Cases, artifact: Artifact, batch: int) -> Query:
+    """Return one query of ``batch`` samples, made of the representative case with the most elements a sample.
+
+    Rows are repeated in turn along each leading dimension that is dynamic and called as the first one is.
+
+    Raises:
+        UsageError: the batch is fixed in the model and is another.
+    """
+    spec = artifact.signature.inputs[0]
+    symbol = spec.shape[0] if spec.shape else None
+    if not isinstance(symbol, str) and symbol is not None and symbol != batch:
+        raise UsageError(
+            f"'{spec.name}' has the fixed batch {symbol}, so batch {batch} cannot be measured.",
+            f"Pass --batch {symbol}.",
+        )
+    case = _largest(cases, [each.name for each in artifact.signature.inputs])
+    return Query({
+        each.name: _rows(case[each.name], batch) if each.shape and each.shape[0] == symbol else case[each.name]
+        for each in artifact.signature.inputs
+    })  # fmt: skip
+
+
+def measure(
+    artifact: Artifact,
+    query: Query,
+    row: Runtime,
+    pool: Pool,
+    options: BenchOptions,
+    on_progress: Progress | None = None,
+) -> BenchRecord:
+    """Return the figures of ``artifact``, each process a fresh interpreter; thread counts take turns.
+
+    Raises:
+        IsoformError: the model did not load or run.
+        UsageError: the runtime does not open this format.
+    """
+    if artifact.format not in row.formats:
+        raise UsageError(
+            f"The runtime '{row.name}' does not open '{artifact.format}'.", f"It opens: {', '.join(row.formats)}."
+        )
+    threads = tuple(dict.fromkeys(count or machine.cores() for count in options.threads))
+    before = machine.load()
+    values: dict[int, list[dict[str, Any]]] = {count: [] for count in threads}
+    with tempfile.TemporaryDirectory(prefix="isoform-bench.") as scratch:
+        inputs = Path(scratch) / "inputs.npz"
+        np.savez(inputs, *query.arrays.values())
+        for index in range(options.processes):
+            for count in threads:
+                values[count].append(_process(artifact, inputs, row, pool, options, count))
+                if on_progress is not None:
+                    on_progress({"process": index + 1, "processes": options.processes, "threads": count})
+    after = machine.load()
+    timings = tuple(Timing(count, tuple(map(_fields, values[count])), before, after) for count in threads)
+    return BenchRecord(
+        key="",
+        runtime=row.name,
+        device=_agreed(values, "device"),
+        is_optimised=_agreed(values, "is_optimised"),
+        batch=options.batch,
+        versions=_agreed(values, "versions"),
+        machine=machine.describe(),
+        inputs=query.described,
+        input_digest=query.digest,
+        size_bytes=size_bytes(artifact.model),
+        timings=timings,
+    )
+
+
+def size_bytes(model: Path) -> int:
+    """Return what the model takes on disk: a folder's files, or a file with the external data that bears its name."""
+    if model.is_dir():
+        return sum(path.stat().st_size for path in model.rglob("*") if path.is_file())
+    return sum(path.stat().st_size for path in (model, model.with_name(f"{model.name}.data")) if path.is_file())
+
+
+def _process(
+    artifact: Artifact, inputs: Path, row: Runtime, pool: Pool, options: BenchOptions, threads: int
+) -> dict[str, Any]:
+    arguments = {
+        "runtime": row.name,
+        "artifact": artifact.to_json(),
+        "inputs": str(inputs),
+        "threads": threads,
+        "rounds": options.rounds,
+        "warmup_s": options.warmup_s,
+        "warmup_limit_s": options.warmup_limit_s,
+        "timed_limit_s": options.timed_limit_s,
+    }
+    root = artifact.architecture.root if artifact.architecture else None
+    return pool.call("isoform.jobs.measure:measure", arguments, needs=row.extra, root=root, is_fresh=True).value
+
+
+def _fields(value: Mapping[str, Any]) -> Process:
+    return Process.from_json({name: value[name] for name in Process.__dataclass_fields__})
+
+
+def _agreed(values: Mapping[int, list[dict[str, Any]]], name: str) -> Any:
+    """Return what all processes say of ``name``.
+
+    Raises:
+        IsoformError: they differ, so their figures are not of one thing.
+    """
+    said = [value[name] for group in values.values() for value in group]
+    if any(other != said[0] for other in said):
+        raise IsoformError(
+            f"The processes of one benchmark differ in their {name}: {said}.",
+            "Install nothing while it runs, and run it again.",
+            kind="unstable",
+        )
+    return said[0]
+
+
+def _key(
+    artifact_key: str,
+    files: Mapping[str, Any],
+    row: Runtime,
+    options: BenchOptions,
+    query: Query,
+    here: machine.Machine,
+) -> str:
+    return store.digest_of({
+        "measurement": _MEASUREMENT,
+        "artifact": artifact_key,
+        "files": dict(files),
+        "runtime": row.name,
+        "versions": machine.versions(row.needs),
+        "options": options.to_json(),
+        "inputs": query.digest,
+        "machine": here.digest,
+    })  # fmt: skip
+
+
+def _largest(cases: Cases, names: list[str]) -> Tensors:
+    kinds = ("representative", "given")
+    fitting = [case for case, kind in zip(cases.inputs, cases.kinds, strict=True) if kind in kinds]
+    return max(fitting or cases.inputs, key=lambda case: sum(_sample_size(case[name]) for name in names))
+
+
+def _sample_size(array: Array) -> int:
+    return array.size // len(array) if array.ndim and len(array) else array.size
+
+
+def _rows(array: Array, count: int) -> Array:
+    return np.ascontiguousarray(np.take(array, np.arange(count) % len(array), axis=0))
