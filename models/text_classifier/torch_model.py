@@ -25,7 +25,7 @@ class TextClassifier(nn.Module):
         return torch.sigmoid(self.output(hidden))
 
     def _initialise(self) -> None:
-        """Start as Keras does; an LSTM whose forget gates begin half closed takes many epochs to find long relations."""
+        """Start as Keras does; an LSTM whose forget gates begin half closed needs many epochs to see far."""
         nn.init.uniform_(self.embedding.weight, -0.05, 0.05)
         for lstm in (self.lstm1, self.lstm2):
             nn.init.xavier_uniform_(lstm.weight_ih_l0)

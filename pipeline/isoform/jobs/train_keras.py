@@ -10,8 +10,8 @@ import tensorflow as tf
 from isoform.core.artifact import Architecture
 from isoform.core.model import TrainingPlan
 from isoform.data.dataset import Array
-from isoform.jobs import training
 from isoform.hub.architecture import resolve
+from isoform.jobs import training
 
 
 def train(arguments: dict[str, Any], progress: Callable[..., None]) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from torch.nn import functional as F
 from isoform.core.artifact import Architecture
 from isoform.core.model import TrainingPlan
 from isoform.data.dataset import Array
-from isoform.jobs import training
 from isoform.hub.architecture import resolve
+from isoform.jobs import training
 
 
 def train(arguments: dict[str, Any], progress: Callable[..., None]) -> dict[str, Any]:
