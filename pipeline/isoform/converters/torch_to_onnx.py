@@ -12,6 +12,7 @@ from isoform.core.protocols import ConvertOptions
 from isoform.core.signature import Signature
 from isoform.errors import IsoformError
 from isoform.hub import graph, torch_source, torchscript
+from isoform.hub.passes.simplify import simplify
 
 OPSET = 20
 
@@ -26,6 +27,7 @@ def convert(source: Artifact, target: Path, options: ConvertOptions) -> None:
     model = _exported(module, source.signature)
     _name(model, source.signature)
     _shorten_weight_names(model)
+    simplify(model)
     _refuse_frozen_axes(model, source.signature)
     graph.save(model, target)
 
@@ -45,7 +47,7 @@ def _exported(module: torch.nn.Module, signature: Signature) -> ir.Model:
                 dynamo=True,
                 dynamic_shapes=shapes,
                 opset_version=OPSET,
-                optimize=True,
+                optimize=False,  # its optimiser freezes the length of stacked LSTMs at the traced size
                 verbose=False,
             )
     except Exception as error:  # the exporter raises types of many packages; each names the step that failed
@@ -77,7 +79,7 @@ def _name(model: ir.Model, signature: Signature) -> None:
         if len(values) != len(specs):
             raise IsoformError(
                 f"The exported graph has {len(values)} {side}, the signature {len(specs)}.",
-                "An input that the model does not use, or an output of another kind, was dropped: declare what is there.",
+                "An unused input or an output of another kind was dropped: declare what is there.",
                 kind="signature",
             )
         for value, spec in zip(values, specs, strict=True):

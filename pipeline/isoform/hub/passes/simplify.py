@@ -1,0 +1,40 @@
+"""The passes that every graph goes through before it is written or emitted, in the order that they need.
+
+Each is safe by itself: none relies on sizes that were only traced.
+"""
+
+import onnx_ir as ir
+from onnx_ir.passes import common
+
+from isoform.hub import graph
+from isoform.hub.passes.drop_zero_state import drop_zero_state
+from isoform.hub.passes.fold_shapes import fold_shapes
+from isoform.hub.passes.fold_weights import fold_weights
+
+_ROUNDS = 3
+"""A folded size makes a Reshape foldable, which makes a shape known: this often is enough for what exporters write."""
+
+
+def simplify(model: ir.Model) -> None:
+    """Inline functions, fold constants and static shapes, drop zero states and dead nodes, in place."""
+    common.InlinePass()(model)
+    _forget_shapes(model)
+    common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
+    common.IdentityEliminationPass()(model)
+    for _ in range(_ROUNDS):
+        graph.infer_shapes(model)
+        fold_shapes(model)
+        fold_weights(model)
+    drop_zero_state(model)
+    common.CommonSubexpressionEliminationPass()(model)
+    common.RemoveUnusedNodesPass()(model)
+    common.RemoveUnusedFunctionsPass()(model)
+    common.RemoveUnusedOpsetsPass()(model)
+
+
+def _forget_shapes(model: ir.Model) -> None:
+    """Drop what the exporter noted of shapes inside the graph: it may be what was traced, not what always holds."""
+    for node in model.graph.all_nodes():
+        for value in node.outputs:
+            if not value.is_graph_output():
+                value.shape = None
