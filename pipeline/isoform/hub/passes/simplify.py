@@ -10,6 +10,7 @@ from isoform.hub import graph
 from isoform.hub.passes.drop_zero_state import drop_zero_state
 from isoform.hub.passes.fold_shapes import fold_shapes
 from isoform.hub.passes.fold_weights import fold_weights
+from isoform.hub.passes.tf_idioms import cancel_transposes, restore_flatten
 
 _ROUNDS = 3
 """A folded size makes a Reshape foldable, which makes a shape known: this often is enough for what exporters write."""
@@ -25,7 +26,9 @@ def simplify(model: ir.Model) -> None:
         graph.infer_shapes(model)
         fold_shapes(model)
         fold_weights(model)
+    restore_flatten(model)
     drop_zero_state(model)
+    cancel_transposes(model)
     common.CommonSubexpressionEliminationPass()(model)
     common.RemoveUnusedNodesPass()(model)
     common.RemoveUnusedFunctionsPass()(model)
