@@ -1,0 +1,86 @@
+"""The hub graph as TensorFlow: a tf.Module with named variables and one tf.function.
+
+One function per operator stands in tf_ops/, in the file of its family. Images run channels-last. Not aware of
+SavedModel's files.
+"""
+
+from collections import ChainMap
+from collections.abc import MutableMapping, Sequence
+from typing import Any
+
+import onnx_ir as ir
+import tensorflow as tf
+
+from isoform.errors import IsoformError
+from isoform.hub.emitters.registry import opset_of
+from isoform.hub.emitters.tf_ops import families
+from isoform.hub.emitters.tf_ops.call import OPERATORS, Call, Weights, read
+from isoform.hub.passes.fold_weights import fold_weights
+
+__all__ = ["OPERATORS", "emit", "families"]
+
+
+class Emitted(tf.Module):
+    """A graph as TensorFlow runs it.
+
+    Attributes:
+        weights: the variables by the names of the initialisers they come from.
+        serve: a tf.function of the graph's inputs in their order; it returns a tuple of its outputs in theirs.
+    """
+
+    def __init__(self, model: ir.Model) -> None:
+        super().__init__(name="model")
+        self._model = model
+        self._store = Weights()
+        specs = [_tensor_spec(value) for value in model.graph.inputs]
+        self.serve = tf.function(self.call, input_signature=specs, autograph=False)
+        self.serve.get_concrete_function()  # makes the variables
+        self.weights = self._store.variables
+
+    def call(self, *tensors: Any) -> tuple[Any, ...]:
+        """Return the outputs for ``tensors``, emitted into whatever graph is being traced."""
+        return tuple(map(tf.identity, self._emit_graph(self._model.graph, tensors, {})))
+
+    def _emit_graph(self, graph: ir.Graph, tensors: Sequence[Any], outside: MutableMapping[Any, Any]) -> list[Any]:
+        values: MutableMapping[Any, Any] = ChainMap({}, outside)
+        values.update(zip(graph.inputs, tensors, strict=True))
+        for node in graph:
+            results = self._emit_node(node, values)
+            values.update(zip(node.outputs, results, strict=False))
+        return [read(value, values, self._store) for value in graph.outputs]
+
+    def _emit_node(self, node: ir.Node, values: MutableMapping[Any, Any]) -> Sequence[Any]:
+        opset = opset_of(self._model, node)
+        function = OPERATORS.lookup(node, opset)
+        assert function is not None, "the pre-flight has seen every node"
+        try:
+            results = function(Call(node, opset, values, self._store, self._emit_graph))
+        except (ValueError, TypeError, tf.errors.InvalidArgumentError) as error:
+            first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise IsoformError(
+                f"'{node.op_type}' (node {node.name}, opset {opset}): TensorFlow refuses it ({first[:200]}).",
+                "Report this operator with its attributes and shapes; or try another format.",
+                kind="emission",
+            ) from error
+        return results if isinstance(results, (tuple, list)) else (results,)
+
+
+def emit(model: ir.Model) -> Emitted:
+    """Return ``model`` as a tf.Module; the graph is rewritten on the way.
+
+    Raises:
+        UnsupportedOperator: nodes that no function here carries, all of them.
+        IsoformError: an input without a known rank, or an operator in a form that TensorFlow cannot have.
+    """
+    fold_weights(model)
+    OPERATORS.require(model)
+    return Emitted(model)
+
+
+def _tensor_spec(value: ir.Value) -> tf.TensorSpec:
+    if value.shape is None or value.dtype is None:
+        raise IsoformError(
+            f"The input '{value.name}' has no known rank or dtype.", "Declare its shape.", kind="signature"
+        )
+    dtype = tf.string if value.dtype == ir.DataType.STRING else tf.as_dtype(value.dtype.numpy())
+    return tf.TensorSpec([dim if isinstance(dim, int) else None for dim in value.shape], dtype, value.name)

@@ -1,0 +1,192 @@
+"""What a function that emits one operator is given: the node's inputs as tensors, its attributes, its weights.
+
+To add an operator: a function of one `Call` under ``@op(...)`` in the file of its family. It returns a tensor, or a
+tuple where the operator has several outputs. Not aware of the order in which nodes are emitted.
+"""
+
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx_ir as ir
+import tensorflow as tf
+
+from isoform.errors import IsoformError
+from isoform.hub.emitters.registry import OpTable
+
+Array = npt.NDArray[Any]
+Tensor = Any
+Emit = Callable[["Call"], Any]
+
+OPERATORS: OpTable[Emit] = OpTable("savedmodel")
+op = OPERATORS.op
+
+SMALLEST_VARIABLE_RANK = 1
+"""Floating scalars stay constants, so that epsilons and scales can be folded; all other floats are variables."""
+
+
+class Weights:
+    """The variables of a module, made from initialisers on first use, each in the form its operator wants."""
+
+    def __init__(self) -> None:
+        self.variables: dict[str, tf.Variable] = {}
+
+    def variable(self, name: str, make: Callable[[], Array]) -> tf.Variable:
+        """Return the variable ``name``; outside of any graph that is being traced when it has to be made."""
+        if name not in self.variables:
+            with tf.init_scope():
+                self.variables[name] = tf.Variable(make(), trainable=True, name=_scope_name(name))
+        return self.variables[name]
+
+
+class Call:
+    """One node of the graph, ready to be emitted."""
+
+    def __init__(
+        self, node: ir.Node, opset: int, values: MutableMapping[ir.Value, Tensor], weights: Weights, emit_graph: Any
+    ) -> None:
+        self.node = node
+        self.opset = opset
+        self._values = values
+        self._weights = weights
+        self._emit_graph = emit_graph
+
+    def __len__(self) -> int:
+        return len(self.node.inputs)
+
+    def __getitem__(self, index: int) -> Tensor:
+        """Return input ``index`` as a tensor; None where it is left out."""
+        value = self.node.inputs[index] if index < len(self.node.inputs) else None
+        return None if value is None else read(value, self._values, self._weights)
+
+    @property
+    def inputs(self) -> list[Tensor]:
+        """All inputs as tensors, None for those left out."""
+        return [self[index] for index in range(len(self))]
+
+    @property
+    def outputs(self) -> int:
+        """The number of outputs that the node declares."""
+        return len(self.node.outputs)
+
+    def wants(self, index: int) -> bool:
+        """Tell whether anybody reads output ``index``."""
+        return index < len(self.node.outputs) and bool(self.node.outputs[index].name or self.node.outputs[index].uses())
+
+    def constant(self, index: int) -> Array | None:
+        """Return what input ``index`` always holds, as far as that is known; None where it is left out or computed."""
+        value = self.node.inputs[index] if index < len(self.node.inputs) else None
+        if value is None:
+            return None
+        if value not in self._values:
+            return initial(value)
+        return tf.get_static_value(self._values[value])
+
+    def needed(self, index: int, what: str) -> Array:
+        """Return `constant` of input ``index``.
+
+        Raises:
+            IsoformError: it is computed from the model's inputs, and TensorFlow needs to know it beforehand.
+        """
+        array = self.constant(index)
+        if array is None:
+            raise IsoformError(
+                f"'{self.node.op_type}' (node {self.node.name}) computes its {what} from the model's inputs.",
+                "Export the model with this value fixed.",
+                kind="unsupported-operator",
+            )
+        return array
+
+    def arranged(self, index: int, key: str, arrange: Callable[[Any, Any], Any]) -> Tensor:
+        """Return input ``index`` through ``arrange(array, module)``: with numpy beforehand for a weight.
+
+        Args:
+            key: distinguishes this arrangement from others of the same weight.
+        """
+        value = self.node.inputs[index]
+        array = initial(value) if value is not None and value not in self._values else None
+        if array is None or not _is_weight(array):
+            return arrange(self[index], tf)
+        name = f"{value.name}" if key == "" else f"{value.name}/{key}"
+        return tf.convert_to_tensor(self._weights.variable(name, lambda: np.ascontiguousarray(arrange(array, np))))
+
+    def transposed(self, index: int, perm: Sequence[int]) -> Tensor:
+        """Return input ``index`` with its axes in the order ``perm``, done beforehand for a weight."""
+        key = "" if list(perm) == sorted(perm) else "x".join(map(str, perm))
+        return self.arranged(index, key, lambda x, module: module.transpose(x, list(perm)))
+
+    def attr_int(self, name: str, default: int = 0) -> int:
+        return self.node.attributes[name].as_int() if name in self.node.attributes else default
+
+    def attr_ints(self, name: str) -> list[int] | None:
+        return list(self.node.attributes[name].as_ints()) if name in self.node.attributes else None
+
+    def attr_float(self, name: str, default: float = 0.0) -> float:
+        return self.node.attributes[name].as_float() if name in self.node.attributes else default
+
+    def attr_floats(self, name: str) -> list[float] | None:
+        return list(self.node.attributes[name].as_floats()) if name in self.node.attributes else None
+
+    def attr_string(self, name: str, default: str = "") -> str:
+        return self.node.attributes[name].as_string() if name in self.node.attributes else default
+
+    def attr_strings(self, name: str) -> list[str] | None:
+        return list(self.node.attributes[name].as_strings()) if name in self.node.attributes else None
+
+    def attr_tensor(self, name: str) -> Array | None:
+        return self.node.attributes[name].as_tensor().numpy() if name in self.node.attributes else None
+
+    def attr_dtype(self, name: str, default: ir.DataType) -> Any:
+        """Return the tf.DType that the attribute ``name`` asks for."""
+        wanted = ir.DataType(self.attr_int(name, default.value))
+        return tf.string if wanted == ir.DataType.STRING else tf.as_dtype(wanted.numpy())
+
+    def integers(self, name: str, index: int) -> list[int] | None:
+        """Return known integers that older opsets have as attribute ``name`` and newer ones as input ``index``."""
+        if name in self.node.attributes:
+            return self.attr_ints(name)
+        if index >= len(self.node.inputs) or self.node.inputs[index] is None:
+            return None
+        return [int(item) for item in self.needed(index, name).ravel()]
+
+    def body(self, name: str) -> ir.Graph:
+        return self.node.attributes[name].as_graph()
+
+    def emit(self, graph: ir.Graph, inputs: Sequence[Tensor]) -> list[Tensor]:
+        """Return the outputs of a sub-graph of this node, which sees everything that the node sees."""
+        return self._emit_graph(graph, inputs, self._values)
+
+
+def read(value: ir.Value, values: Mapping[ir.Value, Tensor], weights: Weights) -> Tensor:
+    """Return the tensor of ``value``: emitted already, or an initialiser, as a variable if it is a weight."""
+    if value in values:
+        return values[value]
+    array = initial(value)
+    if array is None:
+        raise IsoformError(
+            f"The graph reads '{value.name}' before anything writes it.", "Check the file.", kind="invalid-graph"
+        )
+    if _is_weight(array):
+        return tf.convert_to_tensor(weights.variable(str(value.name), lambda: array))
+    return tf.constant(array)
+
+
+def initial(value: ir.Value) -> Array | None:
+    """Return the contents of an initialiser; None for a value that a node or the caller gives."""
+    if value.producer() is not None or value.const_value is None:
+        return None
+    tensor = value.const_value
+    if tensor.dtype == ir.DataType.STRING:
+        return np.array(tensor.numpy(), object)
+    return tensor.numpy()
+
+
+def _is_weight(array: Array) -> bool:
+    return array.dtype.kind == "f" and array.ndim >= SMALLEST_VARIABLE_RANK
+
+
+def _scope_name(name: str) -> str:
+    """Return ``name`` with what TensorFlow does not allow in a name replaced."""
+    plain = "".join(letter if letter.isalnum() or letter in "_./" else "_" for letter in name)
+    return plain if plain[:1].isalnum() else f"v{plain}"

@@ -1,0 +1,118 @@
+"""Normalisations, as they run in inference."""
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from isoform.errors import IsoformError
+from isoform.hub.emitters.registry import CHANNELS_LAST_DOMAIN
+from isoform.hub.emitters.tf_ops.call import Call, Tensor, op
+from isoform.hub.emitters.tf_ops.layout import both_layouts
+
+
+@op("BatchNormalization", domain=CHANNELS_LAST_DOMAIN)
+def batch_normalization_channels_last(call: Call) -> Tensor:
+    x, scale, bias, mean, variance = (call[index] for index in range(5))
+    epsilon = call.attr_float("epsilon", 1e-5)
+    if len(x.shape) == 4 and x.dtype == scale.dtype == tf.float32:
+        return tf.nn.fused_batch_norm(x, scale, bias, mean, variance, epsilon, is_training=False)[0]
+    return tf.nn.batch_normalization(x, mean, variance, bias, scale, epsilon)
+
+
+@op("BatchNormalization")
+def batch_normalization(call: Call) -> Tensor:
+    x = call[0]
+    if call.attr_int("training_mode") or (call.opset < 7 and not call.attr_int("is_test")):
+        raise IsoformError(
+            f"BatchNormalization (node {call.node.name}) is in training mode.",
+            "Export the model for inference.",
+            kind="unsupported-operator",
+        )
+    shape = [-1] + [1] * (len(x.shape) - 2)
+    scale, bias, mean, variance = (tf.cast(tf.reshape(call[index], shape), x.dtype) for index in range(1, 5))
+    return tf.nn.batch_normalization(x, mean, variance, bias, scale, call.attr_float("epsilon", 1e-5))
+
+
+@both_layouts("InstanceNormalization")
+def instance_normalization(call: Call, x: Tensor) -> Tensor:
+    mean, variance = tf.nn.moments(x, list(range(1, len(x.shape) - 1)), keepdims=True)
+    return tf.nn.batch_normalization(x, mean, variance, call[2], call[1], call.attr_float("epsilon", 1e-5))
+
+
+@op("GroupNormalization")
+def group_normalization(call: Call) -> Tensor:
+    """Return x normalised over groups of channels; before opset 21 scale and bias count groups, not channels."""
+    x, groups = call[0], call.attr_int("num_groups")
+    shape = tf.shape(x)
+    grouped = tf.reshape(x, [shape[0], groups, -1])
+    mean, variance = tf.nn.moments(grouped, [2], keepdims=True)
+    normal = (grouped - mean) * tf.math.rsqrt(variance + call.attr_float("epsilon", 1e-5))
+    if call.opset < 21:
+        return tf.reshape(normal * call[1][:, None] + call[2][:, None], shape)
+    channels = [-1] + [1] * (len(x.shape) - 2)
+    return tf.reshape(normal, shape) * tf.reshape(call[1], channels) + tf.reshape(call[2], channels)
+
+
+@op("LayerNormalization")
+def layer_normalization(call: Call) -> tuple[Tensor, ...]:
+    x, axes = call[0], _trailing(call)
+    wide = tf.cast(x, tf.float32) if x.dtype in (tf.float16, tf.bfloat16) else x
+    mean, variance = tf.nn.moments(wide, axes, keepdims=True)
+    inverse = tf.math.rsqrt(variance + call.attr_float("epsilon", 1e-5))
+    result = tf.cast((wide - mean) * inverse, x.dtype) * call[1]
+    return (result if call[2] is None else result + call[2]), mean, inverse
+
+
+@op("RMSNormalization")
+def rms_normalization(call: Call) -> Tensor:
+    x = call[0]
+    wide = tf.cast(x, tf.float32) if x.dtype in (tf.float16, tf.bfloat16) else x
+    mean = tf.reduce_mean(tf.square(wide), _trailing(call), keepdims=True)
+    return tf.cast(wide * tf.math.rsqrt(mean + call.attr_float("epsilon", 1e-5)), x.dtype) * call[1]
+
+
+@op("MeanVarianceNormalization")
+def mean_variance_normalization(call: Call) -> Tensor:
+    mean, variance = tf.nn.moments(call[0], call.attr_ints("axes") or [0, 2, 3], keepdims=True)
+    return (call[0] - mean) / (tf.sqrt(variance) + 1e-9)
+
+
+@op("LpNormalization")
+def norm_normalization(call: Call) -> Tensor:
+    x, axis = call[0], call.attr_int("axis", -1)
+    if call.attr_int("p", 2) == 1:
+        return tf.math.divide_no_nan(x, tf.reduce_sum(tf.abs(x), axis, keepdims=True))
+    return tf.math.divide_no_nan(x, tf.sqrt(tf.reduce_sum(tf.square(x), axis, keepdims=True)))
+
+
+@both_layouts("LRN")
+def local_response_normalization(call: Call, x: Tensor) -> Tensor:
+    """Return x over a power of the sum of squares of its neighbour channels."""
+    size, channels = call.attr_int("size"), x.shape[-1]
+    before = (size - 1) // 2
+    distance = np.arange(channels)[:, None] - np.arange(channels)[None, :]
+    band = (distance >= -before) & (distance <= size - 1 - before)
+    near = tf.tensordot(tf.square(x), tf.constant(band, x.dtype), 1)
+    scale = call.attr_float("bias", 1.0) + call.attr_float("alpha", 1e-4) / size * near
+    return x / tf.pow(scale, tf.cast(call.attr_float("beta", 0.75), x.dtype))
+
+
+@op("Dropout")
+def dropout(call: Call) -> Any:
+    """Return x: nothing is dropped in inference."""
+    training = call.constant(2) if call.opset >= 12 else None
+    if call[2] is not None and (training is None or training.any()):
+        raise IsoformError(
+            f"Dropout (node {call.node.name}) is in training mode.",
+            "Export the model for inference.",
+            kind="unsupported-operator",
+        )
+    x = call[0]
+    mask_dtype = tf.bool if call.opset >= 10 else x.dtype
+    return x, tf.ones_like(x, mask_dtype)
+
+
+def _trailing(call: Call) -> list[int]:
+    rank = len(call[0].shape)
+    return list(range(call.attr_int("axis", -1) % rank, rank))
