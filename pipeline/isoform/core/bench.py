@@ -1,0 +1,225 @@
+"""What it costs to run an artifact: the record that bench writes (``bench.json``).
+
+Raw timings are kept, every one of them; the figures of `Timing` are derived from them each time, so that a better
+statistic needs no new measurement. Not aware of how the timings were taken: that is jobs/measure.py.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from isoform.core.machine import Machine
+from isoform.core.statistics import median, median_interval, quantile, queries_needed
+
+BENCH_NAME = "bench.json"
+SCHEMA_VERSION = 1
+QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99.9": 0.999}
+
+
+@dataclass(frozen=True)
+class BenchOptions:
+    """How much is measured.
+
+    Attributes:
+        processes: fresh interpreters for each number of threads.
+        threads: intra-operator threads, each measured apart; 0 is all cores.
+        batch: samples in one query.
+        rounds: timed queries in one process.
+        warmup_s: shortest warm-up.
+        warmup_limit_s: longest warm-up, steady or not.
+        timed_limit_s: a process that has timed this long ends its round early; the number of queries tells.
+    """
+
+    processes: int = 10
+    threads: tuple[int, ...] = (1, 0)
+    batch: int = 1
+    rounds: int = 100
+    warmup_s: float = 1.0
+    warmup_limit_s: float = 10.0
+    timed_limit_s: float = 60.0
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self) | {"threads": list(self.threads)}
+
+
+@dataclass(frozen=True)
+class Process:
+    """What one fresh interpreter measured, its phases apart.
+
+    Attributes:
+        import_ns: importing the runtime; load_ns: opening the file; first_ns: the first inference.
+        warmup_ns: time spent on warm-up, over ``warmup_runs`` inferences.
+        is_steady: the last two windows of the warm-up agreed.
+        latencies_ns: the timed queries in the order they ran.
+        imported_rss_bytes: resident memory with the runtime imported and nothing loaded.
+        peak_rss_bytes: highest resident memory of the whole process.
+    """
+
+    import_ns: int
+    load_ns: int
+    first_ns: int
+    warmup_ns: int
+    warmup_runs: int
+    is_steady: bool
+    latencies_ns: tuple[int, ...]
+    imported_rss_bytes: int
+    peak_rss_bytes: int
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self) | {"latencies_ns": list(self.latencies_ns)}
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> "Process":
+        return cls(**{**record, "latencies_ns": tuple(record["latencies_ns"])})
+
+
+@dataclass(frozen=True)
+class Timing:
+    """All processes at one number of threads.
+
+    Attributes:
+        threads: the number asked for, 0 resolved to the cores there are.
+        load_before: load average before the first process; load_after: after the last.
+    """
+
+    threads: int
+    processes: tuple[Process, ...]
+    load_before: float | None = None
+    load_after: float | None = None
+
+    @property
+    def medians_ns(self) -> tuple[float, ...]:
+        """The median latency of each process: the independent samples."""
+        return tuple(median(process.latencies_ns) for process in self.processes)
+
+    @property
+    def median_ns(self) -> float:
+        """The median of the process medians."""
+        return median(self.medians_ns)
+
+    @property
+    def interval_ns(self) -> tuple[float, float] | None:
+        """The 95 % interval of `median_ns`; None where the processes are too few for one."""
+        return median_interval(self.medians_ns)
+
+    @property
+    def range_ns(self) -> tuple[float, float]:
+        """The smallest and the largest process median."""
+        return min(self.medians_ns), max(self.medians_ns)
+
+    @property
+    def queries(self) -> int:
+        return sum(len(process.latencies_ns) for process in self.processes)
+
+    @property
+    def is_steady(self) -> bool:
+        return all(process.is_steady for process in self.processes)
+
+    @property
+    def import_ns(self) -> float:
+        return median([process.import_ns for process in self.processes])
+
+    @property
+    def load_ns(self) -> float:
+        return median([process.load_ns for process in self.processes])
+
+    @property
+    def first_ns(self) -> float:
+        return median([process.first_ns for process in self.processes])
+
+    @property
+    def peak_rss_bytes(self) -> int:
+        """The highest of all processes."""
+        return max(process.peak_rss_bytes for process in self.processes)
+
+    @property
+    def imported_rss_bytes(self) -> int:
+        return int(median([process.imported_rss_bytes for process in self.processes]))
+
+    def quantile_ns(self, name: str) -> float | None:
+        """Return a quantile (``p50``, ``p90``, ``p99``, ``p99.9``) over all queries, or None where they are too few."""
+        everything = [latency for process in self.processes for latency in process.latencies_ns]
+        return quantile(everything, QUANTILES[name])
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "threads": self.threads,
+            "summary": self._summary(),
+            "load_before": self.load_before,
+            "load_after": self.load_after,
+            "processes": [process.to_json() for process in self.processes],
+        }
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> "Timing":
+        processes = tuple(Process.from_json(process) for process in record["processes"])
+        return cls(record["threads"], processes, record["load_before"], record["load_after"])
+
+    def _summary(self) -> dict[str, Any]:
+        interval = self.interval_ns
+        return {
+            "median_ns": self.median_ns,
+            "interval_95_ns": list(interval) if interval else None,
+            "range_ns": list(self.range_ns),
+            "quantiles_ns": {
+                name: value if (value := self.quantile_ns(name)) is not None
+                else f"too few: {self.queries} of {queries_needed(fraction)} queries"
+                for name, fraction in QUANTILES.items()
+            },
+            "queries": self.queries,
+            "is_steady": self.is_steady,
+            "import_ns": self.import_ns,
+            "load_ns": self.load_ns,
+            "first_ns": self.first_ns,
+            "imported_rss_bytes": self.imported_rss_bytes,
+            "peak_rss_bytes": self.peak_rss_bytes,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class BenchRecord:
+    """One artifact in one runtime on one machine.
+
+    Attributes:
+        key: digest of all that the record depends on; the same key needs no second measurement.
+        device: "cpu" or "cuda": what the session really ran on.
+        versions: of the runtime's packages.
+        inputs: name, dtype and shape of what one query was.
+        input_digest: SHA-256 of these inputs.
+        size_bytes: the model on disk, external data included.
+    """
+
+    key: str
+    runtime: str
+    device: str
+    is_optimised: bool
+    batch: int
+    versions: Mapping[str, str]
+    machine: Machine
+    inputs: tuple[str, ...]
+    input_digest: str
+    size_bytes: int
+    timings: tuple[Timing, ...] = field(default=())
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "key": self.key,
+            "runtime": self.runtime,
+            "device": self.device,
+            "is_optimised": self.is_optimised,
+            "batch": self.batch,
+            "versions": dict(self.versions),
+            "machine": self.machine.to_json(),
+            "inputs": list(self.inputs),
+            "input_digest": self.input_digest,
+            "size_bytes": self.size_bytes,
+            "timings": [timing.to_json() for timing in self.timings],
+        }
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> "BenchRecord":
+        return cls(
+            record["key"], record["runtime"], record["device"], record["is_optimised"], record["batch"],
+            record["versions"], Machine.from_json(record["machine"]), tuple(record["inputs"]), record["input_digest"],
+            record["size_bytes"], tuple(Timing.from_json(timing) for timing in record["timings"]),
+        )  # fmt: skip
