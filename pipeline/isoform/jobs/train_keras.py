@@ -50,8 +50,8 @@ class KerasLearner:
         loss, right = self._evaluate(inputs, labels)
         return float(loss), int(right)
 
-    def state(self) -> dict[str, Array]:
-        return {str(index): variable.numpy() for index, variable in enumerate(self._variables())}
+    def state(self) -> dict[str, Any]:
+        return {str(index): variable.value for index, variable in enumerate(self._variables())}
 
     def restore(self, state: dict[str, Array]) -> None:
         for index, variable in enumerate(self._variables()):

@@ -55,8 +55,8 @@ class Learner(Protocol):
     def evaluate(self, inputs: Array, labels: Array) -> tuple[float, int]:
         """Return the mean loss and the number of right answers, without learning."""
 
-    def state(self) -> dict[str, Array]:
-        """Return everything that the next epoch depends on."""
+    def state(self) -> dict[str, Any]:
+        """Return everything that the next epoch depends on: tensors that numpy turns into arrays one at a time."""
 
     def restore(self, state: dict[str, Array]) -> None:
         """Take over what `state` returned in an earlier process."""

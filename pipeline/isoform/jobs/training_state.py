@@ -16,7 +16,7 @@ STATE_NAME = "state.npz"
 _HEAD = "head.json"
 
 
-def save(path: Path, key: str, variables: dict[str, Array], history: list[dict[str, Any]]) -> None:
+def save(path: Path, key: str, variables: dict[str, Any], history: list[dict[str, Any]]) -> None:
     """Write the state to ``path``."""
     names = list(variables)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
