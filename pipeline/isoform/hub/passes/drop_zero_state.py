@@ -1,4 +1,4 @@
-"""Leave out the initial states of recurrent operators where they are zeros by construction: that is what absent means."""
+"""Leave out initial states of recurrent operators that are zeros by construction: absent means the same."""
 
 import onnx_ir as ir
 

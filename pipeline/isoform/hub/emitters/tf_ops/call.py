@@ -70,6 +70,11 @@ class Call:
         """The number of outputs that the node declares."""
         return len(self.node.outputs)
 
+    def declared_rank(self, index: int) -> int | None:
+        """Return the rank that the graph declares for output ``index``, if it does."""
+        shape = self.node.outputs[index].shape
+        return None if shape is None else len(shape)
+
     def wants(self, index: int) -> bool:
         """Tell whether anybody reads output ``index``."""
         return index < len(self.node.outputs) and bool(self.node.outputs[index].name or self.node.outputs[index].uses())

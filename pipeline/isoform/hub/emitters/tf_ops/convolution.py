@@ -135,6 +135,9 @@ def _transposed_pads(call: Call, x: Tensor, reach: Sequence[int], strides: Seque
     for axis, size in enumerate(spatial_sizes(x)):
         target = wanted[-rank:][axis] if wanted is not None else size * strides[axis]
         total = (size - 1) * strides[axis] + beyond[axis] + reach[axis] - target
+        if isinstance(total, int) and total < 0:
+            crops.append((0, total - beyond[axis]))
+            continue
         small, large = total // 2, total - total // 2
         before = small if mode == "SAME_UPPER" or (wanted is not None and mode != "SAME_LOWER") else large
         crops.append((before, total - before - beyond[axis]))

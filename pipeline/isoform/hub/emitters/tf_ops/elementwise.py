@@ -34,8 +34,14 @@ def _broadcast(call: Call) -> tuple[Tensor, Tensor]:
 
 
 def _shift(call: Call) -> Tensor:
-    function = tf.bitwise.left_shift if call.attr_string("direction") == "LEFT" else tf.bitwise.right_shift
-    return function(call[0], call[1])
+    """Return x shifted; by its whole width or more, nothing is left of it but the sign when shifted to the right."""
+    x, count = call[0], call[1]
+    is_left = call.attr_string("direction") == "LEFT"
+    inside = (count >= 0) & (tf.cast(count, tf.int64) < x.dtype.size * 8)
+    zeros = tf.zeros_like(x)
+    emptied = zeros if is_left or x.dtype.is_unsigned else tf.where(x < 0, zeros - 1, zeros)
+    shift = tf.bitwise.left_shift if is_left else tf.bitwise.right_shift
+    return tf.where(inside, shift(x, tf.where(inside, count, tf.zeros_like(count))), emptied)
 
 
 def _divide(first: Tensor, second: Tensor) -> Tensor:

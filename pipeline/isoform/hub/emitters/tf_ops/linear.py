@@ -27,7 +27,11 @@ def gemm(call: Call) -> Tensor:
     product = product if alpha == 1 else product * tf.cast(alpha, product.dtype)
     if call[2] is None or beta == 0:
         return product
-    return product + (call[2] if beta == 1 else call[2] * tf.cast(beta, product.dtype))
+    addend = call[2] if beta == 1 else call[2] * tf.cast(beta, product.dtype)
+    if len(addend.shape) == 2 and addend.shape[0] == 1:
+        # Fused behind a transposed product, TensorFlow takes a bias for a vector and refuses one row.
+        addend = tf.squeeze(addend, 0)
+    return product + addend
 
 
 @op("Einsum")

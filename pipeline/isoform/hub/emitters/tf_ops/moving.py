@@ -257,7 +257,9 @@ def depth_to_space(call: Call) -> Tensor:
 def space_to_depth(call: Call) -> Tensor:
     x, block = call[0], call.attr_int("blocksize")
     n, c, h, w = _sizes(x)
-    x = tf.transpose(tf.reshape(x, [n, c, h // block, block, w // block, block]), [0, 3, 5, 1, 2, 4])
+    is_by_channel = call.attr_string("mode", "DCR") == "CRD"
+    order = [0, 1, 3, 5, 2, 4] if is_by_channel else [0, 3, 5, 1, 2, 4]
+    x = tf.transpose(tf.reshape(x, [n, c, h // block, block, w // block, block]), order)
     return tf.reshape(x, [n, c * block * block, h // block, w // block])
 
 

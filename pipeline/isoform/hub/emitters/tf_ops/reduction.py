@@ -10,12 +10,16 @@ from isoform.hub.emitters.tf_ops.call import Call, Emit, Tensor, op
 
 def _reduction(function: Callable[..., Any]) -> Emit:
     def emit(call: Call) -> Tensor:
-        x = call[0]
+        x, keep = call[0], bool(call.attr_int("keepdims", 1))
+        if "axes" not in call.node.attributes and call[1] is not None and call.constant(1) is None:
+            result = function(x, axis=call[1], keepdims=keep)
+            rank = call.declared_rank(0)
+            return result if rank is None else tf.ensure_shape(result, [None] * rank)
         axes = call.integers("axes", 1)
         if not axes and call.attr_int("noop_with_empty_axes"):
             # Nothing is reduced, but what is done to each element still is.
             return function(tf.expand_dims(x, 0), axis=[0], keepdims=False)
-        return function(x, axis=axes or list(range(len(x.shape))), keepdims=bool(call.attr_int("keepdims", 1)))
+        return function(x, axis=axes or list(range(len(x.shape))), keepdims=keep)
 
     return emit
 

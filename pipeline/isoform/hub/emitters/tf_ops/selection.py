@@ -75,6 +75,7 @@ def one_hot(call: Call) -> Tensor:
     indices, axis = call[0], call.attr_int("axis", -1)
     depth = tf.cast(tf.reshape(call[1], []), tf.int64)
     off, on = tf.unstack(call[2])
+    axis += len(indices.shape) + 1 if axis < -1 else 0
     indices = tf.cast(indices, tf.int64)
     indices = tf.where(indices < 0, indices + depth, indices)
     hot = tf.one_hot(indices, tf.cast(depth, tf.int32), True, False, axis, tf.bool)

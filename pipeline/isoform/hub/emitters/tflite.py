@@ -1,0 +1,88 @@
+"""The hub graph as a TFLite file: builtin operators only, dynamic dimensions kept, images channels-last inside.
+
+One function per operator stands in tflite_ops/, in the file of its family. Not aware of the interpreter.
+"""
+
+import io
+from collections.abc import Sequence
+
+import onnx_ir as ir
+
+from isoform.errors import IsoformError
+from isoform.hub import graph as hub_graph
+from isoform.hub.emitters.registry import opset_of
+from isoform.hub.emitters.tflite_builder import DTYPES, FlatFile, Tensor
+from isoform.hub.emitters.tflite_ops import families
+from isoform.hub.emitters.tflite_ops.call import OPERATORS, Call, Scope
+from isoform.hub.passes.fold_batch_norm import fold_batch_norm
+from isoform.hub.passes.fold_weights import constant
+from isoform.hub.passes.layout import to_channels_last
+from isoform.hub.passes.restore_squeeze import restore_squeeze
+from isoform.hub.passes.simplify import simplify
+
+__all__ = ["OPERATORS", "build", "emit", "families"]
+
+
+def emit(model: ir.Model) -> bytes:
+    """Return ``model`` as the bytes of a TFLite file; the graph is rewritten on the way.
+
+    Raises:
+        UnsupportedOperator: nodes that no function here carries, all of them.
+        IsoformError: an operator in a form that TFLite cannot have.
+    """
+    buffer = io.BytesIO()
+    build(model).write(buffer)
+    return buffer.getvalue()
+
+
+def build(model: ir.Model) -> FlatFile:
+    """Return ``model`` as a file that is not written yet, its weights still where they were."""
+    simplify(model)
+    restore_squeeze(model)
+    hub_graph.infer_shapes(model)
+    to_channels_last(model)
+    fold_batch_norm(model)
+    OPERATORS.require(model)
+    file = FlatFile()
+    graph = file.sub_graph("main")
+    scope = Scope(graph)
+    for value in model.graph.inputs:
+        scope.values[value] = graph.input(str(value.name), *_described(value))
+    for node in model.graph:
+        if node not in scope.done:
+            _emit_node(model, node, scope)
+    graph.outputs = [_output(value, scope) for value in model.graph.outputs]
+    return file
+
+
+def _emit_node(model: ir.Model, node: ir.Node, scope: Scope) -> None:
+    opset = opset_of(model, node)
+    function = OPERATORS.lookup(node, opset)
+    assert function is not None, "the pre-flight has seen every node"
+    call = Call(node, opset, scope)
+    results = function(call)
+    tensors: Sequence[Tensor] = [results] if isinstance(results, Tensor) else results
+    scope.values.update(zip(call.last.outputs, tensors, strict=False))
+
+
+def _output(value: ir.Value, scope: Scope) -> Tensor:
+    """Return the tensor that bears an output's own name, as the signature wants it."""
+    if value not in scope.values:
+        array = constant(value)
+        assert array is not None, "every output is computed or constant"
+        scope.values[value] = scope.graph.constant(array, str(value.name))
+    tensor = scope.values[value]
+    named = Tensor(tensor.index, str(value.name), tensor.dtype, tensor.shape, tensor.array)
+    scope.graph.tensors[tensor.index] = named
+    return named
+
+
+def _described(value: ir.Value) -> tuple[str, list[int | None]]:
+    if value.shape is None or value.dtype is None:
+        raise IsoformError(
+            f"The input '{value.name}' has no known rank or dtype.", "Declare its shape.", kind="signature"
+        )
+    dtype = "string" if value.dtype == ir.DataType.STRING else str(value.dtype.numpy())
+    if dtype not in DTYPES:
+        raise IsoformError(f"The input '{value.name}' is {dtype}, which TFLite lacks.", "Use another dtype.")
+    return dtype, [dim if isinstance(dim, int) else None for dim in value.shape]

@@ -1,0 +1,237 @@
+"""A TFLite file in memory: sub-graphs, tensors, operators, signatures; and how it is written.
+
+Small constants stand inside the flatbuffer. Weights follow it, aligned, and are streamed to the file one by one, so
+that a large model is never copied as a whole. Not aware of ONNX.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+import flatbuffers
+import numpy as np
+import numpy.typing as npt
+from ai_edge_litert import schema_py_generated as schema
+
+Array = npt.NDArray[Any]
+
+_IDENTIFIER = b"TFL3"
+_SCHEMA_VERSION = 3
+_ALIGNMENT = 64
+_SMALLEST_STREAMED_BYTES = 4096
+_PLACEHOLDER = 1 << 40
+_OLD_CODES_END = 127
+DTYPES = {
+    "float32": schema.TensorType.FLOAT32,
+    "float16": schema.TensorType.FLOAT16,
+    "float64": schema.TensorType.FLOAT64,
+    "int8": schema.TensorType.INT8,
+    "int16": schema.TensorType.INT16,
+    "int32": schema.TensorType.INT32,
+    "int64": schema.TensorType.INT64,
+    "uint8": schema.TensorType.UINT8,
+    "uint32": schema.TensorType.UINT32,
+    "uint64": schema.TensorType.UINT64,
+    "bool": schema.TensorType.BOOL,
+}
+Shape = Sequence[int | None]
+"""Sizes; None where a size is known only when the model runs."""
+
+
+@dataclass(frozen=True, eq=False)
+class Tensor:
+    """A tensor of one sub-graph.
+
+    Attributes:
+        array: its value, for a constant.
+    """
+
+    index: int
+    name: str
+    dtype: str
+    shape: tuple[int | None, ...]
+    array: Array | None = None
+
+
+@dataclass
+class SubGraph:
+    """One graph of the file: the main one, or the condition or body of a loop."""
+
+    file: "FlatFile"
+    name: str
+    tensors: list[Tensor] = field(default_factory=list)
+    operators: list[Any] = field(default_factory=list)
+    inputs: list[Tensor] = field(default_factory=list)
+    outputs: list[Tensor] = field(default_factory=list)
+    constants: dict[int, Tensor] = field(default_factory=dict)
+
+    def tensor(self, name: str, dtype: str, shape: Shape) -> Tensor:
+        """Return a new tensor that an operator will fill."""
+        tensor = Tensor(len(self.tensors), name, dtype, tuple(shape))
+        self.tensors.append(tensor)
+        return tensor
+
+    def input(self, name: str, dtype: str, shape: Shape) -> Tensor:
+        """Return a new tensor that the caller fills."""
+        tensor = self.tensor(name, dtype, shape)
+        self.inputs.append(tensor)
+        return tensor
+
+    def constant(self, array: Array, name: str = "constant") -> Tensor:
+        """Return a tensor that holds ``array``; the same array object is stored once."""
+        if id(array) not in self.constants:
+            tensor = Tensor(len(self.tensors), name, str(array.dtype), array.shape, array)
+            self.tensors.append(tensor)
+            self.constants[id(array)] = tensor
+        return self.constants[id(array)]
+
+    def add(self, code: int, inputs: Sequence[Tensor | None], outputs: Sequence[Tensor], options: Any = None) -> None:
+        """Append an operator; None stands for an optional input that is absent."""
+        operator = schema.OperatorT()
+        operator.opcodeIndex = self.file.operator_code(code)
+        operator.inputs = [-1 if tensor is None else tensor.index for tensor in inputs]
+        operator.outputs = [tensor.index for tensor in outputs]
+        if options is not None:
+            operator.builtinOptions = options
+            operator.builtinOptionsType = getattr(schema.BuiltinOptions, type(options).__name__.removesuffix("T"))
+        self.operators.append(operator)
+
+    def make(
+        self, code: int, inputs: Sequence[Tensor | None], shape: Shape, options: Any = None, dtype: str | None = None
+    ) -> Tensor:
+        """Append an operator with one result and return that; its dtype is that of the first input unless given."""
+        first = next(tensor for tensor in inputs if tensor is not None)
+        result = self.tensor(f"{self.name}/{len(self.tensors)}", dtype or first.dtype, shape)
+        self.add(code, inputs, [result], options)
+        return result
+
+
+@dataclass
+class FlatFile:
+    """The whole file: its sub-graphs, the first of which is the main one."""
+
+    sub_graphs: list[SubGraph] = field(default_factory=list)
+    codes: list[int] = field(default_factory=list)
+
+    def sub_graph(self, name: str) -> SubGraph:
+        """Return a new, empty sub-graph."""
+        graph = SubGraph(self, name)
+        self.sub_graphs.append(graph)
+        return graph
+
+    def operator_code(self, code: int) -> int:
+        """Return the place of a builtin operator in the file's own table."""
+        if code not in self.codes:
+            self.codes.append(code)
+        return self.codes.index(code)
+
+    def write(self, file: IO[bytes]) -> None:
+        """Write the file: the flatbuffer, then the weights, each at a multiple of 64 bytes."""
+        buffers = _Buffers(self.sub_graphs)
+        begin = _aligned(len(self._root(buffers, _PLACEHOLDER)))
+        file.write(self._root(buffers, begin).ljust(begin, b"\0"))
+        for array in buffers.streamed:
+            data = np.ascontiguousarray(array)
+            file.write(data.view(np.uint8).reshape(-1).data)
+            file.write(b"\0" * (_aligned(data.nbytes) - data.nbytes))
+
+    def save(self, path: Path) -> None:
+        """Write the file to ``path``."""
+        with path.open("wb") as file:
+            self.write(file)
+
+    def _root(self, buffers: "_Buffers", begin: int) -> bytes:
+        model = schema.ModelT()
+        model.version = _SCHEMA_VERSION
+        model.description = b"isoform"
+        model.operatorCodes = [_operator_code(code) for code in self.codes]
+        model.subgraphs = [_sub_graph(graph, buffers) for graph in self.sub_graphs]
+        model.buffers = buffers.tables(begin)
+        model.signatureDefs = [_signature(self.sub_graphs[0])]
+        builder = flatbuffers.Builder(1 << 16)
+        builder.Finish(model.Pack(builder), _IDENTIFIER)
+        return bytes(builder.Output())
+
+
+class _Buffers:
+    """The buffers of all constants, equal small ones stored once; buffer 0 is the empty one."""
+
+    def __init__(self, graphs: Sequence[SubGraph]) -> None:
+        self._arrays: list[Array] = []
+        self._places: dict[Any, int] = {}
+        for graph in graphs:
+            for tensor in graph.tensors:
+                if tensor.array is not None:
+                    key = _key(tensor.array)
+                    if key not in self._places:
+                        self._places[key] = len(self._arrays) + 1
+                        self._arrays.append(tensor.array)
+
+    def place(self, tensor: Tensor) -> int:
+        return 0 if tensor.array is None else self._places[_key(tensor.array)]
+
+    @property
+    def streamed(self) -> list[Array]:
+        return [array for array in self._arrays if array.nbytes >= _SMALLEST_STREAMED_BYTES]
+
+    def tables(self, begin: int) -> list[Any]:
+        tables = [schema.BufferT()]
+        for array in self._arrays:
+            table = schema.BufferT()
+            if array.nbytes >= _SMALLEST_STREAMED_BYTES:
+                table.offset, table.size = begin, array.nbytes
+                begin += _aligned(array.nbytes)
+            else:
+                table.data = np.frombuffer(np.ascontiguousarray(array).tobytes(), np.uint8)
+            tables.append(table)
+        return tables
+
+
+def _key(array: Array) -> Any:
+    is_small = array.nbytes < _SMALLEST_STREAMED_BYTES
+    return (str(array.dtype), array.shape, array.tobytes()) if is_small else id(array)
+
+
+def _operator_code(code: int) -> Any:
+    table = schema.OperatorCodeT()
+    table.builtinCode, table.deprecatedBuiltinCode, table.version = code, min(code, _OLD_CODES_END), 1
+    return table
+
+
+def _sub_graph(graph: SubGraph, buffers: _Buffers) -> Any:
+    table = schema.SubGraphT()
+    table.name = graph.name.encode()
+    table.tensors = [_tensor(tensor, buffers) for tensor in graph.tensors]
+    table.inputs = [tensor.index for tensor in graph.inputs]
+    table.outputs = [tensor.index for tensor in graph.outputs]
+    table.operators = graph.operators
+    return table
+
+
+def _tensor(tensor: Tensor, buffers: _Buffers) -> Any:
+    table = schema.TensorT()
+    table.name, table.type, table.buffer = tensor.name.encode(), DTYPES[tensor.dtype], buffers.place(tensor)
+    table.shape = [1 if size is None else size for size in tensor.shape]
+    table.hasRank = True
+    if None in tensor.shape:
+        table.shapeSignature = [-1 if size is None else size for size in tensor.shape]
+    return table
+
+
+def _signature(graph: SubGraph) -> Any:
+    table = schema.SignatureDefT()
+    table.signatureKey, table.subgraphIndex = b"serving_default", 0
+    table.inputs = [_named(tensor) for tensor in graph.inputs]
+    table.outputs = [_named(tensor) for tensor in graph.outputs]
+    return table
+
+
+def _named(tensor: Tensor) -> Any:
+    table = schema.TensorMapT()
+    table.name, table.tensorIndex = tensor.name.encode(), tensor.index
+    return table
+
+
+def _aligned(size: int) -> int:
+    return -(-size // _ALIGNMENT) * _ALIGNMENT

@@ -1,0 +1,173 @@
+"""One node being emitted: its inputs as tensors of the file, its attributes, and where its results go."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+from ai_edge_litert import schema_py_generated as schema
+
+from isoform.errors import IsoformError
+from isoform.hub.emitters.registry import OpTable
+from isoform.hub.emitters.tflite_builder import Array, Shape, SubGraph, Tensor
+from isoform.hub.passes.fold_weights import constant
+
+Emit = Callable[["Call"], Tensor | Sequence[Tensor]]
+OPERATORS: OpTable[Emit] = OpTable("TFLite")
+op = OPERATORS.op
+
+Code = schema.BuiltinOperator
+_ACTIVATIONS = {"Relu": schema.ActivationFunctionType.RELU}
+
+
+@dataclass
+class Scope:
+    """What is emitted already.
+
+    Attributes:
+        values: tensors of the sub-graph by the values of the hub graph.
+        done: nodes that an earlier one took into itself.
+    """
+
+    graph: SubGraph
+    values: dict[ir.Value, Tensor] = field(default_factory=dict)
+    done: set[ir.Node] = field(default_factory=set)
+
+
+@dataclass
+class Call:
+    """A node and its scope.
+
+    Attributes:
+        last: the node whose output the emitted operator fills; later than ``node`` where that took others in.
+    """
+
+    node: ir.Node
+    opset: int
+    scope: Scope
+    last: ir.Node = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.last = self.node
+
+    @property
+    def graph(self) -> SubGraph:
+        return self.scope.graph
+
+    def __getitem__(self, index: int) -> Tensor:
+        """Return input ``index`` as a tensor, which has to be there."""
+        tensor = self.get(index)
+        if tensor is None:
+            raise self.refusal(f"input {index} is absent")
+        return tensor
+
+    def get(self, index: int) -> Tensor | None:
+        """Return input ``index``, a constant made a tensor of the file; None where it is absent."""
+        value = self.node.inputs[index] if index < len(self.node.inputs) else None
+        if value is None:
+            return None
+        if value not in self.scope.values:
+            array = constant(value)
+            assert array is not None, "every value is computed before it is read"
+            self.scope.values[value] = self.graph.constant(array, value.name or "constant")
+        return self.scope.values[value]
+
+    def array(self, index: int) -> Array | None:
+        """Return input ``index`` where it is constant."""
+        return constant(self.node.inputs[index]) if index < len(self.node.inputs) else None
+
+    def ints_of(self, name: str, index: int) -> list[int] | None:
+        """Return integers that older opsets have as an attribute and newer ones as a constant input."""
+        if name in self.node.attributes:
+            return self.ints(name)
+        if index >= len(self.node.inputs) or self.node.inputs[index] is None:
+            return None
+        array = self.array(index)
+        if array is None:
+            raise self.refusal(f"'{name}' is computed while the model runs")
+        return [int(number) for number in array.reshape(-1)]
+
+    def int(self, name: str, default: int) -> int:
+        return self.node.attributes[name].as_int() if name in self.node.attributes else default
+
+    def float(self, name: str, default: float) -> float:
+        return self.node.attributes[name].as_float() if name in self.node.attributes else default
+
+    def string(self, name: str, default: str) -> str:
+        return self.node.attributes[name].as_string() if name in self.node.attributes else default
+
+    def ints(self, name: str) -> list[Any] | None:
+        return list(self.node.attributes[name].as_ints()) if name in self.node.attributes else None
+
+    def constant(self, values: Any, dtype: str = "int32") -> Tensor:
+        """Return a new constant of the file."""
+        return self.graph.constant(np.array(values, dtype), f"{self.node.name}/constant")
+
+    def make(
+        self, code: Any, inputs: Sequence[Tensor | None], shape: Shape, options: Any = None, dtype: str | None = None
+    ) -> Tensor:
+        """Append an operator with one result and return that; its dtype is that of the first input unless given."""
+        return self.graph.make(code, inputs, shape, options, dtype)
+
+    @property
+    def shape(self) -> tuple[Any, ...]:
+        """The sizes of the first output; None where a size is dynamic."""
+        return sizes(self.node.outputs[0], self)
+
+    @property
+    def dtype(self) -> str:
+        """The dtype of the first output."""
+        return dtype_of(self.node.outputs[0], self)
+
+    def take_bias(self, units: int) -> Tensor | None:
+        """Return the bias that the next node adds to this one's only result, and take that node in."""
+        follower = self._only_follower("Add")
+        if follower is None:
+            return None
+        for value in follower.inputs:
+            array = constant(value)
+            if array is not None and value is not None and array.size == units == (array.shape or (1,))[-1]:
+                self._take(follower)
+                return self.graph.constant(array.reshape(-1), value.name or "bias")
+        return None
+
+    def take_activation(self) -> int:
+        """Return the activation that the next node applies to this one's only result, and take that node in."""
+        for name, activation in _ACTIVATIONS.items():
+            follower = self._only_follower(name)
+            if follower is not None and self.dtype == "float32":
+                self._take(follower)
+                return activation
+        return schema.ActivationFunctionType.NONE
+
+    def refusal(self, why: str) -> IsoformError:
+        """Return the error for a form of this operator that TFLite cannot have."""
+        return IsoformError(
+            f"'{self.node.op_type}' (node {self.node.name}, opset {self.opset}): {why}, which has no TFLite form here.",
+            "Other formats can carry it: --to onnx,savedmodel,torchscript",
+            kind="unsupported-operator",
+        )
+
+    def _only_follower(self, op_type: str) -> ir.Node | None:
+        value = self.last.outputs[0]
+        users = [use.node for use in value.uses()]
+        is_private = len(users) == 1 and not value.is_graph_output()
+        return users[0] if is_private and users[0].op_type == op_type and users[0].domain == "" else None
+
+    def _take(self, node: ir.Node) -> None:
+        self.scope.done.add(node)
+        self.last = node
+
+
+def sizes(value: ir.Value, call: Call) -> tuple[Any, ...]:
+    """Return the sizes of a value of the hub graph, None for each dynamic one."""
+    if value.shape is None:
+        raise call.refusal(f"the rank of '{value.name}' is unknown")
+    return tuple(dim if isinstance(dim, int) else None for dim in value.shape)
+
+
+def dtype_of(value: ir.Value, call: Call) -> str:
+    if value.dtype is None:
+        raise call.refusal(f"the dtype of '{value.name}' is unknown")
+    return str(value.dtype.numpy())
