@@ -15,7 +15,8 @@ from isoform.errors import IsoformError
 from isoform.hub.emitters.registry import opset_of
 from isoform.hub.emitters.tf_ops import families
 from isoform.hub.emitters.tf_ops.call import OPERATORS, Call, Weights, read
-from isoform.hub.passes.fold_weights import fold_weights
+from isoform.hub.passes.layout import to_channels_last
+from isoform.hub.passes.simplify import simplify
 
 __all__ = ["OPERATORS", "emit", "families"]
 
@@ -66,14 +67,16 @@ class Emitted(tf.Module):
 
 
 def emit(model: ir.Model) -> Emitted:
-    """Return ``model`` as a tf.Module; the graph is rewritten on the way.
+    """Return ``model`` as a tf.Module; the model itself is left as it is, its weights are shared.
 
     Raises:
         UnsupportedOperator: nodes that no function here carries, all of them.
         IsoformError: an input without a known rank, or an operator in a form that TensorFlow cannot have.
     """
-    fold_weights(model)
+    model = model.clone()
+    simplify(model)
     OPERATORS.require(model)
+    to_channels_last(model)
     return Emitted(model)
 
 

@@ -53,9 +53,10 @@ def _divide(first: Tensor, second: Tensor) -> Tensor:
 def mod(call: Call) -> Tensor:
     """Return the remainder: with the sign of the divisor, or of the dividend (``fmod``)."""
     first, second = call[0], call[1]
+    function = tf.truncatemod if call.attr_int("fmod") else tf.math.floormod
     if first.dtype in (tf.float16, tf.bfloat16):
-        return tf.cast(tf.truncatemod(tf.cast(first, tf.float32), tf.cast(second, tf.float32)), first.dtype)
-    return tf.truncatemod(first, second) if call.attr_int("fmod") else tf.math.floormod(first, second)
+        return tf.cast(function(tf.cast(first, tf.float32), tf.cast(second, tf.float32)), first.dtype)
+    return function(first, second)
 
 
 @op("Pow")

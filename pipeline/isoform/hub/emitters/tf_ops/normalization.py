@@ -16,7 +16,9 @@ def batch_normalization_channels_last(call: Call) -> Tensor:
     x, scale, bias, mean, variance = (call[index] for index in range(5))
     epsilon = call.attr_float("epsilon", 1e-5)
     if len(x.shape) == 4 and x.dtype == scale.dtype == tf.float32:
-        return tf.nn.fused_batch_norm(x, scale, bias, mean, variance, epsilon, is_training=False)[0]
+        return tf.raw_ops.FusedBatchNormV3(
+            x=x, scale=scale, offset=bias, mean=mean, variance=variance, epsilon=epsilon, is_training=False
+        ).y
     return tf.nn.batch_normalization(x, mean, variance, bias, scale, epsilon)
 
 

@@ -11,17 +11,23 @@ from isoform.hub.emitters.tf_ops.call import Call, Emit, Tensor, op
 def _reduction(function: Callable[..., Any]) -> Emit:
     def emit(call: Call) -> Tensor:
         x, keep = call[0], bool(call.attr_int("keepdims", 1))
-        if "axes" not in call.node.attributes and call[1] is not None and call.constant(1) is None:
+        if "axes" not in call.node.attributes and _is_computed(call):
             result = function(x, axis=call[1], keepdims=keep)
             rank = call.declared_rank(0)
             return result if rank is None else tf.ensure_shape(result, [None] * rank)
-        axes = call.integers("axes", 1)
+        is_empty = call[1] is not None and call[1].shape[0] == 0
+        axes = [] if is_empty else call.integers("axes", 1)
         if not axes and call.attr_int("noop_with_empty_axes"):
             # Nothing is reduced, but what is done to each element still is.
             return function(tf.expand_dims(x, 0), axis=[0], keepdims=False)
         return function(x, axis=axes or list(range(len(x.shape))), keepdims=keep)
 
     return emit
+
+
+def _is_computed(call: Call) -> bool:
+    """Tell whether the axes come from the model's inputs; none at all are known to be none."""
+    return call[1] is not None and call.constant(1) is None and call[1].shape[0] != 0
 
 
 def _log_sum(x: Tensor, **where: Any) -> Tensor:
