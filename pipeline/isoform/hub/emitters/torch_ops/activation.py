@@ -1,0 +1,150 @@
+"""Functions of one tensor, element by element, and softmax."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+
+from isoform.hub.emitters.torch_ops.elementwise import widened
+from isoform.hub.emitters.torch_ops.table import Tensor, op
+
+for _name, _function in {
+    "Abs": widened(torch.abs), "Acos": torch.acos, "Acosh": torch.acosh, "Asin": torch.asin, "Asinh": torch.asinh,
+    "Atan": torch.atan, "Atanh": torch.atanh, "Ceil": torch.ceil, "Cos": torch.cos, "Cosh": torch.cosh,
+    "Det": torch.linalg.det, "Erf": torch.erf, "Exp": torch.exp, "Floor": torch.floor, "Log": torch.log,
+    "Mish": F.mish, "Neg": torch.neg, "Reciprocal": torch.reciprocal, "Relu": torch.relu, "Round": torch.round,
+    "Sigmoid": torch.sigmoid, "Sin": torch.sin, "Sinh": torch.sinh, "Softsign": F.softsign, "Sqrt": torch.sqrt,
+    "Tan": torch.tan, "Tanh": torch.tanh,
+}.items():  # fmt: skip
+    op(_name)(_function)
+
+
+@op("Sign")
+@widened
+def sign(x: Tensor) -> Tensor:
+    return torch.sign(x)
+
+
+@op("LeakyRelu")
+def leaky_relu(x: Tensor, *, alpha: float = 0.01) -> Tensor:
+    return F.leaky_relu(x, alpha)
+
+
+@op("PRelu")
+def prelu(x: Tensor, slope: Tensor) -> Tensor:
+    return torch.where(x < 0, x * slope, x)
+
+
+@op("Elu")
+def elu(x: Tensor, *, alpha: float = 1.0) -> Tensor:
+    return F.elu(x, alpha)
+
+
+@op("Celu")
+def celu(x: Tensor, *, alpha: float = 1.0) -> Tensor:
+    return F.celu(x, alpha)
+
+
+@op("Selu")
+def selu(x: Tensor, *, alpha: float = 1.6732632423543772, gamma: float = 1.0507009873554805) -> Tensor:
+    return gamma * torch.where(x > 0, x, alpha * torch.expm1(x))
+
+
+@op("Gelu")
+def gelu(x: Tensor, *, approximate: str = "none") -> Tensor:
+    return F.gelu(x, approximate=approximate)
+
+
+@op("Swish")
+def swish(x: Tensor, *, alpha: float = 1.0) -> Tensor:
+    return x * torch.sigmoid(alpha * x)
+
+
+@op("HardSigmoid")
+def hard_sigmoid(x: Tensor, *, alpha: float = 0.2, beta: float = 0.5) -> Tensor:
+    return torch.clamp(alpha * x + beta, 0.0, 1.0)
+
+
+@op("HardSwish")
+def hard_swish(x: Tensor) -> Tensor:
+    return F.hardswish(x)
+
+
+@op("Softplus")
+def softplus(x: Tensor) -> Tensor:
+    """Return log(1 + exp(x)), not cut off for large x as torch's own is."""
+    return torch.logaddexp(x, torch.zeros_like(x))
+
+
+@op("ThresholdedRelu")
+def thresholded_relu(x: Tensor, *, alpha: float = 1.0) -> Tensor:
+    return torch.where(x > alpha, x, torch.zeros_like(x))
+
+
+@op("Shrink")
+def shrink(x: Tensor, *, bias: float = 0.0, lambd: float = 0.5) -> Tensor:
+    inside = torch.where(x > lambd, x - bias, torch.zeros_like(x))
+    return torch.where(x < -lambd, x + bias, inside).to(x.dtype)
+
+
+@op("Softmax", since=13)
+def softmax(x: Tensor, *, axis: int = -1) -> Tensor:
+    return torch.softmax(x, axis)
+
+
+@op("LogSoftmax", since=13)
+def log_softmax(x: Tensor, *, axis: int = -1) -> Tensor:
+    return torch.log_softmax(x, axis)
+
+
+@op("Hardmax", since=13)
+def hardmax(x: Tensor, *, axis: int = -1) -> Tensor:
+    """Return 1 at the first of the largest elements, else 0."""
+    first = x.argmax(axis, keepdim=True)
+    return torch.zeros_like(x).scatter(axis, first, torch.ones_like(x))
+
+
+@op("Softmax")
+def softmax_of_rest(x: Tensor, *, axis: int = 1) -> Tensor:
+    """Return softmax over all axes from ``axis`` on, as it was before opset 13."""
+    return torch.softmax(x.flatten(axis % x.dim()), -1).reshape(x.shape)
+
+
+@op("LogSoftmax")
+def log_softmax_of_rest(x: Tensor, *, axis: int = 1) -> Tensor:
+    return torch.log_softmax(x.flatten(axis % x.dim()), -1).reshape(x.shape)
+
+
+@op("Hardmax")
+def hardmax_of_rest(x: Tensor, *, axis: int = 1) -> Tensor:
+    return hardmax(x.flatten(axis % x.dim())).reshape(x.shape)
+
+
+@op("Dropout")
+def dropout(
+    x: Tensor, ratio: Tensor | None = None, training_mode: Tensor | None = None, *, outputs: int, seed: int = 0
+) -> Tensor | tuple[Tensor, Tensor]:
+    """Return x: in inference nothing is dropped."""
+    return x if outputs == 1 else (x, torch.ones_like(x, dtype=torch.bool))
+
+
+@op("BlackmanWindow")
+def blackman_window(size: Tensor, *, periodic: int = 1, output_datatype: torch.dtype = torch.float32) -> Tensor:
+    angle = _angles(size, periodic, output_datatype)
+    return 0.42 - 0.5 * torch.cos(angle) + 0.08 * torch.cos(2 * angle)
+
+
+@op("HammingWindow")
+def hamming_window(size: Tensor, *, periodic: int = 1, output_datatype: torch.dtype = torch.float32) -> Tensor:
+    """Return the window with a0 = 25/46, as ONNX defines it."""
+    return 25 / 46 - 21 / 46 * torch.cos(_angles(size, periodic, output_datatype))
+
+
+@op("HannWindow")
+def hann_window(size: Tensor, *, periodic: int = 1, output_datatype: torch.dtype = torch.float32) -> Tensor:
+    return 0.5 - 0.5 * torch.cos(_angles(size, periodic, output_datatype))
+
+
+def _angles(size: Tensor, periodic: int, dtype: torch.dtype) -> Tensor:
+    count = size if periodic else size - 1
+    return torch.arange(size, dtype=dtype) * (2 * math.pi) / count.to(dtype)

@@ -1,0 +1,9 @@
+"""Importing this fills the table of operators: one line for each file of this folder."""
+
+from isoform.hub.emitters.torch_ops import activation as activation
+from isoform.hub.emitters.torch_ops import convolution as convolution
+from isoform.hub.emitters.torch_ops import elementwise as elementwise
+from isoform.hub.emitters.torch_ops import linear as linear
+from isoform.hub.emitters.torch_ops import moving as moving
+from isoform.hub.emitters.torch_ops import recurrent as recurrent
+from isoform.hub.emitters.torch_ops import reduction as reduction
