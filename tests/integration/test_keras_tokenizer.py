@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
@@ -60,11 +60,18 @@ def test_any_text_gets_the_same_ids(on_reviews: tuple[Any, Tokenizer], batch: li
 
 
 @settings(max_examples=40, deadline=None)
+@example(["a\x00 a b\x00\x00"], 12)
 @given(st.lists(texts, min_size=1, max_size=6), st.integers(3, 12))
 def test_any_texts_give_the_same_vocabulary_ties_included(batch: list[str], size: int) -> None:
+    samples = ["some words", *batch]
     layer = keras.layers.TextVectorization(max_tokens=size, output_mode="int")
-    layer.adapt(["some words", *batch])
-    assert list(fit(["some words", *batch], size)) == layer.get_vocabulary()
+    layer.adapt(samples)
+    vocabulary = fit(samples, size)
+    # The layer is asked for ids: get_vocabulary() returns words through a numpy string array, which drops trailing NULs.
+    assert layer.vocabulary_size() == len(vocabulary)
+    learned = list(vocabulary)[2:]
+    assert keras_ids(layer, learned) == [[vocabulary[word]] for word in learned]
+    assert [word.rstrip("\0") for word in vocabulary] == layer.get_vocabulary()
 
 
 def test_unicode_case_spaces_and_punctuation_stay_as_keras_leaves_them(tmp_path: Path) -> None:
