@@ -67,7 +67,7 @@ def test_any_texts_give_the_same_vocabulary_ties_included(batch: list[str], size
     layer = keras.layers.TextVectorization(max_tokens=size, output_mode="int")
     layer.adapt(samples)
     vocabulary = fit(samples, size)
-    # The layer is asked for ids: get_vocabulary() returns words through a numpy string array, which drops trailing NULs.
+    # The layer is asked for ids: get_vocabulary() lists words through a numpy string array and loses trailing NULs.
     assert layer.vocabulary_size() == len(vocabulary)
     learned = list(vocabulary)[2:]
     assert keras_ids(layer, learned) == [[vocabulary[word]] for word in learned]
