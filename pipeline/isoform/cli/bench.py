@@ -70,7 +70,7 @@ def _measured(
 
     artifact = open_artifact(folder)
     wanted = rows or [registry.runtime(FORMATS[artifact.format].runtime)]
-    entries = []
+    entries: list[dict[str, Any]] = []
     with Pool(folder.parent / ".logs") as pool:
         for row in (row for row in wanted if artifact.format in row.formats):
             subject = f"{folder} {row.name}"

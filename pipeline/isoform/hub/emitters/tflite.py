@@ -7,6 +7,7 @@ import io
 from collections.abc import Sequence
 
 import onnx_ir as ir
+from ai_edge_litert import schema_py_generated as schema
 
 from isoform.errors import IsoformError
 from isoform.hub import graph as hub_graph
@@ -51,7 +52,8 @@ def build(model: ir.Model) -> FlatFile:
     for node in model.graph:
         if node not in scope.done:
             _emit_node(model, node, scope)
-    graph.outputs = [_output(value, scope) for value in model.graph.outputs]
+    for value in model.graph.outputs:
+        graph.outputs.append(_output(value, scope, {tensor.name for tensor in graph.outputs}))
     return file
 
 
@@ -62,17 +64,24 @@ def _emit_node(model: ir.Model, node: ir.Node, scope: Scope) -> None:
     call = Call(node, opset, scope)
     results = function(call)
     tensors: Sequence[Tensor] = [results] if isinstance(results, Tensor) else results
+    for value in call.last.outputs[len(tensors) :]:
+        if list(value.uses()) or value.is_graph_output():
+            raise call.refusal(f"the output '{value.name}'")
     scope.values.update(zip(call.last.outputs, tensors, strict=False))
 
 
-def _output(value: ir.Value, scope: Scope) -> Tensor:
-    """Return the tensor that bears an output's own name, as the signature wants it."""
+def _output(value: ir.Value, scope: Scope, taken: set[str]) -> Tensor:
+    """Return a tensor of its own that bears an output's name: a copy of an input, a constant or another output."""
     if value not in scope.values:
         array = constant(value)
         assert array is not None, "every output is computed or constant"
         scope.values[value] = scope.graph.constant(array, str(value.name))
     tensor = scope.values[value]
-    named = Tensor(tensor.index, str(value.name), tensor.dtype, tensor.shape, tensor.array)
+    if tensor in scope.graph.inputs or tensor.array is not None or tensor.name in taken:
+        options = schema.CastOptionsT()
+        options.inDataType = options.outDataType = DTYPES[tensor.dtype]
+        tensor = scope.graph.make(schema.BuiltinOperator.CAST, [tensor], tensor.shape, options)
+    named = Tensor(tensor.index, str(value.name), tensor.dtype, tensor.shape)
     scope.graph.tensors[tensor.index] = named
     return named
 

@@ -22,6 +22,8 @@ _ALIGNMENT = 64
 _SMALLEST_STREAMED_BYTES = 4096
 _PLACEHOLDER = 1 << 40
 _OLD_CODES_END = 127
+_VERSIONS = {schema.BuiltinOperator.BROADCAST_TO: 2}
+"""The version at which LiteRT's table of kernels begins, where that is not 1."""
 DTYPES = {
     "float32": schema.TensorType.FLOAT32,
     "float16": schema.TensorType.FLOAT16,
@@ -195,7 +197,8 @@ def _key(array: Array) -> Any:
 
 def _operator_code(code: int) -> Any:
     table = schema.OperatorCodeT()
-    table.builtinCode, table.deprecatedBuiltinCode, table.version = code, min(code, _OLD_CODES_END), 1
+    table.builtinCode, table.deprecatedBuiltinCode = code, min(code, _OLD_CODES_END)
+    table.version = _VERSIONS.get(code, 1)
     return table
 
 

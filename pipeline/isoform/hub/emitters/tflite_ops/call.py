@@ -88,18 +88,6 @@ class Call:
             raise self.refusal(f"'{name}' is computed while the model runs")
         return [int(number) for number in array.reshape(-1)]
 
-    def int(self, name: str, default: int) -> int:
-        return self.node.attributes[name].as_int() if name in self.node.attributes else default
-
-    def float(self, name: str, default: float) -> float:
-        return self.node.attributes[name].as_float() if name in self.node.attributes else default
-
-    def string(self, name: str, default: str) -> str:
-        return self.node.attributes[name].as_string() if name in self.node.attributes else default
-
-    def ints(self, name: str) -> list[Any] | None:
-        return list(self.node.attributes[name].as_ints()) if name in self.node.attributes else None
-
     def constant(self, values: Any, dtype: str = "int32") -> Tensor:
         """Return a new constant of the file."""
         return self.graph.constant(np.array(values, dtype), f"{self.node.name}/constant")
@@ -158,6 +146,18 @@ class Call:
     def _take(self, node: ir.Node) -> None:
         self.scope.done.add(node)
         self.last = node
+
+    def int(self, name: str, default: int) -> int:
+        return self.node.attributes[name].as_int() if name in self.node.attributes else default
+
+    def float(self, name: str, default: float) -> float:
+        return self.node.attributes[name].as_float() if name in self.node.attributes else default
+
+    def string(self, name: str, default: str) -> str:
+        return self.node.attributes[name].as_string() if name in self.node.attributes else default
+
+    def ints(self, name: str) -> list[Any] | None:
+        return list(self.node.attributes[name].as_ints()) if name in self.node.attributes else None
 
 
 def sizes(value: ir.Value, call: Call) -> tuple[Any, ...]:

@@ -46,16 +46,13 @@ def conv(call: Call) -> Tensor:
 
 @op("MaxPool", domain=CHANNELS_LAST_DOMAIN)
 def max_pool(call: Call) -> Tensor:
-    return _pool(call, Code.MAX_POOL_2D, float(np.finfo(np.float32).min))
+    return _pool(call, Code.MAX_POOL_2D, float(np.finfo(np.float32).min), keeps_same=True)
 
 
 @op("AveragePool", domain=CHANNELS_LAST_DOMAIN)
 def average_pool(call: Call) -> Tensor:
-    """Return window means; padding has to count, or there must be none, since TFLite would count it."""
-    has_pads = any(call.ints("pads") or []) or call.string("auto_pad", "NOTSET").startswith("SAME")
-    if has_pads and not call.int("count_include_pad", 0):
-        raise call.refusal("a mean that leaves the padding out")
-    return _pool(call, Code.AVERAGE_POOL_2D, 0.0)
+    """Return window means. TFLite leaves out what its own SAME pads, so padding that counts is put there before."""
+    return _pool(call, Code.AVERAGE_POOL_2D, 0.0, keeps_same=not call.int("count_include_pad", 0))
 
 
 @op("GlobalAveragePool", domain=CHANNELS_LAST_DOMAIN)
@@ -89,11 +86,13 @@ def _over_image(call: Call, code: int) -> Tensor:
     return call.make(code, [call[0], call.constant([1, 2])], call.shape, options)
 
 
-def _pool(call: Call, code: int, padding_value: float) -> Tensor:
+def _pool(call: Call, code: int, padding_value: float, *, keeps_same: bool) -> Tensor:
     kernel, strides = call.ints("kernel_shape") or [], call.ints("strides") or [1, 1]
     if max(call.ints("dilations") or [1]) > 1 or call.int("ceil_mode", 0):
         raise call.refusal("dilation or ceil_mode")
-    x, padding = _padded(call, call[0], kernel, strides, [1, 1], padding_value)
+    x, padding = _padded(call, call[0], kernel, strides, [1, 1], padding_value, keeps_same=keeps_same)
+    if code == Code.AVERAGE_POOL_2D and keeps_same and x is not call[0]:
+        raise call.refusal("a mean that leaves out padding other than SAME")
     options = schema.Pool2DOptionsT()
     options.padding = padding
     options.filterHeight, options.filterWidth = kernel
@@ -103,14 +102,21 @@ def _pool(call: Call, code: int, padding_value: float) -> Tensor:
 
 
 def _padded(
-    call: Call, x: Tensor, kernel: list[int], strides: list[int], dilations: list[int], value: float
+    call: Call,
+    x: Tensor,
+    kernel: list[int],
+    strides: list[int],
+    dilations: list[int],
+    value: float,
+    *,
+    keeps_same: bool = True,
 ) -> tuple[Tensor, int]:
     """Return x and the padding mode: SAME or VALID where it is just that, else x with explicit padding and VALID."""
     reach = [(size - 1) * dilation + 1 for size, dilation in zip(kernel, dilations, strict=True)]
     pads = _pads(call, x, reach, strides)
     if not any(map(any, pads)):
         return x, schema.Padding.VALID
-    if pads == _same(x, reach, strides):
+    if keeps_same and pads == _same(x, reach, strides):
         return x, schema.Padding.SAME
     table = call.constant([(0, 0), *pads, (0, 0)])
     sizes = zip(x.shape[1:3], pads, strict=True)

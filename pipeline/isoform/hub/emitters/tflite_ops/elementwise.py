@@ -61,7 +61,7 @@ def _binary(code: int, options: Any, allowed: tuple[str, ...], can_fuse: bool) -
     def emit(call: Call) -> Tensor:
         require_dtype(call, call[0], allowed)
         filled = options() if options else None
-        if can_fuse and call.dtype == "float32":
+        if can_fuse and filled is not None and call.dtype == "float32":
             filled.fusedActivationFunction = call.take_activation()
         return call.make(code, [call[0], call[1]], call.shape, filled)
 

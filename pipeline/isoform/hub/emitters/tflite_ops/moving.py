@@ -1,10 +1,14 @@
 """Operators that move elements or ask for shapes, and compute nothing."""
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from isoform.hub.emitters.tflite_builder import DTYPES, Tensor
-from isoform.hub.emitters.tflite_ops.call import Call, Code, dtype_of, op, sizes
+from isoform.hub.emitters.tflite_ops.call import Call, Code, dtype_of, op
+from isoform.hub.emitters.tflite_ops.call import sizes as sizes_of
 
 INT32_MAX = 2**31 - 1
 
@@ -28,8 +32,16 @@ def shape_of(call: Call, tensor: Tensor, dtype: str = "int32") -> Tensor:
     return call.make(Code.SHAPE, [tensor], [len(tensor.shape)], options, dtype)
 
 
-@op("Identity", "Dropout")
+@op("Identity")
 def identity(call: Call) -> Tensor:
+    return call[0]
+
+
+@op("Dropout")
+def dropout(call: Call) -> Tensor:
+    """Return x as it is: nothing is dropped when a model is used."""
+    if call.get(2) is not None and (call.array(2) is None or bool(np.any(call.array(2)))):
+        raise call.refusal("training mode")
     return call[0]
 
 
@@ -94,12 +106,18 @@ def flatten(call: Call) -> Tensor:
     known = call[0].shape
     axis = call.int("axis", 1)
     axis += len(known) * (axis < 0)
-    before, after = known[:axis], known[axis:]
-    if None not in after:
-        return to_shape(call, call[0], [-1 if None in before else int(np.prod(before)), int(np.prod(after))])
-    if None not in before:
-        return to_shape(call, call[0], [int(np.prod(before)), -1])
+    before, after = _product(known[:axis]), _product(known[axis:])
+    if after is not None:
+        return to_shape(call, call[0], [-1 if before is None else before, after])
+    if before is not None:
+        return to_shape(call, call[0], [before, -1])
     raise call.refusal("dynamic sizes on both sides of the axis")
+
+
+def _product(sizes: Sequence[int | None]) -> int | None:
+    """Return the product of sizes; None where one is dynamic."""
+    known = [size for size in sizes if size is not None]
+    return math.prod(known) if len(known) == len(sizes) else None
 
 
 @op("Squeeze")
@@ -192,10 +210,23 @@ def gather(call: Call) -> Tensor:
     size = call[0].shape[axis]
     if places is not None and (places < 0).any() and size is None:
         raise call.refusal("places counted from the end of a dynamic axis")
-    wrapped = None if places is None or size is None else call.constant(np.where(places < 0, places + size, places))
+    if places is not None and size is not None:
+        wrapped = call.constant(np.where(places < 0, places + size, places))
+    else:
+        wrapped = call[1] if size is None else _counted_from_start(call, call[1], size)
     options = schema.GatherOptionsT()
     options.axis = axis
-    return call.make(Code.GATHER, [call[0], wrapped or call[1]], call.shape, options)
+    return call.make(Code.GATHER, [call[0], wrapped], call.shape, options)
+
+
+def _counted_from_start(call: Call, places: Tensor, size: int) -> Tensor:
+    """Return places on an axis of ``size``, those that count from the end made to count from its start."""
+    zero, whole = call.constant(0, places.dtype), call.constant(size, places.dtype)
+    is_negative = call.make(Code.LESS, [places, zero], places.shape, dtype="bool")
+    shifted = call.make(Code.ADD, [places, whole], places.shape, schema.AddOptionsT())
+    return call.make(
+        Code.SELECT_V2, [is_negative, shifted, places], places.shape, schema.SelectV2OptionsT(), places.dtype
+    )
 
 
 @op("Expand", since=8)
@@ -229,7 +260,7 @@ def split(call: Call) -> list[Tensor]:
         part = -(-size // count)
         lengths = [part] * (count - 1) + [size - part * (count - 1)]
     outputs = [
-        call.graph.tensor(str(value.name), dtype_of(value, call), sizes(value, call)) for value in call.node.outputs
+        call.graph.tensor(str(value.name), dtype_of(value, call), sizes_of(value, call)) for value in call.node.outputs
     ]
     options = schema.SplitVOptionsT()
     options.numSplits = count
