@@ -1,15 +1,17 @@
 """Functions of one tensor, element by element, and softmax."""
 
 import math
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 
+from isoform.errors import IsoformError
 from isoform.hub.emitters.torch_ops.elementwise import widened
-from isoform.hub.emitters.torch_ops.table import Tensor, op
+from isoform.hub.emitters.torch_ops.table import Tensor, op, static
 
 for _name, _function in {
-    "Abs": widened(torch.abs), "Acos": torch.acos, "Acosh": torch.acosh, "Asin": torch.asin, "Asinh": torch.asinh,
+    "Acos": torch.acos, "Acosh": torch.acosh, "Asin": torch.asin, "Asinh": torch.asinh,
     "Atan": torch.atan, "Atanh": torch.atanh, "Ceil": torch.ceil, "Cos": torch.cos, "Cosh": torch.cosh,
     "Det": torch.linalg.det, "Erf": torch.erf, "Exp": torch.exp, "Floor": torch.floor, "Log": torch.log,
     "Mish": F.mish, "Neg": torch.neg, "Reciprocal": torch.reciprocal, "Relu": torch.relu, "Round": torch.round,
@@ -17,6 +19,12 @@ for _name, _function in {
     "Tan": torch.tan, "Tanh": torch.tanh,
 }.items():  # fmt: skip
     op(_name)(_function)
+
+
+@op("Abs")
+@widened
+def absolute(x: Tensor) -> Tensor:
+    return x.abs()
 
 
 @op("Sign")
@@ -120,11 +128,19 @@ def hardmax_of_rest(x: Tensor, *, axis: int = 1) -> Tensor:
     return hardmax(x.flatten(axis % x.dim())).reshape(x.shape)
 
 
-@op("Dropout")
+@op("Dropout", known=(1, 2))
 def dropout(
-    x: Tensor, ratio: Tensor | None = None, training_mode: Tensor | None = None, *, outputs: int, seed: int = 0
+    x: Tensor, ratio: Any = 0.5, training_mode: Any = None, *, outputs: int, seed: int = 0, is_test: int = 1
 ) -> Tensor | tuple[Tensor, Tensor]:
-    """Return x: in inference nothing is dropped."""
+    """Return x: in inference nothing is dropped.
+
+    Raises:
+        IsoformError: the graph asks for training, where elements are dropped at random.
+    """
+    if training_mode is not None and static(training_mode, "Dropout with training_mode"):
+        raise IsoformError(
+            "A Dropout in training mode drops at random.", "Export the model in eval mode.", kind="unsupported-operator"
+        )
     return x if outputs == 1 else (x, torch.ones_like(x, dtype=torch.bool))
 
 

@@ -61,11 +61,10 @@ def mod(a: Tensor, b: Tensor, *, fmod: int = 0) -> Tensor:
 
 
 @op("Pow")
-@widened
 def power(base: Tensor, exponent: Tensor) -> Tensor:
     """Return the power in the dtype of the base."""
-    if base.is_floating_point() and not exponent.is_floating_point():
-        exponent = exponent.to(base.dtype)
+    if base.is_floating_point() or exponent.dtype in _WIDENED:
+        exponent = exponent.to(base.dtype if base.is_floating_point() else torch.int64)
     return torch.pow(base, exponent).to(base.dtype)
 
 
@@ -125,10 +124,30 @@ op("And")(torch.logical_and)
 op("Or")(torch.logical_or)
 op("Xor")(torch.logical_xor)
 op("Not")(torch.logical_not)
-op("BitwiseAnd")(widened(torch.bitwise_and))
-op("BitwiseOr")(widened(torch.bitwise_or))
-op("BitwiseXor")(widened(torch.bitwise_xor))
-op("BitwiseNot")(widened(torch.bitwise_not))
+
+
+@op("BitwiseAnd")
+@widened
+def bitwise_and(a: Tensor, b: Tensor) -> Tensor:
+    return a & b
+
+
+@op("BitwiseOr")
+@widened
+def bitwise_or(a: Tensor, b: Tensor) -> Tensor:
+    return a | b
+
+
+@op("BitwiseXor")
+@widened
+def bitwise_xor(a: Tensor, b: Tensor) -> Tensor:
+    return a ^ b
+
+
+@op("BitwiseNot")
+@widened
+def bitwise_not(x: Tensor) -> Tensor:
+    return ~x
 
 
 @op("BitShift")

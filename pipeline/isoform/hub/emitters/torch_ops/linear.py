@@ -16,7 +16,7 @@ def matmul(a: Tensor, b: Tensor) -> Tensor:
 @op("Gemm")
 def gemm(
     a: Tensor, b: Tensor, c: Tensor | None = None,
-    *, alpha: float = 1.0, beta: float = 1.0, transA: int = 0, transB: int = 0, broadcast: int = 1,
+    *, alpha: float = 1.0, beta: float = 1.0, transA: int = 0, transB: int = 0, broadcast: int = 1,  # noqa: N803
 ) -> Tensor:  # fmt: skip
     """Return alpha A B + beta C; in the common case as one fused linear layer."""
     a = a.t() if transA else a

@@ -23,10 +23,8 @@ def reduction(name: str) -> Callable[[Reduce], Reduce]:
                 return reduce(x.unsqueeze(0), [0], False)
             return reduce(x, wanted or list(range(x.dim())), bool(keepdims))
 
-        # fx names a call after its function; defined once a name, they would all be called alike.
-        reduced.__name__ = reduced.__qualname__ = name
-        globals()[name] = widened(reduced)
-        op(name, known=(1,))(globals()[name])
+        reduced.__name__ = reduced.__qualname__ = name  # fx names a call after its function
+        op(name, known=(1,))(widened(reduced))
         return reduce
 
     return register

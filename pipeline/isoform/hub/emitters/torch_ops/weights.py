@@ -1,54 +1,49 @@
 """The parameters of an emitted module, nested as the names of the initialisers say."""
 
 import re
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
-from torch import fx
 
 _SEPARATORS = re.compile(r"[./:]+")
 _OTHER = re.compile(r"\W")
 
 
-class Weights:
-    """Turns arrays into parameters (floating point) or buffers of ``root``, each once."""
+def attach(root: torch.nn.Module, name: str, tensor: torch.Tensor, *, is_trained: bool) -> str:
+    """Put ``tensor`` into ``root`` under a path made of ``name``, and return that path.
 
-    def __init__(self, root: torch.nn.Module, tracer: fx.proxy.TracerBase) -> None:
-        self._root = root
-        self._tracer = tracer
-        self._proxies: dict[str, Any] = {}
-
-    def proxy(self, name: str, array: npt.NDArray[Any]) -> Any:
-        """Return the proxy of a new parameter or buffer called after ``name``."""
-        path = self._free(_path(name))
-        tensor = torch.from_numpy(np.array(array))
-        owner = self._root
-        for part in path[:-1]:
-            if not isinstance(getattr(owner, part, None), torch.nn.Module):
-                owner.add_module(part, torch.nn.Module())
-            owner = getattr(owner, part)
-        if tensor.is_floating_point() and tensor.ndim:
-            owner.register_parameter(path[-1], torch.nn.Parameter(tensor))
-        else:
-            owner.register_buffer(path[-1], tensor)
-        self._proxies[".".join(path)] = None
-        return self._tracer.create_proxy("get_attr", ".".join(path), (), {})
-
-    def _free(self, path: list[str]) -> list[str]:
-        """Return ``path``, its last part numbered if that name is taken."""
-        last, number = path[-1], 0
-        while ".".join(path) in self._proxies or self._is_inside(path):
-            number += 1
-            path = [*path[:-1], f"{last}_{number}"]
-        return path
-
-    def _is_inside(self, path: list[str]) -> bool:
-        dotted = ".".join(path)
-        return any(taken.startswith(f"{dotted}.") or dotted.startswith(f"{taken}.") for taken in self._proxies)
+    ``encoder/layer.0/kernel:0`` becomes ``encoder.layer.0.kernel_0``; a path that is taken gets a number.
+    """
+    parts = [_OTHER.sub("_", part) for part in _SEPARATORS.split(name) if part] or ["weight"]
+    owner = root
+    for part in parts[:-1]:
+        owner = _child(owner, part)
+    last, number = parts[-1], 0
+    while hasattr(owner, last):
+        number += 1
+        last = f"{parts[-1]}_{number}"
+    if is_trained:
+        owner.register_parameter(last, torch.nn.Parameter(tensor))
+    else:
+        owner.register_buffer(last, tensor)
+    return ".".join(_path(root, owner, last))
 
 
-def _path(name: str) -> list[str]:
-    parts = [_OTHER.sub("_", part) for part in _SEPARATORS.split(name) if part]
-    return parts or ["weight"]
+def _child(owner: torch.nn.Module, name: str) -> torch.nn.Module:
+    """Return the module ``name`` inside ``owner``, made if need be; beside something else of that name, a numbered one."""
+    wanted, number = name, 0
+    while hasattr(owner, wanted) and not _is_container(getattr(owner, wanted)):
+        number += 1
+        wanted = f"{name}_{number}"
+    if not hasattr(owner, wanted):
+        owner.add_module(wanted, torch.nn.Module())
+    child: torch.nn.Module = getattr(owner, wanted)
+    return child
+
+
+def _is_container(value: object) -> bool:
+    return type(value) is torch.nn.Module
+
+
+def _path(root: torch.nn.Module, owner: torch.nn.Module, last: str) -> list[str]:
+    prefix = next(path for path, module in root.named_modules() if module is owner)
+    return [*(prefix.split(".") if prefix else []), last]
