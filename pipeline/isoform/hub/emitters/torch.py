@@ -117,7 +117,7 @@ class Emission:
         for name, array in form.assumed.items():
             if name not in found:
                 found[name] = self._attached(f"{node.name}/{name}", as_tensor(array), is_trained=False)
-        parameters = inspect.signature(form.function).parameters
+        parameters = _parameters(form)
         if "outputs" in parameters:
             found["outputs"] = len(node.outputs)
         unknown = [name for name in found if name not in parameters]
@@ -142,6 +142,14 @@ class Emission:
             )
         value = attribute.value
         return list(value) if isinstance(value, Sequence) and not isinstance(value, (str, bytes)) else value
+
+
+def _parameters(form: Form) -> set[str]:
+    """Return the names of a function's parameters; torch's builtins do not tell theirs, and take no attributes here."""
+    try:
+        return set(inspect.signature(form.function).parameters)
+    except ValueError:
+        return set()
 
 
 def _identifier(name: str) -> str:

@@ -19,10 +19,10 @@ def widened(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
     @functools.wraps(function)
     def wide(*inputs: Tensor | None, **attributes: Any) -> Tensor:
-        dtype = next((x.dtype for x in inputs if isinstance(x, Tensor) and x.dtype in _WIDENED), None)
+        dtype = next((x.dtype for x in inputs if isinstance(x, torch.Tensor) and x.dtype in _WIDENED), None)
         if dtype is None:
             return function(*inputs, **attributes)
-        result = function(*[x.to(torch.int64) if isinstance(x, Tensor) else x for x in inputs], **attributes)
+        result = function(*[x.to(torch.int64) if isinstance(x, torch.Tensor) else x for x in inputs], **attributes)
         return result.to(dtype) if result.dtype == torch.int64 else result
 
     return wide

@@ -104,7 +104,7 @@ def cut(
 
 def _from_behind(index: Any, size: Any) -> Any:
     """Return where ``index`` stands when counted in the reversed axis; beyond its ends, at its ends."""
-    if isinstance(index, Tensor):
+    if isinstance(index, torch.Tensor):
         return torch.where(index < 0, -1 - index, (size - 1 - index).clamp(min=0))
     if index < 0:
         return -1 - index
@@ -179,7 +179,7 @@ def pad(
 
 def _filled(x: Tensor, ends: list[Any], fill: Any) -> Tensor:
     """Return x padded with ``fill``, which may be computed: then the padding is marked first and filled afterwards."""
-    if not isinstance(fill, Tensor):
+    if not isinstance(fill, torch.Tensor):
         return F.pad(x, ends, value=fill)
     outside = F.pad(torch.zeros_like(x, dtype=torch.bool), ends, value=True)
     return torch.where(outside, fill.to(x.dtype), F.pad(x, ends))

@@ -39,7 +39,8 @@ def lstm(
             "Other formats can carry it: --to onnx,savedmodel",
             kind="unsupported-operator",
         )
-    directions, units = w.shape[0], r.shape[2]
+    directions = 2 if direction == "bidirectional" else 1
+    units = int(r.shape[2])  # of a weight: the same for every call, also while tracing
     weights = []
     for place in range(directions):
         weights += [w[place], r[place]]

@@ -1,4 +1,4 @@
-"""Recurrent layers step by step, for what PyTorch's kernels lack: peepholes, clipping, lengths, other activations.
+"""Recurrent layers step by step, for what PyTorch's kernels lack: clipping, lengths, other activations.
 
 While tracing, these functions are scripted, so that a loop over a dynamic length stays a loop. Gates stand in PyTorch's
 order. x [length, batch, feature], mask [length, batch, 1], states [batch, unit].
@@ -40,26 +40,6 @@ def activated(x: Tensor, name: str, clip: float) -> Tensor:
     else:
         x = torch.logaddexp(x, torch.zeros_like(x))
     return x
-
-
-@torch.jit.script_if_tracing
-def lstm(
-    x: Tensor, mask: Tensor, h: Tensor, c: Tensor, w: Tensor, r: Tensor, b: Tensor, p: Tensor,
-    clip: float, input_forget: bool, f: str, g: str, k: str,
-) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
-    """Return y [length, batch, unit] and the last states; p holds the peepholes of input, output and forget gate."""
-    hole_i, hole_o, hole_f = p.chunk(3)
-    b = b[: b.shape[0] // 2] + b[b.shape[0] // 2 :]
-    y = []
-    for step in range(x.shape[0]):
-        i, forget, new, o = (x[step] @ w.t() + h @ r.t() + b).chunk(4, 1)
-        i = activated(i + hole_i * c, f, clip)
-        forget = 1 - i if input_forget else activated(forget + hole_f * c, f, clip)
-        cell = forget * c + i * activated(new, g, clip)
-        hidden = activated(o + hole_o * cell, f, clip) * activated(cell, k, 0.0)
-        h, c = torch.where(mask[step], hidden, h), torch.where(mask[step], cell, c)
-        y.append(torch.where(mask[step], hidden, torch.zeros_like(hidden)))
-    return torch.stack(y), h, c
 
 
 @torch.jit.script_if_tracing

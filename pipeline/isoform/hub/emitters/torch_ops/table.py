@@ -57,7 +57,7 @@ def op(*names: str, since: int = 1, domain: str = "", **form: Any) -> Callable[[
 
 def numbers(value: Integers) -> list[Any]:
     """Return integers to be used as sizes; while tracing, computed ones stay 0-D tensors, so that none is frozen."""
-    if not isinstance(value, Tensor):
+    if not isinstance(value, torch.Tensor):
         return list(value)
     value = value.reshape(-1)
     return list(value.to(torch.int64).unbind(0)) if torch.jit.is_tracing() else value.tolist()
@@ -65,7 +65,7 @@ def numbers(value: Integers) -> list[Any]:
 
 def number(value: Any) -> Any:
     """Return one integer or float, as `numbers` does."""
-    if not isinstance(value, (Tensor, list)):
+    if not isinstance(value, (torch.Tensor, list)):
         return value
     if isinstance(value, list):
         return value[0]
@@ -78,7 +78,7 @@ def static(value: Any, what: str) -> Any:
     Raises:
         IsoformError: it is computed from the model's inputs.
     """
-    if isinstance(value, Tensor):
+    if isinstance(value, torch.Tensor):
         if torch.jit.is_tracing():
             raise IsoformError(
                 f"{what} computed from the model's inputs: TorchScript would freeze it.",
@@ -91,14 +91,14 @@ def static(value: Any, what: str) -> Any:
 
 def replaced(dim: Any, marker: int, size: Any) -> Any:
     """Return ``size`` where ``dim`` is ``marker``, else ``dim``; decided while running if ``dim`` is computed."""
-    if isinstance(dim, Tensor):
+    if isinstance(dim, torch.Tensor):
         return torch.where(dim == marker, torch.as_tensor(size, dtype=torch.int64), dim)
     return size if dim == marker else dim
 
 
 def at_least(value: Any, low: int) -> Any:
     """Return max(value, low) for a number or a 0-D tensor."""
-    return value.clamp(min=low) if isinstance(value, Tensor) else max(value, low)
+    return value.clamp(min=low) if isinstance(value, torch.Tensor) else max(value, low)
 
 
 def integers_of(tensor: Tensor) -> bool:
