@@ -2,27 +2,26 @@
 
 Explanations, the first that holds: ``exact`` (up to transpose and reshape), ``gates`` (the blocks of a recurrent
 layer in another order, split or joined), ``batch-norm fold`` (multiplied into the layer before it, within 2 units in
-the last place). What none explains is listed; nothing is ever close enough.
+the last place), ``zero`` (a bias of zeros, left out). What none explains is listed; nothing is ever close enough.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import permutations
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from isoform.core.batch_norm import folded_parameters
-from isoform.core.fingerprint import bits, digest, fingerprint
+from isoform.core.fingerprint import Index, digest, fingerprint
+from isoform.core.recurrent_gates import GateIndex
 
 Array = npt.NDArray[Any]
 Weights = Mapping[str, Array]
 
-GATE_COUNTS = (4, 3)
-"""LSTM and GRU: the number of blocks of which their matrices are made."""
-_JOINED = (1, 2, 4)
-"""How many such matrices stand in one tensor: input and recurrent biases, both directions."""
+UNEXPLAINED = "unexplained"
+SMALLEST_PARAMETER = 16
+"""Elements up to which a tensor that only the export has is taken for a constant of the graph, not for a weight."""
 
 
 @dataclass(frozen=True)
@@ -30,131 +29,88 @@ class Explanation:
     """Where a source parameter went.
 
     Attributes:
-        how: exact, gates, batch-norm fold or unexplained.
+        how: exact, gates, batch-norm fold, zero or unexplained.
         tensors: names in the export.
+        fingerprint: of the parameter's elements, in whatever order (core/fingerprint.py), in hexadecimal.
     """
 
     parameter: str
     shape: tuple[int, ...]
     how: str
     tensors: tuple[str, ...] = ()
+    fingerprint: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        return {"parameter": self.parameter, "shape": list(self.shape), "how": self.how, "tensors": list(self.tensors)}
+        return {
+            "parameter": self.parameter,
+            "shape": list(self.shape),
+            "how": self.how,
+            "tensors": list(self.tensors),
+            "fingerprint": self.fingerprint,
+        }
 
 
 def match(source: Weights, export: Weights) -> list[Explanation]:
     """Return an explanation for every floating-point parameter of ``source``, in its order."""
-    wanted = {name: array for name, array in source.items() if array.dtype.kind == "f" and array.size}
-    there = {name: array for name, array in export.items() if array.dtype.kind == "f" and array.size}
-    index = _Index(there)
-    found = {name: _exact(name, array, index) or _gates(name, array, index) for name, array in wanted.items()}
-    missing = {name: wanted[name] for name, explanation in found.items() if explanation is None}
+    wanted, there = _parameters(source), _parameters(export)
+    index = Index(there)
+    gates = GateIndex(wanted, index)
+    keys = {name: fingerprint(array) for name, array in wanted.items()}
+    found = {name: ("exact", index.arrangements(array, keys[name])) for name, array in wanted.items()}
+    for name, array in wanted.items():
+        found[name] = found[name] if found[name][1] else ("gates", gates.holders(array))
+    missing = {name: array for name, array in wanted.items() if not found[name][1]}
     folds = folded_parameters(wanted, missing, there) if missing else {}
+    for name in missing:
+        found[name] = ("batch-norm fold", folds[name]) if name in folds else (UNEXPLAINED, ())
+    _leave_out_zeros(wanted, there, found)
     return [
-        found[name] or _folded(name, array, folds.get(name)) for name, array in wanted.items()
+        Explanation(name, array.shape, *found[name], fingerprint=f"{keys[name]:016x}")
+        for name, array in wanted.items()
     ]  # fmt: skip
+
+
+def strangers(explanations: Iterable[Explanation], export: Weights) -> list[str]:
+    """Return the tensors of the export, large enough to be weights, that hold no parameter of the source."""
+    used = {tensor for explanation in explanations for tensor in explanation.tensors}
+    return [name for name, array in _parameters(export).items() if array.size > SMALLEST_PARAMETER and name not in used]
 
 
 def ledger(explanations: Iterable[Explanation], export: Weights) -> dict[str, Any]:
     """Return what another machine needs to check the same tensors again without the source."""
-    used = {tensor for explanation in explanations for tensor in explanation.tensors}
+    entries = list(explanations)
+    used = {tensor for explanation in entries for tensor in explanation.tensors}
     return {
-        "parameters": [explanation.to_json() for explanation in explanations],
+        "parameters": [explanation.to_json() for explanation in entries],
         "tensors": {name: digest(export[name]) for name in sorted(used)},
     }
 
 
 def against_ledger(recorded: Mapping[str, Any], export: Weights) -> list[str]:
-    """Return the recorded tensors that are gone or altered."""
+    """Return the recorded tensors that are gone or altered, and what was unexplained from the beginning."""
     return [
-        f"the tensor '{name}' is {'altered' if name in export else 'gone'} since the export was verified"
-        for name, expected in recorded["tensors"].items()
-        if name not in export or digest(export[name]) != expected
+        *(lost(entry) for entry in recorded["parameters"] if entry["how"] == UNEXPLAINED),
+        *(
+            f"the tensor '{name}' is {'altered' if name in export else 'gone'} since the export was verified"
+            for name, expected in recorded["tensors"].items()
+            if name not in export or digest(export[name]) != expected
+        ),
     ]
 
 
-class _Index:
-    """The export's tensors by fingerprint, whole and in blocks; blocks are read only when first asked for."""
-
-    def __init__(self, tensors: Weights) -> None:
-        self._tensors = tensors
-        self._whole: dict[tuple[int, int], list[str]] = {}
-        for name, array in tensors.items():
-            self._whole.setdefault((array.size, fingerprint(array)), []).append(name)
-        self._blocks: dict[tuple[str, int], dict[int, list[Array]]] = {}
-
-    def same_elements(self, array: Array) -> Iterator[tuple[str, Array]]:
-        """Yield the tensors that hold the same multiset of elements."""
-        for name in self._whole.get((array.size, fingerprint(array)), ()):
-            yield name, self._tensors[name]
-
-    def holding(self, block: Array, counts: Iterable[int]) -> str | None:
-        """Return the name of a tensor of which ``block`` is one of ``count`` equal parts along an axis."""
-        key = fingerprint(block)
-        for count in counts:
-            for name, array in self._tensors.items():
-                if array.size == block.size * count and any(
-                    is_arrangement(block, other) for other in self._parts(name, array, count).get(key, ())
-                ):
-                    return name
-        return None
-
-    def _parts(self, name: str, array: Array, count: int) -> dict[int, list[Array]]:
-        if (name, count) not in self._blocks:
-            parts: dict[int, list[Array]] = {}
-            for part in _split(array, count):
-                parts.setdefault(fingerprint(part), []).append(part)
-            self._blocks[name, count] = parts
-        return self._blocks[name, count]
+def lost(entry: Mapping[str, Any]) -> str:
+    """Return the finding for an unexplained parameter, given as JSON."""
+    return f"'{entry['parameter']}' {entry['shape']} is not in the export, nor explained by a known rewriting"
 
 
-def _exact(name: str, array: Array, index: _Index) -> Explanation | None:
-    tensors = tuple(other for other, found in index.same_elements(array) if is_arrangement(array, found))
-    return Explanation(name, array.shape, "exact", tensors) if tensors else None
+def _parameters(tensors: Weights) -> dict[str, Array]:
+    return {name: array for name, array in tensors.items() if array.dtype.kind == "f" and array.size}
 
 
-def _gates(name: str, array: Array, index: _Index) -> Explanation | None:
-    for gates in GATE_COUNTS:
-        for axis, size in enumerate(array.shape):
-            if size % gates or size == gates:
-                continue
-            counts = [gates * joined for joined in _JOINED] + [1]
-            holders = [index.holding(block, counts) for block in np.split(array, gates, axis)]
-            if all(holders):
-                return Explanation(name, array.shape, "gates", tuple(dict.fromkeys(filter(None, holders))))
-    return None
-
-
-def _folded(name: str, array: Array, tensors: tuple[str, ...] | None) -> Explanation:
-    return Explanation(name, array.shape, "batch-norm fold" if tensors else "unexplained", tensors or ())
-
-
-def _split(array: Array, count: int) -> Iterator[Array]:
-    if count == 1:
-        yield array
-        return
-    squeezed = array.reshape([size for size in array.shape if size != 1] or [1])
-    for axis, size in enumerate(squeezed.shape):
-        if size % count == 0 and size >= count:
-            yield from np.split(squeezed, count, axis)
-    if squeezed.ndim == 2:  # [two biases, gates * units], [directions, ...]: parts of the flat row
-        yield from np.split(squeezed.reshape(-1), count)
-
-
-def is_arrangement(array: Array, other: Array) -> bool:
-    """Tell whether ``other`` is ``array`` transposed and reshaped, bit for bit."""
-    if array.dtype != other.dtype or array.size != other.size:
-        return False
-    one, two = bits(array), bits(np.ascontiguousarray(other)).reshape(-1)
-    axes = [axis for axis, size in enumerate(one.shape) if size != 1]
-    core = one.reshape([one.shape[axis] for axis in axes] or [1])
-    return any(_same(core.transpose(order), two) for order in permutations(range(core.ndim)))
-
-
-def _same(view: Array, flat: Array) -> bool:
-    """Compare without copying more than one slice of the first axis."""
-    if view.ndim < 2:
-        return bool(np.array_equal(view, flat))
-    rows = flat.reshape(view.shape)
-    return all(np.array_equal(view[index], rows[index]) for index in range(len(view)))
+def _leave_out_zeros(source: Weights, export: Weights, found: dict[str, tuple[str, tuple[str, ...]]]) -> None:
+    """Explain biases of zeros that exporters drop; not where a tensor of that size is left that could be the bias."""
+    used = {tensor for _, tensors in found.values() for tensor in tensors}
+    left = {array.size for name, array in export.items() if name not in used}
+    for name, array in source.items():
+        if found[name][0] == UNEXPLAINED and array.ndim == 1 and array.size not in left and not np.any(array):
+            found[name] = ("zero", ())

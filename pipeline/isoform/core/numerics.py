@@ -6,7 +6,7 @@ the same outputs. Not aware of structure, files or runtimes.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,10 +19,13 @@ from isoform.core.f_distribution import f_quantile
 Array = npt.NDArray[Any]
 
 UNIT_ROUNDOFF = {"float32": 2.0**-24, "float16": 2.0**-11, "tf32": 2.0**-11, "bfloat16": 2.0**-8, "float64": 2.0**-53}
+CLASSES = {"float32": 2.0**-24, "float16 or TF32": 2.0**-11, "bfloat16": 2.0**-8}
+"""Precisions that can be told apart by the error they leave, the finest first."""
 INCONCLUSIVE_ABOVE = 1e-3
 """The source's own relative error from which it has no three good digits to compare with."""
 WARN_RMS = 16.0
 FEW_ELEMENTS = 256
+_MANTISSA_BITS = 53.0
 
 
 @dataclass(frozen=True)
@@ -38,10 +41,19 @@ THRESHOLDS = {
     "ort-cpu": Threshold(4, 8, "75 legitimate variants of float32 kernels stayed below 4"),
     "ort-cuda": Threshold(4, 8, "float32 with TF32 off, summed in another order"),
     "torch-jit": Threshold(4, 8, "the same kernels as eager PyTorch"),
-    "tf": Threshold(4, 8, "the same kernels as Keras, and float32 ones beside PyTorch"),
+    "tf": Threshold(4, 8, "the same kernels as Keras"),
     "litert": Threshold(8, 16, "its kernels approximate more: 47 legitimate files stayed below 7.5"),
 }
-"""A runtime that is not listed is judged like ONNX Runtime."""
+KERNELS_OF = {"torch-jit": "torch-eager", "tf": "keras"}
+"""Runtimes whose kernels are those of one source, by the runtime of that source."""
+OTHER_KERNELS = Threshold(8, 16, "not the source's own kernels: legitimate files of other runtimes stayed below 7.5")
+
+
+def threshold_of(runtime: str, source_runtime: str = "") -> Threshold:
+    """Return the limits for ``runtime``; the narrower ones where it is not known which runtime gave the references."""
+    if runtime in KERNELS_OF and source_runtime not in ("", KERNELS_OF[runtime]):
+        return OTHER_KERNELS
+    return THRESHOLDS[runtime]
 
 
 @dataclass(frozen=True)
@@ -53,6 +65,7 @@ class OutputFigures:
         lost_bits: log2 of r_rms, at least 0; correct_bits: -log2(e(export) / S), S the RMS of the reference.
         rtol, atol: with which numpy.allclose would just hold against the float64 reference.
         allowed_peak: the largest absolute error that the limit on r_max allows in one element.
+        measured: the finest precision whose rounding would explain the error, "none" where it is none of `CLASSES`.
     """
 
     name: str
@@ -68,9 +81,17 @@ class OutputFigures:
     atol: float
     allowed_peak: float
     elements: int
+    measured: str
 
     def to_json(self) -> dict[str, Any]:
-        return dict(vars(self))
+        """Return the figures; infinity, which JSON does not have, as null."""
+        return {
+            key: None if isinstance(value, float) and math.isinf(value) else value for key, value in vars(self).items()
+        }
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> "OutputFigures":
+        return cls(**{key: math.inf if value is None else value for key, value in record.items()})
 
 
 def judge(
@@ -91,21 +112,28 @@ def judge(
         floor: how much the model amplifies rounding (``s`` and ``m_s``).
         precision: the class that was asked for; its unit roundoff is the smallest error held against an export.
     """
-    y64, ys, yt = (_finite(arrays, reference) for arrays in (reference, source, export))
-    u = UNIT_ROUNDOFF[precision]
+    y64, ys, yt = _comparable(reference, source, export)
     scale, largest = _rms(y64), _peak(y64)
-    allowed_rms = max(_rms(ys - y64), floor.rms, u * scale)
-    allowed_peak = max(_peak(ys - y64), floor.peak, u * largest)
+    own = _rms(ys - y64), _peak(ys - y64)
     e, m = _rms(yt - y64), _peak(yt - y64)
-    r_rms, r_max = _ratio(e, allowed_rms), _ratio(m, allowed_peak)
     phi = small_sample_factor(y64.size)
-    verdict, reason = _verdict(r_rms, r_max, phi, threshold, _ratio(_rms(ys - y64), scale))
+    limits = threshold.rms * phi, threshold.peak * phi
+
+    def allowed(u: float) -> tuple[float, float]:
+        grown = u / UNIT_ROUNDOFF["float32"]  # the floors were taken at float32's, and are linear in u
+        return max(own[0], grown * floor.rms, u * scale), max(own[1], grown * floor.peak, u * largest)
+
+    allowed_rms, allowed_peak = allowed(UNIT_ROUNDOFF[precision])
+    r_rms, r_max = _ratio(e, allowed_rms), _ratio(m, allowed_peak)
+    fitting = (name for name, u in CLASSES.items() if e <= limits[0] * allowed(u)[0] and m <= limits[1] * allowed(u)[1])
+    verdict, reason = _verdict(r_rms, r_max, phi, threshold, _ratio(own[0], scale))
     rtol, atol = equivalent_tolerances(y64, yt)
     return OutputFigures(
-        name, verdict, reason, r_rms, r_max, threshold.rms * phi, threshold.peak * phi,
+        name, verdict, reason, r_rms, r_max, *limits,
         lost_bits=max(0.0, math.log2(r_rms)) if r_rms > 0 else 0.0,
-        correct_bits=min(53.0, -math.log2(e / scale)) if e > 0 and scale > 0 else 53.0,
-        rtol=rtol, atol=atol, allowed_peak=threshold.peak * phi * allowed_peak, elements=int(y64.size),
+        correct_bits=_correct_bits(e, scale),
+        rtol=rtol, atol=atol, allowed_peak=limits[1] * allowed_peak, elements=int(y64.size),
+        measured=next(fitting, "none"),
     )  # fmt: skip
 
 
@@ -120,6 +148,8 @@ def equivalent_tolerances(reference: Array, export: Array) -> tuple[float, float
     """Return an rtol that holds for elements of at least 1 % of the largest, and an atol for the others beside it."""
     if reference.size == 0:
         return 0.0, 0.0
+    if not np.isfinite(export).all():
+        return math.inf, math.inf
     difference, magnitude = np.abs(export - reference), np.abs(reference)
     is_large = magnitude >= 0.01 * magnitude.max()
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -143,13 +173,25 @@ def _verdict(
     return ("WARN" if r_rms <= WARN_RMS * phi else "FAIL"), worst
 
 
-def _finite(arrays: Sequence[Array], reference: Sequence[Array]) -> Array:
-    """Return the elements of all cases in one float64 row, without those that are NaN or infinite in the reference."""
-    rows = [
-        array.astype(np.float64).ravel()[np.isfinite(known).ravel()]
-        for array, known in zip(arrays, reference, strict=True)
-    ]
-    return np.concatenate(rows) if rows else np.zeros(0)
+def _comparable(*columns: Sequence[Array]) -> tuple[Array, ...]:
+    """Return reference, source and export as float64 rows, without the elements that are not finite in the first two.
+
+    Those are gate 0's: an export may overflow where the source does, in float32 or in float64.
+    """
+    reference, source, export = (
+        np.concatenate([array.astype(np.float64).ravel() for array in arrays] or [np.zeros(0)]) for arrays in columns
+    )
+    is_known = np.isfinite(reference) & np.isfinite(source)
+    return reference[is_known], source[is_known], np.nan_to_num(export[is_known], nan=np.inf, posinf=np.inf, neginf=-np.inf)
+
+
+def _correct_bits(error: float, scale: float) -> float:
+    """Return -log2(error / scale), between none and float64's 53."""
+    if error == 0:
+        return _MANTISSA_BITS
+    if scale == 0 or math.isinf(error):
+        return 0.0
+    return min(_MANTISSA_BITS, max(0.0, -math.log2(error / scale)))
 
 
 def _rms(values: Array) -> float:

@@ -3,13 +3,13 @@
 Not aware of files or runtimes: it compares a declared signature with one that a runtime read back, and arrays.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from isoform.core.cases import Tensors
+from isoform.core.cases import Cases, Tensors
 from isoform.core.signature import Signature, TensorSpec
 
 Array = npt.NDArray[Any]
@@ -44,33 +44,78 @@ def _compare_specs(declared: TensorSpec, found: TensorSpec) -> list[str]:
     return findings
 
 
-def compare_outputs(
-    declared: Signature, reference: Sequence[Tensors], export: Sequence[Tensors], inputs: Sequence[Tensors]
-) -> list[str]:
-    """Return what differs exactly over all cases: shapes, dtypes, places of NaN and Inf, integer and string values."""
+def compare_outputs(declared: Signature, cases: Cases, export: Sequence[Tensors]) -> list[str]:
+    """Return what differs exactly over all cases: shapes, dtypes, places of NaN and Inf, integer and string values.
+
+    Where float32 and float64 answer differently, as an overflow or an index between two equal scores, both are right.
+    """
+    assert cases.reference is not None
+    assert cases.source is not None
     findings: dict[str, None] = {}
-    for case, (wanted, there) in enumerate(zip(reference, export, strict=True)):
-        sizes = ", ".join(f"{name}{list(array.shape)}" for name, array in inputs[case].items())
+    for case, rows in enumerate(zip(cases.reference, cases.source, export, strict=True)):
+        reference, source, found = rows
         for spec in declared.outputs:
-            if spec.name in there:
-                for text in _compare_arrays(spec, wanted[spec.name], there[spec.name]):
-                    findings.setdefault(f"{text} (case {case}: {sizes})")
+            if spec.name in found:
+                for text in _compare_arrays(spec, (reference[spec.name], source[spec.name]), found[spec.name]):
+                    findings.setdefault(f"{text} (case {case}: {_sizes(cases.inputs[case])})")
     return list(findings)
 
 
-def _compare_arrays(spec: TensorSpec, reference: Array, export: Array) -> list[str]:
-    if reference.shape != export.shape:
-        return [f"'{spec.name}' came out as {list(export.shape)}, the source gives {list(reference.shape)}"]
-    if str(export.dtype) != spec.dtype:
-        return [f"'{spec.name}' came out as {export.dtype}, declared {spec.dtype}"]
+def _compare_arrays(spec: TensorSpec, known: tuple[Array, Array], export: Array) -> list[str]:
+    if known[0].shape != export.shape:
+        return [f"'{spec.name}' came out as {list(export.shape)}, the source gives {list(known[0].shape)}"]
+    dtype = "string" if export.dtype.kind in "OSU" else str(export.dtype)
+    if dtype != spec.dtype:
+        return [f"'{spec.name}' came out as {dtype}, declared {spec.dtype}"]
     if not is_float(spec):
-        wrong = int(np.count_nonzero(reference.astype(export.dtype) != export))
+        right = [_exact(array) == _exact(export) for array in known]
+        wrong = int(np.count_nonzero(~(right[0] | right[1])))
         return [f"'{spec.name}' differs in {wrong} of {export.size} values"] if wrong else []
     return [
         f"'{spec.name}' has {kind} in other places than the source"
         for kind, test in (("NaN", np.isnan), ("+Inf", np.isposinf), ("-Inf", np.isneginf))
-        if not np.array_equal(test(reference), test(export))
+        if not any(np.array_equal(test(array), test(export)) for array in known)
     ]
+
+
+def _exact(array: Array) -> Array:
+    """Return the values in a form that compares: text as str, whether a runtime gave bytes, objects or characters."""
+    if array.dtype.kind == "S" or (array.dtype.kind == "O" and array.size and isinstance(array.flat[0], bytes)):
+        return np.char.decode(array.astype(bytes), "utf-8")
+    return array.astype(str) if array.dtype.kind == "O" else array
+
+
+def compare_runs(declared: Signature, inputs: Sequence[Tensors], failures: Mapping[int, str]) -> list[str]:
+    """Return a finding for each dynamic dimension that runs at some sizes and never at others, else for each failure.
+
+    Args:
+        failures: by case, why it did not run.
+    """
+    findings = []
+    for symbol in declared.symbols:
+        ran = {size for case, tensors in enumerate(inputs) if case not in failures
+               for size in sizes_of(declared, symbol, tensors)}  # fmt: skip
+        did_not = {case: sizes_of(declared, symbol, inputs[case]) - ran for case in failures}
+        if failures and ran and all(did_not.values()):
+            lost = sorted(set().union(*did_not.values()))
+            findings.append(f"'{symbol}' is frozen: it runs at {sorted(ran)}, not at {lost} ({next(iter(failures.values()))})")
+    return findings or [
+        f"case {case} ({_sizes(inputs[case])}) does not run: {why}" for case, why in failures.items()
+    ]  # fmt: skip
+
+
+def sizes_of(declared: Signature, symbol: str, tensors: Tensors) -> set[int]:
+    """Return the sizes that the dynamic dimension ``symbol`` has in one case's inputs."""
+    return {
+        size
+        for spec in declared.inputs
+        for dim, size in zip(spec.shape, tensors[spec.name].shape, strict=True)
+        if dim == symbol
+    }
+
+
+def _sizes(tensors: Tensors) -> str:
+    return ", ".join(f"{name}{list(array.shape)}" for name, array in tensors.items())
 
 
 def changed_decisions(reference: Array, export: Array, allowed: float) -> int:

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from isoform.errors import IsoformError
+from isoform.hub.emitters.torch_ops.dtypes import torch_dtype
 from isoform.hub.emitters.torch_ops.elementwise import widened
 from isoform.hub.emitters.torch_ops.table import Tensor, op, static
 
@@ -145,22 +146,23 @@ def dropout(
 
 
 @op("BlackmanWindow")
-def blackman_window(size: Tensor, *, periodic: int = 1, output_datatype: torch.dtype = torch.float32) -> Tensor:
+def blackman_window(size: Tensor, *, periodic: int = 1, output_datatype: int = 1) -> Tensor:
     angle = _angles(size, periodic, output_datatype)
     return 0.42 - 0.5 * torch.cos(angle) + 0.08 * torch.cos(2 * angle)
 
 
 @op("HammingWindow")
-def hamming_window(size: Tensor, *, periodic: int = 1, output_datatype: torch.dtype = torch.float32) -> Tensor:
+def hamming_window(size: Tensor, *, periodic: int = 1, output_datatype: int = 1) -> Tensor:
     """Return the window with a0 = 25/46, as ONNX defines it."""
     return 25 / 46 - 21 / 46 * torch.cos(_angles(size, periodic, output_datatype))
 
 
 @op("HannWindow")
-def hann_window(size: Tensor, *, periodic: int = 1, output_datatype: torch.dtype = torch.float32) -> Tensor:
+def hann_window(size: Tensor, *, periodic: int = 1, output_datatype: int = 1) -> Tensor:
     return 0.5 - 0.5 * torch.cos(_angles(size, periodic, output_datatype))
 
 
-def _angles(size: Tensor, periodic: int, dtype: torch.dtype) -> Tensor:
+def _angles(size: Tensor, periodic: int, datatype: int) -> Tensor:
+    dtype = torch_dtype(datatype)
     count = size if periodic else size - 1
     return torch.arange(size, dtype=dtype) * (2 * math.pi) / count.to(dtype)

@@ -8,7 +8,7 @@ import torch
 
 from isoform.hub.emitters.torch_ops.table import Tensor, integers_of, op
 
-_WIDENED = (torch.uint16, torch.uint32, torch.uint64)
+WIDENED = (torch.uint16, torch.uint32, torch.uint64)
 
 
 def widened(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
@@ -19,7 +19,7 @@ def widened(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
     @functools.wraps(function)
     def wide(*inputs: Tensor | None, **attributes: Any) -> Tensor:
-        dtype = next((x.dtype for x in inputs if isinstance(x, torch.Tensor) and x.dtype in _WIDENED), None)
+        dtype = next((x.dtype for x in inputs if isinstance(x, torch.Tensor) and x.dtype in WIDENED), None)
         if dtype is None:
             return function(*inputs, **attributes)
         result = function(*[x.to(torch.int64) if isinstance(x, torch.Tensor) else x for x in inputs], **attributes)
@@ -63,7 +63,7 @@ def mod(a: Tensor, b: Tensor, *, fmod: int = 0) -> Tensor:
 @op("Pow")
 def power(base: Tensor, exponent: Tensor) -> Tensor:
     """Return the power in the dtype of the base."""
-    if base.is_floating_point() or exponent.dtype in _WIDENED:
+    if base.is_floating_point() or exponent.dtype in WIDENED:
         exponent = exponent.to(base.dtype if base.is_floating_point() else torch.int64)
     return torch.pow(base, exponent).to(base.dtype)
 

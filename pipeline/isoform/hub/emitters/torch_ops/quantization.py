@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 
+from isoform.hub.emitters.torch_ops.dtypes import torch_dtype
 from isoform.hub.emitters.torch_ops.linear import matmul_integer
 from isoform.hub.emitters.torch_ops.table import Tensor, op
 
@@ -11,11 +12,11 @@ from isoform.hub.emitters.torch_ops.table import Tensor, op
 @op("QuantizeLinear")
 def quantize_linear(
     x: Tensor, scale: Tensor, zero: Tensor | None = None,
-    *, axis: int = 1, saturate: int = 1, block_size: int = 0, output_dtype: torch.dtype | None = None,
+    *, axis: int = 1, saturate: int = 1, block_size: int = 0, output_dtype: int = 0,
     precision: int = 0,
 ) -> Tensor:  # fmt: skip
     """Return x / scale rounded half to even, plus the zero point, within the integers' range."""
-    dtype = zero.dtype if zero is not None else output_dtype or torch.uint8
+    dtype = zero.dtype if zero is not None else torch_dtype(output_dtype) if output_dtype else torch.uint8
     scaled = torch.round(x / _spread(scale, x, axis, block_size))
     shifted = scaled if zero is None else scaled + _spread(zero, x, axis, block_size)
     bounds = torch.iinfo(dtype)
@@ -25,13 +26,13 @@ def quantize_linear(
 @op("DequantizeLinear")
 def dequantize_linear(
     x: Tensor, scale: Tensor, zero: Tensor | None = None,
-    *, axis: int = 1, block_size: int = 0, output_dtype: torch.dtype | None = None,
+    *, axis: int = 1, block_size: int = 0, output_dtype: int = 0,
 ) -> Tensor:  # fmt: skip
     """Return (x - zero point) * scale."""
     wide = x.to(torch.int64)
     wide = wide if zero is None else wide - _spread(zero, x, axis, block_size).to(torch.int64)
     result = wide.to(scale.dtype) * _spread(scale, x, axis, block_size)
-    return result if output_dtype is None else result.to(output_dtype)
+    return result.to(torch_dtype(output_dtype)) if output_dtype else result
 
 
 def _spread(parameter: Tensor, x: Tensor, axis: int, block_size: int) -> Tensor:

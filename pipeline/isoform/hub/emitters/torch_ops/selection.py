@@ -5,6 +5,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
+from isoform.hub.emitters.torch_ops.elementwise import WIDENED
 from isoform.hub.emitters.torch_ops.moving import nonnegative
 from isoform.hub.emitters.torch_ops.table import Tensor, number, op, static
 
@@ -17,7 +18,8 @@ def top_k(x: Tensor, count: Any = None, *, k: int = 0, axis: int = -1, largest: 
     wanted = number(count) if count is not None else k
     order = torch.argsort(x, dim=axis, descending=bool(largest), stable=True)
     places = order[(*[slice(None)] * (axis % x.dim()), slice(0, wanted))]
-    return x.gather(axis, places), places
+    wide = x.to(torch.int64) if x.dtype in WIDENED else x  # torch does not gather the unsigned ones
+    return wide.gather(axis, places).to(x.dtype), places
 
 
 @op("OneHot")
