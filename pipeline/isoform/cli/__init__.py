@@ -67,7 +67,7 @@ def main() -> None:
     """Run the command line; the exit code is the one documented in isoform.errors."""
     signal.signal(signal.SIGTERM, _on_terminate)
     try:
-        code = group.main(standalone_mode=False)
+        code = group.main(prog_name="isoform", standalone_mode=False)
     except SystemExit as ended:
         code = ended.code
     except click.UsageError as error:

@@ -1,0 +1,58 @@
+"""``isoform inspect``: what a file or an artifact holds, and which operators a target carries."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+
+from isoform.cli import options
+from isoform.core.signature import TensorSpec
+from isoform.errors import UsageError
+
+
+@click.command(
+    epilog="Examples: isoform inspect model.onnx    isoform inspect exports/mlp/torch/onnx    "
+    "isoform inspect --operators tflite"
+)
+@click.argument("path", required=False, type=click.Path(path_type=Path))
+@click.option("--operators", metavar="FORMAT", help="List the ONNX operators that this target carries.")
+@options.as_json
+def command(path: Path | None, operators: str | None, as_json: bool) -> None:
+    """Show what PATH holds: format, size, inputs and outputs; of an artifact also route, verdict and digests."""
+    from isoform.isolation import Pool
+    from isoform.stages import inspect
+
+    if (path is None) == (operators is None):
+        raise UsageError("Give a path, or --operators and a format.", "For example: isoform inspect model.onnx")
+    with tempfile.TemporaryDirectory(prefix="isoform-inspect.") as scratch, Pool(options.log_folder()) as pool:
+        if operators is not None:
+            found: Any = inspect.operators(operators, pool)
+            text = [f"{row['operator']:<26} since opset {', '.join(map(str, row['since']))}" for row in found]
+        else:
+            assert path is not None
+            found = inspect.describe(path, pool, Path(scratch))
+            text = _lines(found)
+    if as_json:
+        options.print_json(found)
+    else:
+        click.echo("\n".join(text))
+
+
+def _lines(record: dict[str, Any]) -> list[str]:
+    lines = [f"format    {record['format']}"]
+    if "size_bytes" in record:
+        lines.append(f"size      {record['size_bytes']} bytes")
+    for side in ("inputs", "outputs"):
+        for table in (record.get("signature") or {}).get(side, []):
+            lines.append(f"{side.removesuffix('s'):<9} {TensorSpec.from_json(table)}")
+    if "verdict" in record:
+        lines.append(f"verdict   {record['verdict']}")
+        lines += [f"runtime   {name}: {found['headline']}" for name, found in record["parity"].items()]
+        lines.append(f"route     {' -> '.join(step['converter'] for step in record['route'])}")
+        lines += [
+            f"file      {name}  {entry['size_bytes']} bytes  {entry['sha256']}"
+            for name, entry in record["files"].items()
+        ]
+        lines.append(f"reproduce {record['reproduce']}")
+    return lines
