@@ -55,6 +55,7 @@ class Cases:
         reference: the source's outputs in float64, or None where no reference has been recorded.
         source: the source's outputs as it normally runs, strict float32.
         floors: by output name, what rounding alone does to the float64 outputs.
+        recorded_by: the runtime that answered, "" where no reference has been recorded.
     """
 
     kinds: tuple[str, ...]
@@ -62,14 +63,29 @@ class Cases:
     reference: tuple[Tensors, ...] | None = None
     source: tuple[Tensors, ...] | None = None
     floors: Mapping[str, Floor] | None = None
+    recorded_by: str = ""
 
     def __len__(self) -> int:
         return len(self.inputs)
 
     def with_reference(
-        self, reference: Sequence[Tensors], source: Sequence[Tensors], floors: Mapping[str, Floor]
+        self, reference: Sequence[Tensors], source: Sequence[Tensors], floors: Mapping[str, Floor], runtime: str = ""
     ) -> "Cases":
-        return replace(self, reference=tuple(reference), source=tuple(source), floors=dict(floors))
+        return replace(self, reference=tuple(reference), source=tuple(source), floors=dict(floors), recorded_by=runtime)
+
+    def only(self, chosen: Sequence[int]) -> "Cases":
+        """Return the cases at these positions, with what was recorded for them."""
+
+        def rows(column: tuple[Tensors, ...]) -> tuple[Tensors, ...]:
+            return tuple(column[index] for index in chosen)
+
+        return replace(
+            self,
+            kinds=tuple(self.kinds[index] for index in chosen),
+            inputs=rows(self.inputs),
+            reference=rows(self.reference) if self.reference is not None else None,
+            source=rows(self.source) if self.source is not None else None,
+        )
 
 
 def generate(signature: Signature, samples: Sequence[Tensors] = (), seed: int = DEFAULT_SEED) -> Cases:
@@ -151,8 +167,7 @@ def from_user(path: Path, signature: Signature) -> Cases:
     Raises:
         UsageError: an input is missing, or its shape or dtype is not the signature's.
     """
-    with np.load(path, allow_pickle=False) as archive:
-        arrays = {name: archive[name] for name in archive.files}
+    arrays = _read_arrays(path)
     names = [spec.name for spec in signature.inputs]
     count = 1 + max((int(key.rsplit(".", 1)[1]) for key in arrays if key.rsplit(".", 1)[-1].isdigit()), default=0)
     inputs = []
@@ -168,6 +183,16 @@ def from_user(path: Path, signature: Signature) -> Cases:
             check(spec, case[spec.name], f"{path}, case {index}")
         inputs.append({name: array for name, array in case.items() if array is not None})
     return Cases(("given",) * count, tuple(inputs))
+
+
+def _read_arrays(path: Path) -> dict[str, Array]:
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (OSError, EOFError, ValueError, AttributeError, TypeError, zipfile.BadZipFile) as error:
+        raise UsageError(
+            f"{path}: not a readable npz file of plain arrays ({error}).", "Write it with numpy.savez."
+        ) from error
 
 
 def check(spec: TensorSpec, array: Any, where: str) -> None:
@@ -196,13 +221,21 @@ def save(cases: Cases, path: Path) -> None:
                 for position, array in enumerate(row.values()):
                     arrays[f"{column}.{case}.{position}"] = array
     floors = {name: [floor.rms, floor.peak] for name, floor in (cases.floors or {}).items()}
-    head = {"kinds": cases.kinds, "names": names, "floors": floors}
+    head = {"kinds": cases.kinds, "names": names, "floors": floors, "recorded_by": cases.recorded_by}
     arrays["head"] = np.frombuffer(json.dumps(head).encode(), dtype=np.uint8)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for name, array in arrays.items():
             buffer = io.BytesIO()
-            np.lib.format.write_array(buffer, np.asarray(array), allow_pickle=False)
+            np.lib.format.write_array(buffer, _storable(array), allow_pickle=False)
             archive.writestr(zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0)), buffer.getvalue())
+
+
+def _storable(array: Array) -> Array:
+    """Return ``array`` without Python objects: runtimes give text as str or as UTF-8 bytes."""
+    if array.dtype.kind != "O":
+        return np.asarray(array)
+    text = [item.decode() if isinstance(item, bytes) else str(item) for item in array.ravel()]
+    return np.array(text, dtype=str).reshape(array.shape)
 
 
 def load(path: Path) -> Cases:
@@ -226,4 +259,12 @@ def load(path: Path) -> Cases:
             f"{path}: not a readable cases file ({error}).", "Export the artifact again.", kind="damaged"
         ) from error
     floors = {name: Floor(*pair) for name, pair in head["floors"].items()}
-    return Cases(tuple(head["kinds"]), columns["in"], columns.get("ref"), columns.get("src"), floors or None)
+    reference, source = columns.get("ref"), columns.get("src")
+    return Cases(
+        tuple(head["kinds"]),
+        columns["in"],
+        reference,
+        source,
+        floors if reference is not None else None,
+        head.get("recorded_by", ""),
+    )

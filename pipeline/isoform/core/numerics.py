@@ -91,7 +91,8 @@ class OutputFigures:
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> "OutputFigures":
-        return cls(**{key: math.inf if value is None else value for key, value in record.items()})
+        figures: dict[str, Any] = {key: math.inf if value is None else value for key, value in record.items()}
+        return cls(**figures)
 
 
 def judge(
@@ -182,7 +183,11 @@ def _comparable(*columns: Sequence[Array]) -> tuple[Array, ...]:
         np.concatenate([array.astype(np.float64).ravel() for array in arrays] or [np.zeros(0)]) for arrays in columns
     )
     is_known = np.isfinite(reference) & np.isfinite(source)
-    return reference[is_known], source[is_known], np.nan_to_num(export[is_known], nan=np.inf, posinf=np.inf, neginf=-np.inf)
+    return (
+        reference[is_known],
+        source[is_known],
+        np.nan_to_num(export[is_known], nan=np.inf, posinf=np.inf, neginf=-np.inf),
+    )
 
 
 def _correct_bits(error: float, scale: float) -> float:

@@ -10,13 +10,15 @@ from typing import Any
 
 from isoform.core import structure
 from isoform.core.cases import Cases, Floor, Tensors
-from isoform.core.numerics import THRESHOLDS, OutputFigures, judge
+from isoform.core.numerics import OutputFigures, judge, threshold_of
 from isoform.core.signature import Signature
 from isoform.errors import IsoformError
 
 PASS, WARN, FAIL, INCONCLUSIVE = "PASS", "WARN", "FAIL", "INCONCLUSIVE"
 NOT_VERIFIED, ERROR = "NOT VERIFIED", "ERROR"
 NOT_CHECKED = "NOT CHECKED"
+PRECISION = "float32"
+SEMANTICS_OPEN = "semantics in float64 were not evaluated"
 WORST_FIRST = (ERROR, FAIL, INCONCLUSIVE, WARN, PASS, NOT_VERIFIED)
 
 
@@ -70,7 +72,7 @@ class ParityRecord:
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> "ParityRecord":
         gates = {name: Gate(gate["verdict"], tuple(gate["findings"])) for name, gate in record["gates"].items()}
-        outputs = tuple(OutputFigures(**figures) for figures in record["outputs"])
+        outputs = tuple(OutputFigures.from_json(figures) for figures in record["outputs"])
         return cls(**{**record, "gates": gates, "outputs": outputs})
 
     @classmethod
@@ -92,7 +94,7 @@ class ParityRecord:
             f"  {figures.name}: {figures.verdict}  lost bits {figures.lost_bits:.1f}  correct bits "
             f"{figures.correct_bits:.1f}  R_rms {figures.r_rms:.3g} (limit {figures.limit_rms:.3g})  "
             f"R_max {figures.r_max:.3g} (limit {figures.limit_max:.3g})  "
-            f"rtol {figures.rtol:.1e} atol {figures.atol:.1e}"
+            f"rtol {figures.rtol:.1e} atol {figures.atol:.1e}  precision {figures.measured}"
             for figures in self.outputs
         ]
         return text
@@ -111,9 +113,12 @@ def assess(
     cases: Cases,
     outputs: Sequence[Tensors],
     weights: Gate,
-    file_findings: Sequence[str] = (),
+    findings: Sequence[str] = (),
 ) -> ParityRecord:
     """Return the verdict on ``outputs``, what ``runtime`` answered to ``cases``.
+
+    Args:
+        findings: what is wrong with the structure already: files, axes that do not run.
 
     Raises:
         IsoformError: ``cases`` hold no reference outputs.
@@ -123,9 +128,9 @@ def assess(
             "These cases hold no reference outputs.", "Use the cases.npz of an exported artifact.", kind="no-reference"
         )
     exact = [
-        *file_findings,
+        *findings,
         *structure.compare_signatures(declared, found),
-        *structure.compare_outputs(declared, cases.reference, outputs, cases.inputs),
+        *structure.compare_outputs(declared, cases, outputs),
     ]
     figures = _figures(runtime, declared, cases, outputs)
     exact += _changed_decisions(declared, cases, outputs, figures)
@@ -144,7 +149,7 @@ def _figures(runtime: str, declared: Signature, cases: Cases, outputs: Sequence[
     assert cases.reference is not None
     assert cases.source is not None
     assert cases.floors is not None
-    threshold = THRESHOLDS.get(runtime, THRESHOLDS["ort-cpu"])
+    threshold = threshold_of(runtime, cases.recorded_by)
     figures = []
     for spec in filter(structure.is_float, declared.outputs):
         reference, source, export = (
@@ -179,7 +184,12 @@ def _changed_decisions(
 def _numerics(figures: Sequence[OutputFigures]) -> Gate:
     verdicts = {entry.verdict for entry in figures}
     verdict = next((word for word in (FAIL, INCONCLUSIVE, WARN) if word in verdicts), PASS)
-    return Gate(verdict, tuple(f"'{entry.name}': {entry.reason}" for entry in figures if entry.reason))
+    findings = [
+        f"'{entry.name}': {entry.reason}" + ("" if entry.measured == PRECISION else f", as precise as {entry.measured}")
+        for entry in figures
+        if entry.reason
+    ]
+    return Gate(verdict, (*findings, SEMANTICS_OPEN) if verdict == WARN else tuple(findings))
 
 
 def _verdict(gates: Mapping[str, Gate]) -> str:
@@ -188,8 +198,9 @@ def _verdict(gates: Mapping[str, Gate]) -> str:
         return FAIL
     if INCONCLUSIVE in verdicts:
         return INCONCLUSIVE
-    # A warning passes only where weights and float64 semantics are both proved; semantics is not evaluated here.
-    return FAIL if WARN in verdicts else PASS
+    if WARN in verdicts:  # more than rounding, but the weights are the source's: not a failure, and no pass either
+        return WARN if gates["weights"].verdict == PASS else FAIL
+    return PASS
 
 
 def _headline(verdict: str, gates: Mapping[str, Gate], figures: Sequence[OutputFigures]) -> str:
@@ -197,18 +208,17 @@ def _headline(verdict: str, gates: Mapping[str, Gate], figures: Sequence[OutputF
     correct = min((entry.correct_bits for entry in figures), default=math.inf)
     numbers = f"{lost:.1f} bits lost, {correct:.1f} correct" if figures else "exact outputs only"
     remarks = [f"weights {gates['weights'].verdict.lower()}"] if gates["weights"].verdict == NOT_CHECKED else []
+    if verdict == WARN:
+        remarks.append(SEMANTICS_OPEN)
     if verdict != PASS:
-        remarks = [
+        remarks += [
             f"{name}: {gate.findings[0]}" for name, gate in gates.items() if gate.verdict not in (PASS, NOT_CHECKED)
         ]
     return "; ".join([numbers, *remarks])
 
 
 def _sizes(declared: Signature, cases: Cases) -> dict[str, list[int]]:
-    sizes: dict[str, set[int]] = {symbol: set() for symbol in declared.symbols}
-    for case in cases.inputs:
-        for spec in declared.inputs:
-            for dim, size in zip(spec.shape, case[spec.name].shape, strict=True):
-                if isinstance(dim, str):
-                    sizes[dim].add(size)
-    return {symbol: sorted(found) for symbol, found in sizes.items()}
+    return {
+        symbol: sorted(set().union(*(structure.sizes_of(declared, symbol, case) for case in cases.inputs)))
+        for symbol in declared.symbols
+    }

@@ -98,7 +98,9 @@ def compare_runs(declared: Signature, inputs: Sequence[Tensors], failures: Mappi
         did_not = {case: sizes_of(declared, symbol, inputs[case]) - ran for case in failures}
         if failures and ran and all(did_not.values()):
             lost = sorted(set().union(*did_not.values()))
-            findings.append(f"'{symbol}' is frozen: it runs at {sorted(ran)}, not at {lost} ({next(iter(failures.values()))})")
+            findings.append(
+                f"'{symbol}' is frozen: it runs at {sorted(ran)}, not at {lost} ({next(iter(failures.values()))})"
+            )
     return findings or [
         f"case {case} ({_sizes(inputs[case])}) does not run: {why}" for case, why in failures.items()
     ]  # fmt: skip
@@ -131,7 +133,8 @@ def changed_decisions(reference: Array, export: Array, allowed: float) -> int:
     wanted = reference.reshape(-1, reference.shape[-1])
     chosen = np.nanargmax(np.nan_to_num(export.reshape(wanted.shape), nan=-np.inf), axis=1)
     best = np.nan_to_num(wanted, nan=-np.inf).max(axis=1)
-    margin = best - wanted[np.arange(len(wanted)), chosen]
+    with np.errstate(invalid="ignore"):  # two infinite scores have no margin
+        margin = best - wanted[np.arange(len(wanted)), chosen]
     return int(np.count_nonzero(margin > 2 * allowed))
 
 

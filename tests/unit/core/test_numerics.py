@@ -11,7 +11,7 @@ from isoform.core.cases import Floor
 from isoform.core.f_distribution import f_quantile
 from isoform.core.numerics import THRESHOLDS, Threshold, equivalent_tolerances, judge, small_sample_factor
 
-ORT = THRESHOLDS["ort-cpu"]
+OWN = THRESHOLDS["torch-jit"]
 NONE = Floor(0.0, 0.0)
 
 
@@ -22,7 +22,7 @@ def outputs(noise: float = 1e-7, scale: float = 1.0, seed: int = 0) -> tuple[np.
     return y64, (y64 * (1 + noise * rng.standard_normal(y64.shape))).astype(np.float32)
 
 
-def judged(y64, ys, yt, floor: Floor = NONE, threshold: Threshold = ORT):
+def judged(y64, ys, yt, floor: Floor = NONE, threshold: Threshold = OWN):
     return judge("y", [y64], [ys], [yt], floor, threshold)
 
 
@@ -55,7 +55,7 @@ def test_one_wild_value_fails_though_the_rms_is_small() -> None:
     yt = ys.astype(np.float64)
     yt[0, 0] += 40 * np.abs(ys - y64).max()
     figures = judged(y64, ys, yt)
-    assert figures.r_max > ORT.peak
+    assert figures.r_max > OWN.peak
     assert figures.verdict != "PASS"
 
 
