@@ -1,0 +1,51 @@
+"""The hub: one ONNX graph in the middle, written into a framework that this process holds already.
+
+A graph is a path, an onnx.ModelProto or an onnx_ir.Model; the emitters work on a copy, so the caller's stays as it is.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from isoform.hub.graph import Graph
+
+
+def to_torch(graph: "Graph") -> Any:
+    """Return ``graph`` as a torch.nn.Module called with tensors in input order.
+
+    Raises:
+        IsoformError: the graph cannot be read, or holds what PyTorch has no form for here.
+    """
+    from isoform.hub.emitters import torch
+
+    return torch.emit(_own(graph))
+
+
+def to_tensorflow(graph: "Graph") -> Any:
+    """Return ``graph`` as a tf.Module whose ``serve`` is a tf.function of the inputs.
+
+    Raises:
+        IsoformError: the graph cannot be read, or holds what TensorFlow has no form for here.
+    """
+    from isoform.hub.emitters import tensorflow
+
+    return tensorflow.emit(_own(graph))
+
+
+def to_tflite(graph: "Graph") -> bytes:
+    """Return ``graph`` as the bytes of a TFLite file.
+
+    Raises:
+        IsoformError: the graph cannot be read, or holds what TFLite has no form for here.
+    """
+    from isoform.hub.emitters import tflite
+
+    return tflite.emit(_own(graph))
+
+
+def _own(graph: "Graph") -> Any:
+    import onnx_ir as ir
+
+    from isoform.hub import graph as hub_graph
+
+    # Emitting rewrites the graph: a model of the caller's is copied, weights shared.
+    return graph.clone() if isinstance(graph, ir.Model) else hub_graph.load(graph)
