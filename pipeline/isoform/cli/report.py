@@ -13,10 +13,10 @@ from isoform.cli import options
 @options.as_json
 def command(folder: Path, html: Path | None, as_json: bool) -> None:
     """Write everything that was exported, proved and measured below FOLDER as one self-contained page."""
-    from isoform.stages import report
+    from isoform.stages.report import write
 
     target = html or folder / "report.html"
-    summary = report.write(folder, target)
+    summary = write(folder, target)
     if as_json:
         options.print_json({"path": str(target), **summary})
     else:

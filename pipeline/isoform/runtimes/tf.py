@@ -6,6 +6,7 @@ extra shows in the signature that is read back. Not aware of how the folder was 
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -107,7 +108,7 @@ def _refuse_what_is_not_here(options: RunOptions) -> None:
         )
 
 
-def _open(folder: Path) -> object:
+def _open(folder: Path) -> Any:
     try:
         return tf.saved_model.load(str(folder))
     except (OSError, ValueError, KeyError, tf.errors.OpError) as error:

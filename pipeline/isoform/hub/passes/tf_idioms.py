@@ -72,10 +72,10 @@ def _batch_normalization(node: ir.Node) -> tuple[ir.Value, list[ir.Value], float
     """Return x, [scale, bias, mean, variance] and epsilon if ``node`` is the last Add of the idiom."""
     for product, shift in _both_orders(node, "Add"):
         parts = _producer(shift, "Sub")
-        if parts is None or _producer(product, "Mul") is None:
+        if parts is None:
             continue
         bias, product_of_mean = parts.inputs
-        for x, scale in _both_orders(product.producer(), "Mul"):
+        for x, scale in _both_orders(_producer(product, "Mul"), "Mul"):
             for mean, same in _both_orders(_producer(product_of_mean, "Mul"), "Mul"):
                 inverse = _inverse_deviation(scale) if same is scale else None
                 if inverse is not None and None not in (x, bias, mean):

@@ -152,9 +152,13 @@ def _activations(call: Call, index: int, defaults: str) -> list[Activation]:
         takes = name in _DEFAULTS
         alpha = alphas.pop(0) if takes and alphas else alpha
         beta = betas.pop(0) if takes and betas else beta
-        functions.append(_clipped(call, lambda x, f=_WITH_PARAMETERS[name], a=alpha, b=beta: f(x, a, b)))
+        functions.append(_clipped(call, _with_parameters(_WITH_PARAMETERS[name], alpha, beta)))
     share = len(names) // _count(call)
     return functions[index * share : (index + 1) * share]
+
+
+def _with_parameters(function: Callable[..., Any], alpha: float, beta: float) -> Activation:
+    return lambda x: function(x, alpha, beta)
 
 
 def _clipped(call: Call, function: Activation) -> Activation:

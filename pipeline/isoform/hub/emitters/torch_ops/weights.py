@@ -29,7 +29,7 @@ def attach(root: torch.nn.Module, name: str, tensor: torch.Tensor, *, is_trained
 
 
 def _child(owner: torch.nn.Module, name: str) -> torch.nn.Module:
-    """Return the module ``name`` inside ``owner``, made if need be; beside something else of that name, a numbered one."""
+    """Return the module ``name`` inside ``owner``, made if need be; numbered beside something else of that name."""
     wanted, number = name, 0
     while hasattr(owner, wanted) and not _is_container(getattr(owner, wanted)):
         number += 1
