@@ -1,0 +1,94 @@
+"""The command line's verbs as functions; what they return are the records that ``--json`` prints.
+
+The children that do the work are started for the call and gone when it returns.
+"""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from isoform import registry
+from isoform.core.artifact import open_artifact
+from isoform.core.bench import BenchOptions, BenchRecord
+from isoform.core.format import lookup
+from isoform.core.parity import ParityRecord
+from isoform.core.signature import TensorSpec
+from isoform.isolation import Pool
+from isoform.stages import bench as bench_stage
+from isoform.stages import verify as verify_stage
+from isoform.stages.convert import ConvertRequest
+from isoform.stages.convert import convert as convert_stage
+from isoform.stages.export import Result
+
+
+def convert(
+    source: str | Path,
+    to: Sequence[str],
+    *,
+    arch: str | None = None,
+    arch_arguments: Mapping[str, Any] | None = None,
+    inputs: Sequence[str] = (),
+    cases: str | Path | None = None,
+    out: str | Path = "exports",
+    name: str | None = None,
+    via: str | None = None,
+    avoid: Sequence[str] = (),
+    verify: bool = True,
+    force: bool = False,
+) -> list[Result]:
+    """Return one result for each format in ``to``; a failed one says so in ``status`` and ``error``.
+
+    Args:
+        arch: ``file.py:callable`` or ``package.module:callable``, for files that hold weights only.
+        inputs: as ``--input``: ``"image:float32[batch,3,224,224]"``, a word for a dynamic dimension.
+        cases: an npz of your own inputs to verify with.
+
+    Raises:
+        UsageError: the request has to be changed; nothing was converted.
+        IsoformError: the source cannot be opened.
+    """
+    request = ConvertRequest(
+        source=Path(source),
+        formats=tuple(to),
+        out=Path(out),
+        reproduce=f"isoform.convert({str(source)!r}, to=['{{format}}'])",
+        name=name,
+        arch=arch,
+        arch_arguments=arch_arguments,
+        inputs=[TensorSpec.parse(text) for text in inputs],
+        cases=Path(cases) if cases else None,
+        via=via,
+        avoid=tuple(avoid),
+        is_verified=verify,
+        is_forced=force,
+    )
+    with Pool(request.out / ".logs") as pool:
+        return convert_stage(request, pool, lambda subject, text: None)
+
+
+def verify(path: str | Path, *, cases: str | Path | None = None, runtimes: Sequence[str] = ()) -> list[ParityRecord]:
+    """Return one record a runtime for an artifact's folder, or for any model file held against ``cases``.
+
+    Raises:
+        IsoformError: not an artifact, or its cases are damaged.
+    """
+    rows = [registry.runtime(runtime) for runtime in runtimes]
+    target = Path(path)
+    with tempfile.TemporaryDirectory(prefix="isoform-logs.") as logs, Pool(Path(logs)) as pool:
+        if cases is not None and not (target / "artifact.json").is_file():
+            return verify_stage.verify_file(target, Path(cases), pool, rows)
+        return verify_stage.verify_folder(target, pool, rows, Path(cases) if cases else None)
+
+
+def bench(path: str | Path, *, runtime: str | None = None, options: BenchOptions | None = None) -> BenchRecord:
+    """Return what the artifact in ``path`` costs to run; ``bench.json`` beside it keeps the record.
+
+    Raises:
+        IsoformError: not an artifact, or the model did not load or run.
+    """
+    folder = Path(path)
+    row = registry.runtime(runtime or lookup(open_artifact(folder).format).runtime)
+    with tempfile.TemporaryDirectory(prefix="isoform-logs.") as logs, Pool(Path(logs)) as pool:
+        record, _ = bench_stage.bench(folder, row, pool, options or BenchOptions())
+    return record
