@@ -92,6 +92,7 @@ class _Axis:
         step = 10 ** math.floor(math.log10(span / 2))
         step *= next(factor for factor in (1, 2, 5, 10) if span / (step * factor) <= 6)
         first, last = math.floor(low / step), math.ceil(high / step)
+        last += last == first
         return cls(first * step, last * step, tuple(index * step for index in range(first, last + 1)), False)
 
     def place(self, value: float, start: float, end: float) -> float:
