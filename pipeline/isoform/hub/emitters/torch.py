@@ -13,6 +13,7 @@ from typing import Any
 
 import onnx_ir as ir
 import torch
+from onnx_ir.passes import common
 from torch import fx
 
 from isoform.errors import IsoformError
@@ -43,6 +44,7 @@ def emit(model: ir.Model) -> fx.GraphModule:
     """
     simplify(model)
     restore_squeeze(model)
+    common.RemoveUnusedNodesPass()(model)
     hub_graph.infer_shapes(model)
     OPERATORS.require(model)
     emitted = Emission(model)

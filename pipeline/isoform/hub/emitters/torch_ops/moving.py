@@ -196,7 +196,8 @@ def _sources(mode: str, size: Any, before: Any, after: Any) -> Tensor:
         return torch.minimum(index.clamp(min=0), torch.as_tensor(size - 1))
     if mode == "wrap":
         return torch.remainder(index, size)
-    return (size - 1) - (size - 1 - torch.remainder(index, 2 * (size - 1))).abs()
+    period = at_least(2 * (size - 1), 1)  # of an axis with one element, too
+    return (size - 1) - (size - 1 - torch.remainder(index, period)).abs()
 
 
 @op("Trilu", known=(1,))

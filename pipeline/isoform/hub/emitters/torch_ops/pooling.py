@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from isoform.hub.emitters.torch_ops.reduction import lowest
-from isoform.hub.emitters.torch_ops.table import Tensor, op
+from isoform.hub.emitters.torch_ops.table import Integers, Tensor, numbers, op
 from isoform.hub.emitters.torch_ops.windows import Pads, is_symmetric, padded, window_pads
 
 _MAX_POOLS: dict[int, Any] = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
@@ -119,7 +119,7 @@ def global_lp_pool(x: Tensor, *, p: int = 2) -> Tensor:
 
 @op("MaxUnpool", known=(2,))
 def max_unpool(
-    x: Tensor, places: Tensor, output_shape: Sequence[int] | None = None,
+    x: Tensor, places: Tensor, output_shape: Integers | None = None,
     *, kernel_shape: Sequence[int], strides: Sequence[int] | None = None, pads: Sequence[int] | None = None,
 ) -> Tensor:  # fmt: skip
     """Return zeros with x at the places that MaxPool took it from."""
@@ -129,7 +129,7 @@ def max_unpool(
         (x.shape[a + 2] - 1) * steps[a] + kernel_shape[a] - around[a] - around[a + rank] for a in range(rank)
     ]  # fmt: skip
     shape = [*x.shape[:2], *natural]
-    sizes = shape if output_shape is None else list(output_shape)
+    sizes = shape if output_shape is None else numbers(output_shape)
     if output_shape is not None:  # places count within the natural shape
         places = _replaced(places, shape, sizes)
     flat = x.new_zeros(sizes).reshape(-1)
@@ -137,8 +137,9 @@ def max_unpool(
 
 
 def _replaced(places: Tensor, before: Sequence[int], after: Sequence[int]) -> Tensor:
-    coordinates = torch.unravel_index(places, tuple(before))
-    flat = torch.zeros_like(places)
-    for coordinate, size in zip(coordinates, after, strict=True):
-        flat = flat * size + coordinate
+    """Return flat ``places`` of the shape ``before`` as flat places of the shape ``after``."""
+    flat, stride = torch.zeros_like(places), 1
+    for size, wanted in zip(reversed(before), reversed(after), strict=True):
+        flat = flat + places % size * stride
+        places, stride = places // size, stride * wanted
     return flat
