@@ -1,5 +1,6 @@
 """From a manifest to export requests: which source, which formats, which samples."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -34,16 +35,22 @@ def request_for(
 ) -> ExportRequest:
     """Return the export of one trained model: ``out/<model>/<framework>/<format>/``."""
     model = trained.model
-    words = [f"isoform export {model.root} --framework {trained.framework} --to {{format}} --out {out}"]
-    words += [f"-p {name}={value}" for name, value in model.overridden.items()]
+    words = [shlex.quote(_as_typed(model.root)), "--framework", trained.framework, "--to", "{format}"]
+    words += ["--out", shlex.quote(str(out))]
+    words += [word for name, value in model.overridden.items() for word in ("-p", shlex.quote(f"{name}={value}"))]
     return ExportRequest(
         source=trained.source,
         name=model.label,
         framework=trained.framework,
         formats=formats,
         out=out / model.label / trained.framework,
-        reproduce=" ".join(words),
+        reproduce=" ".join(["isoform", "export", *words]),
         samples=trained.samples,
         is_verified=is_verified,
         is_forced=is_forced,
     )
+
+
+def _as_typed(root: Path) -> str:
+    """Return the folder relative to the current one where it is inside it."""
+    return str(root.relative_to(Path.cwd())) if root.is_relative_to(Path.cwd()) else str(root)
