@@ -16,16 +16,19 @@ from isoform import registry
 from isoform.core import cases as case_files
 from isoform.core.artifact import Artifact
 from isoform.core.cases import Array, Cases, Floor, Tensors
-from isoform.core.matching import against_ledger, ledger, match
+from isoform.core.matching import against_ledger, ledger, match, strangers
 from isoform.core.numerics import UNIT_ROUNDOFF
 from isoform.core.protocols import Perturbation, RunOptions
 
 Progress = Callable[..., None]
 DRAWS = 4
+_REASON_LENGTH = 300
 
 
 def run(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
     """Write what a runtime answers to cases, and return the signature that it read from the file.
+
+    A case that does not run is a finding as long as others do; where none runs, the first error is raised.
 
     Args:
         arguments: runtime, artifact, cases (path), outputs (path to write), threads.
@@ -35,16 +38,34 @@ def run(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
     cases = case_files.load(Path(arguments["cases"]))
     options = RunOptions(device=row.device, threads=arguments.get("threads", 0))
     session = importlib.import_module(row.module).load(artifact, options)
+    outputs: dict[int, Tensors] = {}
+    failures: dict[int, Exception] = {}
     try:
-        outputs = []
         for index, inputs in enumerate(cases.inputs):
-            outputs.append(session.run(inputs))
+            try:
+                outputs[index] = session.run(inputs)
+            except MemoryError:
+                raise
+            except Exception as error:  # noqa: BLE001 - runtimes raise types of their own; kept, and named in the record
+                failures[index] = error
             progress(case=index + 1, cases=len(cases))
-        case_files.save(Cases(cases.kinds, tuple(outputs)), Path(arguments["outputs"]))
+        if failures and not outputs:
+            raise failures[0]
+        kinds = tuple(cases.kinds[index] for index in outputs)
+        case_files.save(Cases(kinds, tuple(outputs.values())), Path(arguments["outputs"]))
         signature = session.signature.to_json()
     finally:
         session.close()
-    return {"signature": signature, "versions": {name: registry.version_of(name) for name in row.needs}}
+    return {
+        "signature": signature,
+        "failures": {str(index): _reason(error) for index, error in failures.items()},
+        "versions": {name: registry.version_of(name) for name in row.needs},
+    }
+
+
+def _reason(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0][:_REASON_LENGTH] if lines else type(error).__name__
 
 
 def reference(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
@@ -85,7 +106,7 @@ def reference(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
         name: Floor(float(np.sqrt(total / count)) if count else 0.0, peaks[name])
         for name, (total, count) in squares.items()
     }
-    case_files.save(cases.with_reference(exact, source, floors), Path(arguments["outputs"]))
+    case_files.save(cases.with_reference(exact, source, floors, row.name), Path(arguments["outputs"]))
     return {"versions": {name: registry.version_of(name) for name in row.needs}}
 
 
@@ -107,7 +128,11 @@ def match_weights(arguments: dict[str, Any], progress: Progress) -> dict[str, An
     row, artifact = _opened(arguments)
     export = importlib.import_module(row.module).weights(artifact)
     explanations = match(mapped_weights(Path(arguments["folder"])), export)
-    return {"explanations": [entry.to_json() for entry in explanations], "ledger": ledger(explanations, export)}
+    return {
+        "explanations": [entry.to_json() for entry in explanations],
+        "strangers": strangers(explanations, export),
+        "ledger": ledger(explanations, export),
+    }
 
 
 def check_ledger(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:

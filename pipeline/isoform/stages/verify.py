@@ -16,12 +16,16 @@ from isoform.core import cases as case_files
 from isoform.core import format as formats
 from isoform.core.artifact import CASES_NAME, Artifact, open_artifact, read_record
 from isoform.core.cases import Cases
+from isoform.core.matching import UNEXPLAINED, lost
 from isoform.core.parity import FAIL, NOT_CHECKED, PASS, Gate, ParityRecord, assess
 from isoform.core.signature import Signature, TensorSpec
+from isoform.core.structure import compare_runs
 from isoform.errors import IsoformError, MissingDependency, UsageError
 from isoform.isolation import Pool
 
 LEDGER_NAME = "weights.json"
+_NAMED = 8
+"""How many tensors a remark names."""
 _ABSENT = ("no-device", "missing-dependency")
 """Errors that mean: this machine has no such runtime. They are no verdict on the artifact."""
 
@@ -53,8 +57,11 @@ def verify(
         if error.kind in _ABSENT:
             return ParityRecord.not_verified(row.name, error.what)
         return ParityRecord.failed_to_run(row.name, error)
+    failures = {int(case): why for case, why in answer.value["failures"].items()}
+    findings = [*file_findings, *compare_runs(artifact.signature, cases.inputs, failures)]
+    ran = cases.only([case for case in range(len(cases)) if case not in failures])
     found = Signature.from_json(answer.value["signature"])
-    record = assess(row.name, artifact.signature, found, cases, outputs, weights, file_findings)
+    record = assess(row.name, artifact.signature, found, ran, outputs, weights, findings)
     return replace(record, seconds=time.monotonic() - begin, versions=answer.value["versions"])
 
 
@@ -70,13 +77,10 @@ def match_weights(artifact: Artifact, folder: Path, pool: Pool) -> tuple[Gate, d
     counts: dict[str, int] = {}
     for entry in value["explanations"]:
         counts[entry["how"]] = counts.get(entry["how"], 0) + 1
-    lost = [
-        f"'{entry['parameter']}' {entry['shape']} is not in the export, nor explained by a known rewriting"
-        for entry in value["explanations"]
-        if entry["how"] == "unexplained"
-    ]
+    missing = [lost(entry) for entry in value["explanations"] if entry["how"] == UNEXPLAINED]
+    remarks = [f"only in the export: {_some(value['strangers'])}"] if value["strangers"] else []
     summary = ", ".join(f"{count} {how}" for how, count in counts.items())
-    return Gate(FAIL if lost else PASS, (f"parameters: {summary}", *lost)), value["ledger"]
+    return Gate(FAIL if missing else PASS, (*missing, f"parameters: {summary}", *remarks)), value["ledger"]
 
 
 def verify_folder(
@@ -104,6 +108,11 @@ def verify_file(path: Path, cases: Path, pool: Pool, runtimes: Sequence[registry
     artifact = Artifact(formats.detect(path), path.resolve(), _signature_of(known))
     weights = Gate(NOT_CHECKED, ("not checked: the cases hold no weights",))
     return [verify(artifact, known, row, pool, weights) for row in _rows(artifact.format, runtimes)]
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(f"'{name}'" for name in names[:_NAMED]) + more
 
 
 def _rows(format_name: str, chosen: Sequence[registry.Runtime]) -> tuple[registry.Runtime, ...]:

@@ -69,7 +69,17 @@ def test_both_biases_of_a_torch_lstm_are_found_in_one_tensor() -> None:
     first, second = normal(4 * units), normal(4 * units, seed=2)
     order = [0, 3, 1, 2]  # PyTorch has i f g o
     joined = np.stack([part.reshape(4, units)[order].reshape(-1) for part in (first, second)]).reshape(1, -1)
-    assert set(how({"ih": first, "hh": second}, {"B": joined}).values()) == {"gates"}
+    recurrent = normal(4 * units, units)
+    moved = recurrent.reshape(4, units, units)[order].reshape(1, 4 * units, units)
+    source = {"ih": first, "hh": second, "recurrent": recurrent}
+    assert set(how(source, {"B": joined, "R": moved}).values()) == {"gates"}
+
+
+def test_gates_in_an_order_that_nobody_has_are_not_explained() -> None:
+    units = 16
+    recurrent = normal(4 * units, units)
+    swapped = recurrent.reshape(4, units, units)[[1, 0, 2, 3]].reshape(4 * units, units)
+    assert how({"recurrent": recurrent}, {"R": swapped}) == {"recurrent": "unexplained"}
 
 
 def batch_norm(channels: int = 8) -> dict[str, np.ndarray]:

@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from isoform.core.cases import Cases
 from isoform.core.signature import Signature, TensorSpec
-from isoform.core.structure import changed_decisions, compare_outputs, compare_signatures
+from isoform.core.structure import changed_decisions, compare_outputs, compare_runs, compare_signatures
 
 
 def signature(*, x: str = "x:float32[batch,3]", y: str = "y:float32[batch,2]") -> Signature:
@@ -35,7 +36,9 @@ def test_the_order_of_outputs_matters() -> None:
 
 
 def compared(reference: np.ndarray, export: np.ndarray, y: str = "y:float32[batch,2]") -> list[str]:
-    return compare_outputs(signature(y=y), [{"y": reference}], [{"y": export}], [{"x": np.zeros((2, 3))}])
+    source = reference.astype(np.float32) if reference.dtype.kind == "f" else reference
+    cases = Cases(("given",), ({"x": np.zeros((2, 3))},), ({"y": reference},), ({"y": source},))
+    return compare_outputs(signature(y=y), cases, [{"y": export}])
 
 
 def test_shapes_dtypes_and_non_finite_places_are_compared_case_by_case() -> None:
@@ -54,6 +57,14 @@ def test_integer_outputs_have_to_be_equal() -> None:
     wanted = np.array([[1, 2], [3, 4]])
     assert compared(wanted, wanted, "y:int64[batch,2]") == []
     assert "differs in 1 of 4 values" in compared(wanted, wanted + (wanted == 3), "y:int64[batch,2]")[0]
+
+
+def test_a_dimension_that_runs_at_some_sizes_only_is_called_frozen() -> None:
+    inputs = [{"x": np.zeros((size, 3))} for size in (1, 2, 1, 5)]
+    found = compare_runs(signature(), inputs, {1: "bad shape", 3: "bad shape"})
+    assert found == ["'batch' is frozen: it runs at [1], not at [2, 5] (bad shape)"]
+    assert compare_runs(signature(), inputs, {}) == []
+    assert compare_runs(signature(), inputs, {0: "no memory"}) == ["case 0 (x[1, 3]) does not run: no memory"]
 
 
 def test_another_decision_counts_only_beyond_rounding() -> None:
