@@ -7,6 +7,9 @@ OUT        ?= exports
 MODELS     ?= models/mlp models/image_classifier models/text_classifier
 IMAGE_SIZE ?=
 DATA       ?=
+# PyTorch and TensorFlow in one process cost memory and share thread pools: their tests run apart.
+TORCH_TESTS := $(wildcard tests/integration/test_torch_*.py)
+TF_TESTS    := $(wildcard tests/integration/test_tf_*.py tests/integration/test_keras_*.py)
 EXPORT_FLAGS = $(if $(IMAGE_SIZE),-p image_size=$(IMAGE_SIZE)) $(if $(DATA),--data $(DATA)) --out $(OUT)
 
 .DEFAULT_GOAL := help
@@ -44,7 +47,9 @@ report: $(STAMP) ## Write exports/report.html from the records on disk
 
 test: $(STAMP) ## Run every test, fast ones first
 	$(BIN)/python -m pytest tests/unit tests/cli tests/test_architecture.py
-	$(BIN)/python -m pytest tests/contract tests/integration
+	$(BIN)/python -m pytest tests/contract $(filter-out $(TORCH_TESTS) $(TF_TESTS),$(wildcard tests/integration/test_*.py))
+	$(BIN)/python -m pytest $(TORCH_TESTS)
+	$(BIN)/python -m pytest $(TF_TESTS)
 
 test-fast: $(STAMP) ## Run the tests that need no framework
 	$(BIN)/python -m pytest tests/unit tests/cli tests/test_architecture.py

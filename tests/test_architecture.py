@@ -1,4 +1,4 @@
-"""The house keeps its own rules: a row for every file and a file for every row; nothing heavy on import; no stray names."""
+"""The house keeps its own rules: rows have files and files have rows, import is cheap, no name is taken from users."""
 
 import subprocess
 import sys
