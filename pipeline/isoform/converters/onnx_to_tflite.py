@@ -1,18 +1,82 @@
-"""ONNX to TFLite, written directly as a flatbuffer: no TensorFlow, no second copy of the weights."""
+"""ONNX to TFLite, written directly as a flatbuffer: no TensorFlow, no second copy of the weights.
+
+The file is read back and run before it counts: at two sizes of every dynamic dimension, on the interpreter that users
+have. Whether its numbers are right is not asked here.
+"""
 
 from pathlib import Path
 
+import numpy as np
+
 from isoform.core.artifact import Artifact
-from isoform.core.protocols import ConvertOptions
+from isoform.core.cases import SIZES
+from isoform.core.protocols import Array, ConvertOptions, RunOptions, Session
+from isoform.core.signature import Signature, TensorSpec
+from isoform.errors import IsoformError
 from isoform.hub import graph
 from isoform.hub.emitters import tflite
+from isoform.runtimes import litert
+
+_BATCH_NAMES = ("batch", "n", "N")
 
 
 def convert(source: Artifact, target: Path, options: ConvertOptions) -> None:
-    """Write ``source`` as the file ``target``, weights streamed into it.
+    """Write ``source`` as the file ``target``, weights streamed into it, and run it.
 
     Raises:
         UnsupportedOperator: nodes that TFLite has no form for.
-        IsoformError: an operator in a form that TFLite cannot have.
+        IsoformError: an operator in a form that TFLite cannot have; with kind "broken-file", LiteRT refuses what was
+            written, and the file is gone.
     """
+    if options.io_layout != "keep":
+        raise IsoformError(
+            f"A TFLite file keeps the layout of its ONNX file; {options.io_layout} was asked for.",
+            "Leave out --io-layout.",
+            kind="unsupported-option",
+        )
     tflite.build(graph.load(source.model)).save(target)
+    try:
+        read_back(Artifact("tflite", target, source.signature))
+    except IsoformError:
+        target.unlink()
+        raise
+
+
+def read_back(artifact: Artifact) -> None:
+    """Run ``artifact`` once at each of two sizes of every dynamic dimension.
+
+    Raises:
+        IsoformError: LiteRT does not open it, or does not run it (kind "broken-file").
+    """
+    sizes: dict[str, int] = {}
+    try:
+        session = litert.load(artifact, RunOptions())
+        for turn in (0, 1):
+            sizes = {symbol: _choices(symbol)[turn] for symbol in artifact.signature.symbols}
+            _run(session, artifact.signature, sizes)
+        session.close()
+    except (IsoformError, RuntimeError, ValueError) as error:
+        where = ", ".join(f"{symbol} = {size}" for symbol, size in sizes.items()) or "its own sizes"
+        reason = str(error).strip().splitlines()[0][:300]
+        raise IsoformError(
+            f"LiteRT does not run {artifact.model.name} with {where}: {reason}",
+            "Report this with the ONNX file; other formats may carry the model: --to onnx,savedmodel,torchscript",
+            kind="broken-file",
+        ) from error
+
+
+def _choices(symbol: str) -> tuple[int, int]:
+    sizes = SIZES["batch" if symbol in _BATCH_NAMES else "other"]
+    return sizes[0], sizes[-1]
+
+
+def _run(session: Session, signature: Signature, sizes: dict[str, int]) -> None:
+    outputs = session.run({spec.name: _smallest(spec, sizes) for spec in signature.inputs})
+    for spec in signature.outputs:
+        if spec.name not in outputs:
+            raise IsoformError(f"there is no output '{spec.name}'", "See the names that the ONNX file has.")
+
+
+def _smallest(spec: TensorSpec, sizes: dict[str, int]) -> Array:
+    """Return the smallest values that the model accepts: zeros unless declared otherwise."""
+    return np.full(spec.sizes(sizes), spec.low or 0, spec.dtype)
