@@ -4,6 +4,7 @@ A SavedModel keeps outputs by name only, sorted; their order comes from the arti
 extra shows in the signature that is read back. Not aware of how the folder was written.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from isoform.errors import IsoformError
 SIGNATURE = "serving_default"
 _SMALLEST_CONSTANT = 16
 """Elements from which a constant of the graph counts as a parameter, not as a shape or an axis."""
+_ESCAPE = re.compile(r"\.(S|\.)")
 
 
 class SavedModelSession:
@@ -81,7 +83,7 @@ def set_threads(count: int) -> None:
 
 
 def weights(artifact: Artifact) -> dict[str, Array]:
-    """Return the variables of the folder by name, and every constant tensor of its graphs that is not a mere shape."""
+    """Return the variables of the folder by name, and the constants of its graphs that are no shapes or fillings."""
     reader = (
         tf.train.load_checkpoint(str(artifact.model / "variables" / "variables")) if _has_variables(artifact) else None
     )
@@ -95,8 +97,9 @@ def weights(artifact: Artifact) -> dict[str, Array]:
 
 
 def _plain(name: str) -> str:
-    """Return a variable's own name for its name in the checkpoint, where ``/`` is escaped."""
-    return name.removesuffix("/.ATTRIBUTES/VARIABLE_VALUE").removeprefix("weights/").replace(".S", "/")
+    """Return a variable's own name for its name in the checkpoint, where ``/`` and ``.`` are escaped."""
+    plain = name.removesuffix("/.ATTRIBUTES/VARIABLE_VALUE").removeprefix("weights/")
+    return _ESCAPE.sub(lambda found: "/" if found[1] == "S" else ".", plain)
 
 
 def _refuse_what_is_not_here(options: RunOptions) -> None:
@@ -156,6 +159,7 @@ def _constants(folder: Path) -> dict[str, Array]:
         for node in nodes:
             if node.op == "Const":
                 value = tensor_util.MakeNdarray(node.attr["value"].tensor)
-                if value.dtype.kind in "fV" and value.size >= _SMALLEST_CONSTANT:
+                is_filling = bool((value == value.ravel()[:1]).all())
+                if value.dtype.kind in "fV" and value.size >= _SMALLEST_CONSTANT and not is_filling:
                     found[place + node.name] = value
     return found

@@ -60,6 +60,10 @@ class Call:
         value = self.node.inputs[index] if index < len(self.node.inputs) else None
         return None if value is None else read(value, self._values, self._weights)
 
+    def has(self, index: int) -> bool:
+        """Tell whether input ``index`` is there, without making a variable of it."""
+        return index < len(self.node.inputs) and self.node.inputs[index] is not None
+
     @property
     def inputs(self) -> list[Tensor]:
         """All inputs as tensors, None for those left out."""

@@ -131,8 +131,8 @@ def _direction(call: Call, index: int, gates: str, states: int, defaults: str, x
     return Direction(
         kernel=call.arranged(1, f"kernel{index}", matrix),
         recurrent=recurrent,
-        biases=None if call[3] is None else call.arranged(3, f"bias{index}", rows),
-        peephole=None if call[7] is None else call.arranged(7, f"peephole{index}", peep),
+        biases=None if not call.has(3) else call.arranged(3, f"bias{index}", rows),
+        peephole=None if not call.has(7) else call.arranged(7, f"peephole{index}", peep),
         states=tuple(zero if state is None else state[index] for state in given),
         activations=_activations(call, index, defaults),
     )
