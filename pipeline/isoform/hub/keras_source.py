@@ -4,8 +4,6 @@ Shared by the runtime that gives the reference outputs and by the converters tha
 graphs or of other formats.
 """
 
-import importlib
-import importlib.util
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +16,7 @@ from isoform.core.artifact import Architecture, Artifact
 from isoform.core.protocols import ConvertOptions
 from isoform.core.signature import Signature, TensorSpec
 from isoform.errors import IsoformError
+from isoform.hub.architecture import resolve
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _FLOATS = ("float16", "bfloat16", "float32", "mixed_float16", "mixed_bfloat16")
@@ -113,7 +112,7 @@ def _moved(tensor: Any, before: TensorSpec, after: TensorSpec) -> Any:
 
 
 def _build(architecture: Architecture) -> Any:
-    model = _factory(architecture)(**architecture.arguments)
+    model = resolve(architecture)(**architecture.arguments)
     if not isinstance(model, keras.Model):
         raise IsoformError(
             f"'{architecture.factory}' returned {type(model).__name__}, not a keras.Model.",
@@ -121,24 +120,6 @@ def _build(architecture: Architecture) -> Any:
             kind="architecture",
         )
     return model
-
-
-def _factory(architecture: Architecture) -> Any:
-    place, _, attribute = architecture.factory.rpartition(":")
-    if place.endswith(".py"):
-        path = architecture.root / place
-        spec = importlib.util.spec_from_file_location(path.stem, path) if path.is_file() else None
-        if spec is None or spec.loader is None:
-            raise IsoformError(f"{path}: no such file.", "Name the file that builds the network.", kind="architecture")
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-    else:
-        module = importlib.import_module(place)
-    if not hasattr(module, attribute):
-        raise IsoformError(
-            f"'{place}' has no '{attribute}'.", "Write the factory as module:callable.", kind="architecture"
-        )
-    return getattr(module, attribute)
 
 
 def _load_network(path: Path) -> Any:

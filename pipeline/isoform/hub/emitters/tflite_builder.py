@@ -20,7 +20,7 @@ _IDENTIFIER = b"TFL3"
 _SCHEMA_VERSION = 3
 _ALIGNMENT = 64
 _SMALLEST_STREAMED_BYTES = 4096
-_PLACEHOLDER = 1 << 40
+_ANY_OFFSET = 1 << 40
 _OLD_CODES_END = 127
 _VERSIONS = {schema.BuiltinOperator.BROADCAST_TO: 2}
 """The version at which LiteRT's table of kernels begins, where that is not 1."""
@@ -131,7 +131,7 @@ class FlatFile:
     def write(self, file: IO[bytes]) -> None:
         """Write the file: the flatbuffer, then the weights, each at a multiple of 64 bytes."""
         buffers = _Buffers(self.sub_graphs)
-        begin = _aligned(len(self._root(buffers, _PLACEHOLDER)))
+        begin = _aligned(len(self._root(buffers, _ANY_OFFSET)))
         file.write(self._root(buffers, begin).ljust(begin, b"\0"))
         for array in buffers.streamed:
             data = np.ascontiguousarray(array)
