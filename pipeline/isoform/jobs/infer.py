@@ -3,6 +3,7 @@
 Arrays come and go as files; what is returned is small.
 """
 
+import gc
 import importlib
 import json
 from collections.abc import Callable, Iterable
@@ -83,6 +84,8 @@ def reference(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
             return [session.run(case) for case in inputs]
         finally:
             session.close()
+            del session
+            gc.collect()  # a framework's functions and models refer to each other: the next copy must not come on top
 
     source = answers(RunOptions(), cases.inputs)
     progress(step="float32")
