@@ -51,12 +51,24 @@ def call_arguments(model: Any, signature: Signature, tensors: Sequence[Any]) -> 
             f"Declare all of them: {', '.join(wanted)}.",
             kind="signature",
         )
-    if sorted(wanted) == sorted(names):
-        tensors = [tensors[names.index(name)] for name in wanted]
+    order = [names.index(name) for name in wanted] if sorted(wanted) == sorted(names) else range(len(wanted))
+    for index, tensor in zip(order, getattr(model, "inputs", None) or (), strict=True):
+        _refuse_fixed_axis(signature.inputs[index], tensor.shape)
+    tensors = [tensors[index] for index in order] if wanted else tensors
     structure = getattr(model, "_inputs_struct", None)  # Keras offers no public form of the nesting
     if structure is not None:
         return keras.tree.pack_sequence_as(structure, list(tensors))
     return tensors[0] if len(tensors) == 1 else list(tensors)
+
+
+def _refuse_fixed_axis(spec: TensorSpec, built: Sequence[int | None]) -> None:
+    for axis, (declared, size) in enumerate(zip(spec.shape, built, strict=False)):
+        if isinstance(declared, str) and size is not None:
+            raise IsoformError(
+                f"Axis {axis} of '{spec.name}' is declared dynamic ('{declared}'), the network fixes it at {size}.",
+                "Build the network without a fixed size there, or declare the size.",
+                kind="frozen-axis",
+            )
 
 
 def flat_outputs(signature: Signature, outputs: Any) -> list[Any]:

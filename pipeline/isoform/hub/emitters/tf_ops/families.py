@@ -2,18 +2,21 @@
 
 from isoform.hub.emitters.tf_ops import (
     activation,
+    control,
     convolution,
     elementwise,
     linear,
     moving,
     normalization,
     pooling,
+    quantization,
     recurrent,
     reduction,
+    resize,
     selection,
 )
 
 __all__ = [
-    "activation", "convolution", "elementwise", "linear", "moving", "normalization", "pooling", "recurrent",
-    "reduction", "selection",
+    "activation", "control", "convolution", "elementwise", "linear", "moving", "normalization", "pooling",
+    "quantization", "recurrent", "reduction", "resize", "selection",
 ]  # fmt: skip

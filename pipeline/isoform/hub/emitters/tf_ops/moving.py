@@ -173,7 +173,7 @@ def constant_of_shape(call: Call) -> Tensor:
 
 @op("Range")
 def arange(call: Call) -> Tensor:
-    return tf.range(call[0], call[1], call[2])
+    return tf.range(*(tf.reshape(bound, []) for bound in call.inputs))
 
 
 @op("EyeLike")
