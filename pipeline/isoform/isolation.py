@@ -182,6 +182,10 @@ class Child:
         return f"The log of the child is {self.log}."
 
 
+class PoolClosed(Exception):
+    """The pool was closed while a call ran or before it began: the command is being interrupted, nothing failed."""
+
+
 class Pool:
     """Children kept warm, one framework and one user repository each; a context manager that leaves none behind.
 
@@ -195,6 +199,7 @@ class Pool:
         self._all: set[Child] = set()
         self._lock = threading.Lock()
         self._count = 0
+        self._is_closed = False
 
     def __enter__(self) -> "Pool":
         return self
@@ -226,7 +231,10 @@ class Pool:
         Raises:
             IsoformError: what the job raised.
             ChildFailed: the child crashed, hung, ran out of memory or broke the protocol.
+            PoolClosed: the pool was closed meanwhile.
         """
+        if self._is_closed:
+            raise PoolClosed
         key = (needs, root)
         is_fresh = is_fresh or bool(environment)
         child = self._start(needs, root, environment or {}) if is_fresh else self._take(key)
@@ -236,6 +244,8 @@ class Pool:
             is_reusable = not is_fresh
             return answer
         except ChildFailed:
+            if self._is_closed:
+                raise PoolClosed from None
             raise
         except Exception:
             is_reusable = not is_fresh  # the job raised, the child is well
@@ -254,6 +264,7 @@ class Pool:
     def close(self) -> None:
         """End every child, busy or idle."""
         with self._lock:
+            self._is_closed = True
             children, self._idle = list(self._all), {}
         for child in children:
             self._end(child)

@@ -1,13 +1,14 @@
 """Children: what they answer, how each way to die is classified, and that none is left behind."""
 
 import os
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
 from isoform.errors import ChildFailed, IsoformError, UsageError
-from isoform.isolation import Limits, Pool
+from isoform.isolation import Limits, Pool, PoolClosed
 
 JOBS = """
 import os, sys, time
@@ -139,3 +140,15 @@ def test_no_child_outlives_its_pool(tmp_path: Path, root: Path) -> None:
     with Pool(tmp_path / "logs") as pool:
         pid = call(pool, root, "echo").value["pid"]
     assert not Path(f"/proc/{pid}").exists() or os.waitpid(pid, os.WNOHANG)
+
+
+def test_a_call_that_is_interrupted_by_closing_has_not_failed(tmp_path: Path, root: Path) -> None:
+    pool = Pool(tmp_path / "logs")
+    call(pool, root, "small")
+    threading.Timer(0.5, pool.close).start()
+    begin = time.monotonic()
+    with pytest.raises(PoolClosed):
+        call(pool, root, "hang")
+    assert time.monotonic() - begin < 10
+    with pytest.raises(PoolClosed):
+        call(pool, root, "small")
