@@ -67,9 +67,9 @@ def _as_safetensors(path: Path, workspace: Path) -> Path:
 def _observed(source: Artifact) -> Signature:
     import torch
 
-    from isoform.hub import torch_source
+    from isoform.hub.torch_source import load
 
-    model = torch_source.load(source)
+    model = load(source)
     inputs = source.signature.inputs
     runs = []
     for sizes in _SIZES:
@@ -115,9 +115,9 @@ def _dims(
 
 
 def _of_keras(source: Artifact) -> Signature:
-    from isoform.hub import keras_source
+    from isoform.hub.keras_source import load
 
-    model = keras_source.load(source)
+    model = load(source)
     return Signature(_keras_specs(model.inputs), _keras_specs(model.outputs, model.output_names))
 
 
@@ -139,9 +139,9 @@ def _named(dim: int | None, position: int, axis: int) -> Dim:
 
 
 def _of_onnx(source: Artifact) -> Signature:
-    from isoform.hub import graph
+    from isoform.hub.graph import load
 
-    model = graph.load(source.model)
+    model = load(source.model)
     return Signature(_onnx_specs(model.graph.inputs), _onnx_specs(model.graph.outputs))
 
 
