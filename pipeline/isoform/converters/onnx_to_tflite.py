@@ -75,6 +75,12 @@ def _run(session: Session, signature: Signature, sizes: dict[str, int]) -> None:
     for spec in signature.outputs:
         if spec.name not in outputs:
             raise IsoformError(f"there is no output '{spec.name}'", "See the names that the ONNX file has.")
+        wanted = tuple(sizes.get(dim, "any") if isinstance(dim, str) else dim for dim in spec.shape)
+        found = outputs[spec.name].shape
+        if len(wanted) != len(found) or any(
+            size not in ("any", real) for size, real in zip(wanted, found, strict=True)
+        ):
+            raise IsoformError(f"'{spec.name}' comes out as {found}, expected {wanted}", "See the ONNX file.")
 
 
 def _smallest(spec: TensorSpec, sizes: dict[str, int]) -> Array:

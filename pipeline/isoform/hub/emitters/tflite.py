@@ -18,6 +18,7 @@ from isoform.hub.emitters.tflite_ops.call import OPERATORS, Call, Scope
 from isoform.hub.passes.fold_batch_norm import fold_batch_norm
 from isoform.hub.passes.fold_weights import constant
 from isoform.hub.passes.layout import to_channels_last
+from isoform.hub.passes.one_dimensional import widen_one_dimensional
 from isoform.hub.passes.restore_squeeze import restore_squeeze
 from isoform.hub.passes.simplify import simplify
 
@@ -41,7 +42,8 @@ def build(model: ir.Model) -> FlatFile:
     simplify(model)
     restore_squeeze(model)
     hub_graph.infer_shapes(model)
-    to_channels_last(model)
+    widen_one_dimensional(model)
+    to_channels_last(model, also=("Resize",))
     fold_batch_norm(model)
     OPERATORS.require(model)
     file = FlatFile()

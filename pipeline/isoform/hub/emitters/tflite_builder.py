@@ -22,8 +22,13 @@ _ALIGNMENT = 64
 _SMALLEST_STREAMED_BYTES = 4096
 _ANY_OFFSET = 1 << 40
 _OLD_CODES_END = 127
-_VERSIONS = {schema.BuiltinOperator.BROADCAST_TO: 2}
-"""The version at which LiteRT's table of kernels begins, where that is not 1."""
+_Code = schema.BuiltinOperator
+_VERSIONS = {
+    _Code.ADD: 4, _Code.ARG_MAX: 3, _Code.ARG_MIN: 3, _Code.BROADCAST_TO: 2, _Code.CONV_2D: 6, _Code.EQUAL: 4,
+    _Code.FULLY_CONNECTED: 6, _Code.GATHER: 4, _Code.MUL: 6, _Code.RESIZE_BILINEAR: 3,
+    _Code.RESIZE_NEAREST_NEIGHBOR: 3, _Code.SPLIT_V: 2, _Code.SUB: 4, _Code.TRANSPOSE: 4, _Code.TRANSPOSE_CONV: 3,
+}  # fmt: skip
+"""The versions that know what is used here (groups, no bias, int64, six axes, half-pixel centres), where not 1."""
 DTYPES = {
     "float32": schema.TensorType.FLOAT32,
     "float16": schema.TensorType.FLOAT16,
@@ -33,6 +38,7 @@ DTYPES = {
     "int32": schema.TensorType.INT32,
     "int64": schema.TensorType.INT64,
     "uint8": schema.TensorType.UINT8,
+    "uint16": schema.TensorType.UINT16,
     "uint32": schema.TensorType.UINT32,
     "uint64": schema.TensorType.UINT64,
     "bool": schema.TensorType.BOOL,

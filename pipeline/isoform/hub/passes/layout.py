@@ -5,7 +5,7 @@ about the order of axes, and those that meet their inverse vanish. In ``isoform.
 and attributes; its data is [n, height, width, channel], while convolution weights stay as ONNX has them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import onnx_ir as ir
@@ -27,10 +27,14 @@ _UNARY = {
 _BROADCASTING = {"Add", "Sub", "Mul", "Div", "Max", "Min", "Pow", "PRelu", "Where", "Equal", "Greater", "Less"}
 
 
-def to_channels_last(model: ir.Model) -> None:
-    """Rewrite the image operators of ``model`` in place; shapes have to be inferred before."""
+def to_channels_last(model: ir.Model, also: Collection[str] = ()) -> None:
+    """Rewrite the image operators of ``model`` in place; shapes have to be inferred before.
+
+    Args:
+        also: further operators that the target carries channels last; only their data changes its layout.
+    """
     for node in list(model.graph):
-        if _is_image_operator(node):
+        if _is_image_operator(node, _IMAGE.union(also)):
             _wrap(model.graph, node)
     model.opset_imports[CHANNELS_LAST_DOMAIN] = 1
     for node in list(model.graph):
@@ -41,8 +45,8 @@ def to_channels_last(model: ir.Model) -> None:
     _remove_dead(model.graph)
 
 
-def _is_image_operator(node: ir.Node) -> bool:
-    if node.domain != "" or node.op_type not in _IMAGE or node.inputs[0] is None:
+def _is_image_operator(node: ir.Node, names: Collection[str]) -> bool:
+    if node.domain != "" or node.op_type not in names or node.inputs[0] is None:
         return False
     shape = node.inputs[0].shape
     has_one_result = all(not list(value.uses()) and not value.is_graph_output() for value in node.outputs[1:])

@@ -7,8 +7,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from isoform.hub.emitters.tflite_builder import DTYPES, Tensor
-from isoform.hub.emitters.tflite_ops.call import Call, Code, dtype_of, op
-from isoform.hub.emitters.tflite_ops.call import sizes as sizes_of
+from isoform.hub.emitters.tflite_ops.call import Call, Code, op
 
 INT32_MAX = 2**31 - 1
 
@@ -47,7 +46,7 @@ def dropout(call: Call) -> Tensor:
 
 @op("Cast")
 def cast_to(call: Call) -> Tensor:
-    if call.dtype not in DTYPES or call[0].dtype not in DTYPES:
+    if not {call.dtype, call[0].dtype} <= set(DTYPES) - {"uint64"}:
         raise call.refusal(f"{call[0].dtype} to {call.dtype}")
     if call[0].dtype.startswith("float") and not call.dtype.startswith(("float", "bool", "int32", "int64")):
         raise call.refusal(f"{call[0].dtype} to {call.dtype}, whose overflow differs")
@@ -86,23 +85,28 @@ def reshape(call: Call) -> Tensor:
     return to_shape(call, call[0], dims)
 
 
-def to_shape(call: Call, x: Tensor, dims: list[int | None]) -> Tensor:
-    """Return x reshaped; None stands for the size that x has at the same place."""
+def to_shape(call: Call, x: Tensor, dims: Sequence[int | None], shape: Sequence[int | None] | None = None) -> Tensor:
+    """Return x reshaped; None stands for the size that x has at the same place.
+
+    Args:
+        shape: the sizes of the result, those of the node's output unless given.
+    """
+    shape = call.shape if shape is None else shape
     if None not in dims:
         options = schema.ReshapeOptionsT()
-        options.newShape = dims
-        return call.make(Code.RESHAPE, [x, call.constant(dims)], call.shape, options)
+        options.newShape = list(dims)
+        return call.make(Code.RESHAPE, [x, call.constant(dims)], shape, options)
     whole = shape_of(call, x)
     parts = [
         strided_slice(call, whole, [axis], [axis + 1], [1], [1]) if dim is None else call.constant([dim])
         for axis, dim in enumerate(dims)
     ]
-    return call.make(Code.RESHAPE, [x, concat(call, parts, 0, [len(dims)])], call.shape, schema.ReshapeOptionsT())
+    return call.make(Code.RESHAPE, [x, concat(call, parts, 0, [len(dims)])], shape, schema.ReshapeOptionsT())
 
 
 @op("Flatten")
 def flatten(call: Call) -> Tensor:
-    """Return a matrix; the sizes behind the axis have to be known, or those before it."""
+    """Return a matrix; where sizes on both sides of the axis are dynamic, those before it are counted at run time."""
     known = call[0].shape
     axis = call.int("axis", 1)
     axis += len(known) * (axis < 0)
@@ -111,7 +115,12 @@ def flatten(call: Call) -> Tensor:
         return to_shape(call, call[0], [-1 if before is None else before, after])
     if before is not None:
         return to_shape(call, call[0], [before, -1])
-    raise call.refusal("dynamic sizes on both sides of the axis")
+    sizes = strided_slice(call, shape_of(call, call[0]), [0], [axis], [1], [axis])
+    options = schema.ReducerOptionsT()
+    options.keepDims = True
+    rows = call.make(Code.REDUCE_PROD, [sizes, call.constant([0])], [1], options)
+    target = concat(call, [rows, call.constant([-1])], 0, [2])
+    return call.make(Code.RESHAPE, [call[0], target], call.shape, schema.ReshapeOptionsT())
 
 
 def _product(sizes: Sequence[int | None]) -> int | None:
@@ -158,25 +167,6 @@ def concat(call: Call, tensors: list[Tensor], axis: int, shape: list[int | None]
     return call.make(Code.CONCATENATION, tensors, shape, options)
 
 
-@op("Slice", since=10)
-def slice_(call: Call) -> Tensor:
-    """Return the part between constant bounds; the axes that are not named stay whole."""
-    bounds = [call.ints_of(name, place) for place, name in enumerate(("starts", "ends", "axes", "steps"), start=1)]
-    starts, ends, axes, steps = bounds
-    rank = len(call[0].shape)
-    assert starts is not None
-    assert ends is not None
-    axes = [axis % rank for axis in axes] if axes is not None else list(range(len(starts)))
-    begin, end, step, open_ends = [0] * rank, [0] * rank, [1] * rank, set(range(rank)) - set(axes)
-    for axis, first, last, stride in zip(axes, starts, ends, steps or [1] * len(starts), strict=True):
-        begin[axis], end[axis], step[axis] = (
-            int(np.clip(value, -INT32_MAX, INT32_MAX)) for value in (first, last, stride)
-        )
-        if (stride > 0 and last >= INT32_MAX) or (stride < 0 and last <= -INT32_MAX):
-            open_ends.add(axis)
-    return strided_slice(call, call[0], begin, end, step, call.shape, open_ends)
-
-
 def strided_slice(
     call: Call,
     x: Tensor,
@@ -193,98 +183,3 @@ def strided_slice(
     options.shrinkAxisMask = 0 if dropped is None else 1 << dropped
     bounds = [call.constant(values) for values in (begin, end, step)]
     return call.make(Code.STRIDED_SLICE, [x, *bounds], shape, options)
-
-
-@op("Gather")
-def gather(call: Call) -> Tensor:
-    """Return the elements at places along an axis; a place outside makes the interpreter refuse the call."""
-    rank = len(call[0].shape)
-    axis = call.int("axis", 0) % rank
-    places = call.array(1)
-    if places is not None and places.ndim == 0:
-        begin, end = [0] * rank, [0] * rank
-        begin[axis] = int(places)
-        end[axis] = begin[axis] + 1
-        others = set(range(rank)) - {axis}
-        return strided_slice(call, call[0], begin, end, [1] * rank, call.shape, others, axis)
-    size = call[0].shape[axis]
-    if places is not None and (places < 0).any() and size is None:
-        raise call.refusal("places counted from the end of a dynamic axis")
-    if places is not None and size is not None:
-        wrapped = call.constant(np.where(places < 0, places + size, places))
-    else:
-        wrapped = call[1] if size is None else _counted_from_start(call, call[1], size)
-    options = schema.GatherOptionsT()
-    options.axis = axis
-    return call.make(Code.GATHER, [call[0], wrapped], call.shape, options)
-
-
-def _counted_from_start(call: Call, places: Tensor, size: int) -> Tensor:
-    """Return places on an axis of ``size``, those that count from the end made to count from its start."""
-    zero, whole = call.constant(0, places.dtype), call.constant(size, places.dtype)
-    is_negative = call.make(Code.LESS, [places, zero], places.shape, dtype="bool")
-    shifted = call.make(Code.ADD, [places, whole], places.shape, schema.AddOptionsT())
-    return call.make(
-        Code.SELECT_V2, [is_negative, shifted, places], places.shape, schema.SelectV2OptionsT(), places.dtype
-    )
-
-
-@op("Expand", since=8)
-def expand(call: Call) -> Tensor:
-    """Return x broadcast with a shape, which may itself be smaller."""
-    if call[0].dtype not in ("float32", "int32", "int64", "bool"):
-        raise call.refusal(f"it works on {call[0].dtype}")
-    joint = call.make(
-        Code.BROADCAST_ARGS, [shape_of(call, call[0]), as_int32(call, call[1])], [len(call.shape)], dtype="int32"
-    )
-    return call.make(Code.BROADCAST_TO, [call[0], joint], call.shape)
-
-
-@op("ConstantOfShape", since=9)
-def constant_of_shape(call: Call) -> Tensor:
-    filled = call.node.attributes.get("value")
-    value = np.zeros(1, np.float32) if filled is None else filled.as_tensor().numpy()
-    number = call.graph.constant(np.array(value.reshape(()), value.dtype), f"{call.node.name}/value")
-    return call.make(Code.FILL, [as_int32(call, call[0]), number], call.shape, schema.FillOptionsT(), call.dtype)
-
-
-@op("Split", since=2)
-def split(call: Call) -> list[Tensor]:
-    """Return the parts; without given sizes they are equal, the last one smaller if need be."""
-    axis = call.int("axis", 0) % len(call[0].shape)
-    lengths = call.ints_of("split", 1)
-    size, count = call[0].shape[axis], len(call.node.outputs)
-    if lengths is None:
-        if size is None:
-            raise call.refusal("equal parts of a dynamic axis")
-        part = -(-size // count)
-        lengths = [part] * (count - 1) + [size - part * (count - 1)]
-    outputs = [
-        call.graph.tensor(str(value.name), dtype_of(value, call), sizes_of(value, call)) for value in call.node.outputs
-    ]
-    options = schema.SplitVOptionsT()
-    options.numSplits = count
-    call.graph.add(Code.SPLIT_V, [call[0], call.constant(lengths), call.constant(axis)], outputs, options)
-    return outputs
-
-
-@op("Pad", since=11)
-def pad(call: Call) -> Tensor:
-    """Return x with constant or reflected borders of known widths."""
-    mode, rank = call.string("mode", "constant"), len(call.shape)
-    pads = call.ints_of("pads", 1) or []
-    axes = call.ints_of("axes", 3) or list(range(rank))
-    table = [[0, 0] for _ in range(rank)]
-    for place, axis in enumerate(axes):
-        table[axis % rank] = [pads[place], pads[place + len(axes)]]
-    if min(map(min, table), default=0) < 0 or mode not in ("constant", "reflect") or rank > 5:
-        raise call.refusal(f"mode {mode}, negative widths or {rank} axes")
-    widths = call.constant(table)
-    if mode == "reflect":
-        options = schema.MirrorPadOptionsT()
-        options.mode = schema.MirrorPadMode.REFLECT
-        return call.make(Code.MIRROR_PAD, [call[0], widths], call.shape, options)
-    value = call.get(2)
-    if value is None:
-        return call.make(Code.PAD, [call[0], widths], call.shape, schema.PadOptionsT())
-    return call.make(Code.PADV2, [call[0], widths, value], call.shape, schema.PadV2OptionsT())

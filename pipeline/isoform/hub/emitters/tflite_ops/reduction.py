@@ -1,53 +1,121 @@
 """Reductions over axes that are known."""
 
+from collections.abc import Callable
+
 from ai_edge_litert import schema_py_generated as schema
 
 from isoform.hub.emitters.tflite_builder import Tensor
+from isoform.hub.emitters.tflite_ops.arithmetic import add, mul, reduce, sub, unary
 from isoform.hub.emitters.tflite_ops.call import Call, Code, Emit, op
-from isoform.hub.emitters.tflite_ops.elementwise import FLOATS, require_dtype
+from isoform.hub.emitters.tflite_ops.elementwise import FLOATS, NUMBERS, WIDER, require_dtype, widened
+from isoform.hub.emitters.tflite_ops.moving import as_int32
+from isoform.hub.passes.fold_weights import constant
 
-_CODES = {
-    "ReduceMax": Code.REDUCE_MAX,
-    "ReduceMean": Code.MEAN,
-    "ReduceMin": Code.REDUCE_MIN,
-    "ReduceProd": Code.REDUCE_PROD,
-    "ReduceSum": Code.SUM,
+Reduction = Callable[[Call, Tensor, list[int], bool], Tensor]
+
+_PLAIN = {
+    "ReduceMax": (Code.REDUCE_MAX, (*NUMBERS, *WIDER)),
+    "ReduceMean": (Code.MEAN, FLOATS),
+    "ReduceMin": (Code.REDUCE_MIN, (*NUMBERS, *WIDER)),
+    "ReduceProd": (Code.REDUCE_PROD, NUMBERS),
+    "ReduceSum": (Code.SUM, NUMBERS),
 }
+_OF_BOOLEANS = {"ReduceMax": Code.REDUCE_ANY, "ReduceMin": Code.REDUCE_ALL}
 
 
-def _reduction(code: int) -> Emit:
+def _plain(name: str) -> Emit:
+    code, allowed = _PLAIN[name]
+
+    def reduced(call: Call, x: Tensor, axes: list[int], keeps_axes: bool) -> Tensor:
+        if x.dtype == "bool" and name in _OF_BOOLEANS:
+            return reduce(call, _OF_BOOLEANS[name], x, axes, keeps_axes=keeps_axes)
+        require_dtype(call, x, allowed)
+        return widened(call, [x], lambda them: reduce(call, code, them[0], axes, keeps_axes=keeps_axes))
+
+    return _over_axes(reduced)
+
+
+def _over_axes(compute: Reduction) -> Emit:
     def emit(call: Call) -> Tensor:
         """Return the reduction; no axes are all axes, or none with ``noop_with_empty_axes``."""
-        require_dtype(call, call[0], FLOATS)
+        if call.node.op_type in _PLAIN and call.get(1) is not None and call.array(1) is None:
+            return _over_computed_axes(call)
         axes = call.ints_of("axes", 1)
         if not axes and call.int("noop_with_empty_axes", 0):
-            return call[0]
-        rank = len(call[0].shape)
-        options = schema.ReducerOptionsT()
-        options.keepDims = bool(call.int("keepdims", 1))
-        places = call.constant([axis % rank for axis in axes or range(rank)])
-        return call.make(code, [call[0], places], call.shape, options)
+            return compute(call, call[0], [], True) if call.node.op_type not in _PLAIN else call[0]
+        return compute(call, call[0], axes or list(range(len(call[0].shape))), bool(call.int("keepdims", 1)))
 
     return emit
 
 
-for _name, _code in _CODES.items():
-    op(_name)(_reduction(_code))
+def _over_computed_axes(call: Call) -> Tensor:
+    code, allowed = _PLAIN[call.node.op_type]
+    require_dtype(call, call[0], tuple(set(allowed) & set(NUMBERS)))
+    if not call[1].shape[0] or not call.int("keepdims", 1):
+        raise call.refusal("computed axes of an unknown number, or that are dropped,")
+    options = schema.ReducerOptionsT()
+    options.keepDims = True
+    return call.make(code, [call[0], as_int32(call, call[1])], call.shape, options)
 
 
-@op("ArgMax")
-def arg_max(call: Call) -> Tensor:
-    """Return the place of the first largest element as int64."""
-    require_dtype(call, call[0], FLOATS)
-    if call.int("select_last_index", 0):
-        raise call.refusal("select_last_index")
-    rank, axis = len(call[0].shape), call.int("axis", 0)
-    options = schema.ArgMaxOptionsT()
-    options.outputType = schema.TensorType.INT64
-    shape = [size for place, size in enumerate(call[0].shape) if place != axis % rank]
-    found = call.make(Code.ARG_MAX, [call[0], call.constant(axis % rank)], shape, options, "int64")
-    if not call.int("keepdims", 1):
-        return found
-    return call.make(
-        Code.EXPAND_DIMS, [found, call.constant(axis % rank)], call.shape, schema.ExpandDimsOptionsT(), "int64"
-    )
+for _name in _PLAIN:
+    op(_name)(_plain(_name))
+
+
+def _sum(call: Call, x: Tensor, axes: list[int], keeps_axes: bool) -> Tensor:
+    """Return the sum over axes, x itself over none."""
+    return reduce(call, Code.SUM, x, axes, keeps_axes=keeps_axes) if axes else x
+
+
+def _l1(call: Call, x: Tensor, axes: list[int], keeps_axes: bool) -> Tensor:
+    require_dtype(call, x, FLOATS)
+    return _sum(call, unary(call, Code.ABS, x), axes, keeps_axes)
+
+
+def _l2(call: Call, x: Tensor, axes: list[int], keeps_axes: bool) -> Tensor:
+    return unary(call, Code.SQRT, _sum_square(call, x, axes, keeps_axes))
+
+
+def _sum_square(call: Call, x: Tensor, axes: list[int], keeps_axes: bool) -> Tensor:
+    require_dtype(call, x, FLOATS)
+    return _sum(call, mul(call, x, x), axes, keeps_axes)
+
+
+def _log_sum(call: Call, x: Tensor, axes: list[int], keeps_axes: bool) -> Tensor:
+    require_dtype(call, x, FLOATS)
+    return unary(call, Code.LOG, _sum(call, x, axes, keeps_axes))
+
+
+def _log_sum_exp(call: Call, x: Tensor, axes: list[int], keeps_axes: bool) -> Tensor:
+    """Return m + log(sum(exp(x - m))), m the largest, so that nothing overflows."""
+    require_dtype(call, x, FLOATS)
+    if not axes:
+        return x
+    largest = reduce(call, Code.REDUCE_MAX, x, axes)
+    spread = unary(call, Code.EXP, sub(call, x, largest))
+    inner = unary(call, Code.LOG, _sum(call, spread, axes, keeps_axes))
+    top = largest if keeps_axes else reduce(call, Code.REDUCE_MAX, x, axes, keeps_axes=False)
+    return add(call, inner, top)
+
+
+for _name, _compute in {
+    "ReduceL1": _l1,
+    "ReduceL2": _l2,
+    "ReduceLogSum": _log_sum,
+    "ReduceLogSumExp": _log_sum_exp,
+    "ReduceSumSquare": _sum_square,
+}.items():
+    op(_name)(_over_axes(_compute))
+
+
+@op("CumSum", since=11)
+def cumulative_sum(call: Call) -> Tensor:
+    """Return running sums; with ``exclusive`` without the element itself, with ``reverse`` from the end."""
+    require_dtype(call, call[0], NUMBERS)
+    axis = constant(call.node.inputs[1])
+    if axis is None:
+        raise call.refusal("an axis that is computed while the model runs")
+    options = schema.CumsumOptionsT()
+    options.exclusive, options.reverse = bool(call.int("exclusive", 0)), bool(call.int("reverse", 0))
+    place = call.constant(int(axis.reshape(-1)[0]) % len(call.shape))
+    return call.make(Code.CUMSUM, [call[0], place], call.shape, options)

@@ -1,0 +1,90 @@
+"""Short names for the operators that larger ones are composed of. Numbers become constants of the other's dtype.
+
+LiteRT's ADD, SUB, MUL and DIV end at the largest finite number: infinities that a graph computes come out as that.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from ai_edge_litert import schema_py_generated as schema
+
+from isoform.hub.emitters.tflite_builder import Tensor
+from isoform.hub.emitters.tflite_ops.call import Call, Code
+
+Operand = Tensor | float
+
+_OPTIONS: dict[int, Any] = {
+    Code.ADD: schema.AddOptionsT,
+    Code.SUB: schema.SubOptionsT,
+    Code.MUL: schema.MulOptionsT,
+    Code.DIV: schema.DivOptionsT,
+    Code.MAXIMUM: schema.MaximumMinimumOptionsT,
+    Code.MINIMUM: schema.MaximumMinimumOptionsT,
+}
+
+
+def binary(call: Call, code: int, one: Operand, other: Operand, dtype: str | None = None) -> Tensor:
+    """Return the operator on two tensors that broadcast, or on a tensor and a number."""
+    like = one if isinstance(one, Tensor) else other
+    assert isinstance(like, Tensor)
+    left, right = (each if isinstance(each, Tensor) else call.constant(each, like.dtype) for each in (one, other))
+    options = _OPTIONS.get(code)
+    shape = broadcast(left.shape, right.shape)
+    return call.make(code, [left, right], shape, options() if options else None, dtype)
+
+
+def add(call: Call, one: Operand, other: Operand) -> Tensor:
+    return binary(call, Code.ADD, one, other)
+
+
+def sub(call: Call, one: Operand, other: Operand) -> Tensor:
+    return binary(call, Code.SUB, one, other)
+
+
+def mul(call: Call, one: Operand, other: Operand) -> Tensor:
+    return binary(call, Code.MUL, one, other)
+
+
+def div(call: Call, one: Operand, other: Operand) -> Tensor:
+    return binary(call, Code.DIV, one, other)
+
+
+def maximum(call: Call, one: Operand, other: Operand) -> Tensor:
+    return binary(call, Code.MAXIMUM, one, other)
+
+
+def minimum(call: Call, one: Operand, other: Operand) -> Tensor:
+    return binary(call, Code.MINIMUM, one, other)
+
+
+def compare(call: Call, code: int, one: Operand, other: Operand) -> Tensor:
+    return binary(call, code, one, other, "bool")
+
+
+def unary(call: Call, code: int, x: Tensor) -> Tensor:
+    return call.make(code, [x], x.shape)
+
+
+def select(call: Call, condition: Tensor, yes: Operand, no: Operand) -> Tensor:
+    """Return ``yes`` where the condition holds, else ``no``; at least one of them is a tensor."""
+    like = yes if isinstance(yes, Tensor) else no
+    assert isinstance(like, Tensor)
+    first, second = (each if isinstance(each, Tensor) else call.constant(each, like.dtype) for each in (yes, no))
+    shape = broadcast(broadcast(condition.shape, first.shape), second.shape)
+    return call.make(Code.SELECT_V2, [condition, first, second], shape, schema.SelectV2OptionsT(), like.dtype)
+
+
+def reduce(call: Call, code: int, x: Tensor, axes: Sequence[int], *, keeps_axes: bool = True) -> Tensor:
+    """Return the reduction over ``axes``, which stay with size one unless told."""
+    options = schema.ReducerOptionsT()
+    options.keepDims = keeps_axes
+    gone = {axis % len(x.shape) for axis in axes}
+    shape = [1 if axis in gone else size for axis, size in enumerate(x.shape) if keeps_axes or axis not in gone]
+    return call.make(code, [x, call.constant(sorted(gone))], shape, options)
+
+
+def broadcast(one: Sequence[int | None], other: Sequence[int | None]) -> tuple[int | None, ...]:
+    """Return the joint shape; a dynamic size against a known one other than 1 has to be that."""
+    longer, shorter = sorted((tuple(one), tuple(other)), key=len, reverse=True)
+    padded = (1,) * (len(longer) - len(shorter)) + shorter
+    return tuple(b if a == 1 else a if b == 1 or a is not None else b for a, b in zip(longer, padded, strict=True))

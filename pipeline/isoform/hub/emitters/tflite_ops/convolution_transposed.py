@@ -1,0 +1,139 @@
+"""Transposed convolution, channels last: TFLite's without padding, then cut to what is asked for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from isoform.hub.emitters.registry import CHANNELS_LAST_DOMAIN
+from isoform.hub.emitters.tflite_builder import Array, Tensor
+from isoform.hub.emitters.tflite_ops.arithmetic import add, mul
+from isoform.hub.emitters.tflite_ops.call import Call, Code, op
+from isoform.hub.emitters.tflite_ops.elementwise import FLOATS, require_dtype
+from isoform.hub.emitters.tflite_ops.moving import concat, shape_of, strided_slice
+
+_MOST_GROUPS = 16
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One axis of the image: ``(size - 1) * stride + kernel`` elements, of which some are cut, or zeros put after.
+
+    Attributes:
+        first, last: how many are cut. more: how many zeros are put after.
+    """
+
+    size: int | None
+    kernel: int
+    stride: int
+    more: int
+    first: int
+    last: int
+
+    @property
+    def produced(self) -> int | None:
+        return None if self.size is None else (self.size - 1) * self.stride + self.kernel
+
+
+@op("ConvTranspose", domain=CHANNELS_LAST_DOMAIN)
+def conv_transpose(call: Call) -> Tensor:
+    """Return the transposed convolution; groups one by one."""
+    require_dtype(call, call[0], FLOATS)
+    kernel, group = call.array(1), call.int("group", 1)
+    if kernel is None or max(call.ints("dilations") or [1]) > 1 or group > _MOST_GROUPS:
+        raise call.refusal(f"computed weights, dilation or more than {_MOST_GROUPS} groups")
+    axes = _axes(call, kernel.shape[2:])
+    sizes = _produced_shape(call, axes, kernel.shape[1])
+    parts = _groups(call, kernel, group)
+    has_room = not any(axis.more for axis in axes)
+    bias = call.get(2) if group == 1 and has_room else None
+    found = [_plain(call, x, weight, axes, sizes, bias) for x, weight in parts]
+    result = found[0] if group == 1 else concat(call, found, 3, [*found[0].shape[:3], kernel.shape[1] * group])
+    result = _cut(call, _extended(call, result, axes), axes)
+    added = call.get(2)
+    return result if bias is not None or added is None else add(call, result, added)
+
+
+def _extended(call: Call, x: Tensor, axes: list[Axis]) -> Tensor:
+    """Return x with zeros after it: XNNPACK forgets what an output shape adds once the input is resized."""
+    if not any(axis.more for axis in axes):
+        return x
+    sizes = [None if size is None else size + axis.more for size, axis in zip(x.shape[1:3], axes, strict=True)]
+    table = call.constant([(0, 0), *((0, axis.more) for axis in axes), (0, 0)])
+    return call.make(Code.PAD, [x, table], [x.shape[0], *sizes, x.shape[3]], schema.PadOptionsT())
+
+
+def _axes(call: Call, kernel: Sequence[int]) -> list[Axis]:
+    strides = call.ints("strides") or [1, 1]
+    more = call.ints("output_padding") or [0, 0]
+    wanted = call.ints("output_shape")
+    mode, pads = call.string("auto_pad", "NOTSET"), call.ints("pads") or [0] * 4
+    axes = []
+    for place, (size, reach, stride) in enumerate(zip(call[0].shape[1:3], kernel, strides, strict=True)):
+        if wanted is None and not mode.startswith("SAME"):
+            axes.append(_axis(call, size, reach, stride, more[place], pads[place], pads[place + 2]))
+            continue
+        if wanted is not None and size is None:
+            raise call.refusal("output_shape of an image whose size is dynamic")
+        missing = reach - stride if wanted is None else (int(size or 0) - 1) * stride + reach - wanted[place]
+        total = missing + more[place]
+        smaller, larger = max(total, 0) // 2, max(total, 0) - max(total, 0) // 2
+        first, last = (smaller, larger) if mode == "SAME_UPPER" else (larger, smaller)
+        axes.append(_axis(call, size, reach, stride, more[place] + max(-total, 0), first, last))
+    return axes
+
+
+def _axis(call: Call, size: int | None, kernel: int, stride: int, more: int, first: int, last: int) -> Axis:
+    """Return the axis; what output_padding adds takes back what is cut at the end."""
+    if min(first, last) < 0:
+        raise call.refusal("negative padding")
+    return Axis(size, kernel, stride, max(more - last, 0), first, max(last - more, 0))
+
+
+def _produced_shape(call: Call, axes: list[Axis], filters: int) -> Tensor:
+    """Return the sizes of what TFLite makes of one group, those that are dynamic counted at run time."""
+    batch = call[0].shape[0]
+    if batch is not None and all(axis.size is not None for axis in axes):
+        return call.constant([batch, *(axis.produced for axis in axes), filters])
+    whole = shape_of(call, call[0])
+    parts = [strided_slice(call, whole, [0], [1], [1], [1])]
+    for place, axis in enumerate(axes, start=1):
+        if axis.size is not None:
+            parts.append(call.constant([axis.produced]))
+        else:
+            size = strided_slice(call, whole, [place], [place + 1], [1], [1])
+            parts.append(add(call, mul(call, size, axis.stride), axis.kernel - axis.stride))
+    return concat(call, [*parts, call.constant([filters])], 0, [4])
+
+
+def _groups(call: Call, kernel: Array, group: int) -> list[tuple[Tensor, Array]]:
+    """Return each group's part of the image and its weights [filters, height, width, channels]."""
+    weights = [np.ascontiguousarray(part.transpose(1, 2, 3, 0)) for part in np.split(kernel, group)]
+    if group == 1:
+        return [(call[0], weights[0])]
+    shape = (*call[0].shape[:3], kernel.shape[0] // group)
+    images = [call.graph.tensor(f"{call.node.name}/group_{place}", "float32", shape) for place in range(group)]
+    options = schema.SplitOptionsT()
+    options.numSplits = group
+    call.graph.add(Code.SPLIT, [call.constant(3), call[0]], images, options)
+    return list(zip(images, weights, strict=True))
+
+
+def _plain(call: Call, x: Tensor, weight: Array, axes: list[Axis], sizes: Tensor, bias: Tensor | None) -> Tensor:
+    options = schema.TransposeConvOptionsT()
+    options.padding = schema.Padding.VALID
+    options.strideH, options.strideW = (axis.stride for axis in axes)
+    value = call.node.inputs[1]
+    kernel = call.graph.constant(weight, str(value.name if value is not None else "kernel"))
+    shape = [x.shape[0], *(axis.produced for axis in axes), weight.shape[0]]
+    inputs = [sizes, kernel, x] if bias is None else [sizes, kernel, x, bias]
+    return call.make(Code.TRANSPOSE_CONV, inputs, shape, options, "float32")
+
+
+def _cut(call: Call, x: Tensor, axes: list[Axis]) -> Tensor:
+    if not any(axis.first or axis.last for axis in axes):
+        return x
+    begin, end = [0, *(axis.first for axis in axes), 0], [0, *(-axis.last for axis in axes), 0]
+    open_ends = {place for place, last in enumerate(end) if last == 0}
+    return strided_slice(call, x, begin, end, [1] * 4, call.shape, open_ends)
