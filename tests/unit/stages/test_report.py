@@ -70,6 +70,16 @@ def test_every_verdict_has_its_own_word_and_glyph(tmp_path: Path) -> None:
         assert text in re.sub(r"\s+", " ", words.text)
 
 
+def test_an_infinite_error_is_shown_as_one(tmp_path: Path) -> None:
+    artifact(tmp_path, "m", "onnx", "FAIL")
+    path = tmp_path / "m" / "torch" / "onnx" / "artifact.json"
+    record = json.loads(path.read_text())
+    record["parity"]["ort-cpu"]["outputs"][0] |= {"lost_bits": None, "r_rms": None, "correct_bits": None}
+    path.write_text(json.dumps(record))
+    _, words = page(tmp_path)
+    assert "∞ bits lost" in words.text
+
+
 def test_hostile_names_are_shown_and_not_obeyed(tmp_path: Path) -> None:
     artifact(tmp_path, HOSTILE, "onnx", "PASS", output=HOSTILE)
     text, words = page(tmp_path)

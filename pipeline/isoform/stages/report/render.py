@@ -1,5 +1,6 @@
 """From the records to the page: what each part of it shows, and the template that arranges it."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ def write(folder: Path, target: Path) -> dict[str, Any]:
         lstrip_blocks=True,
     )
     environment.filters |= {"visible": visible, "size": size_text, "time": time_text, "css": css_class}
+    environment.filters |= {"finite": _number, "figure": figure_text}
     page = environment.get_template("page.html.j2").render(
         collection=collection,
         glyphs=GLYPHS,
@@ -61,6 +63,16 @@ def time_text(time_ns: float) -> str:
         if time_ns >= factor:
             return f"{time_ns / factor:.3g} {unit}"
     return f"{time_ns:.0f} ns"
+
+
+def figure_text(value: float | None, pattern: str) -> str:
+    """Return a figure in a format such as ``.1f``; records write infinity as null."""
+    number = _number(value)
+    return "∞" if math.isinf(number) else format(number, pattern)
+
+
+def _number(value: float | None) -> float:
+    return math.inf if value is None else value
 
 
 def css_class(verdict: str) -> str:
