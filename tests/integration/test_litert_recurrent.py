@@ -1,82 +1,145 @@
-"""Recurrent networks in TFLite: one loop, any batch and any length, the same numbers as ONNX Runtime."""
+"""Recurrent operators in TFLite, batch and length dynamic, against ONNX Runtime, with XNNPACK and without."""
+
+from collections.abc import Sequence
 
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from onnx import TensorProto, helper, numpy_helper
 
-from isoform import hub
+from isoform.errors import IsoformError
+from isoform.hub import graph
+from isoform.hub.emitters import tflite
+from isoform.hub.emitters.tflite_ops.recurrent_loop import STEPS_PER_TURN
 
-FEATURES, UNITS = 5, 8
-SIZES = ((1, 1), (7, 2), (40, 1), (3, 5))
-RESOLVERS = (OpResolverType.AUTO, OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES)
+FEATURES, UNITS = 3, 5
+GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
+SHAPES = ((1, 1), (STEPS_PER_TURN, 2), (2 * STEPS_PER_TURN + 3, 3), (STEPS_PER_TURN - 1, 1), (13, 2))
+"""Lengths and batches, in an order in which each follows another: one step, whole turns, turns and a rest, no turn."""
 
 
-def network(direction: str, outputs: list[str], *, has_states: bool = False) -> onnx.ModelProto:
-    """Return one LSTM over x [length, batch, features]."""
-    rng = np.random.default_rng(0)
-    count = 2 if direction == "bidirectional" else 1
-    weights = [
-        numpy_helper.from_array((rng.standard_normal(shape) * 0.5).astype(np.float32), name)
-        for name, shape in (
-            ("W", (count, 4 * UNITS, FEATURES)), ("R", (count, 4 * UNITS, UNITS)), ("B", (count, 8 * UNITS)),
-        )
-    ]  # fmt: skip
-    states = ["", "h0", "c0"] if has_states else []
+def weights(kind: str, directions: int, features: int, *, has_bias: bool) -> list[np.ndarray]:
+    rng = np.random.default_rng(7)
+    rows = GATES[kind] * UNITS
+    shapes = [(directions, rows, features), (directions, rows, UNITS), (directions, 2 * rows)]
+    return [rng.uniform(-0.7, 0.7, shape).astype(np.float32) for shape in shapes[: 2 + has_bias]]
+
+
+def model(
+    kind: str, direction: str, outputs: Sequence[str], features: int = FEATURES, *,
+    has_bias: bool = True, has_state: bool = False, **attributes: object,
+) -> onnx.ModelProto:  # fmt: skip
+    """Return a graph of one recurrent operator over x [length, batch, features]."""
+    directions = 2 if direction == "bidirectional" else 1
+    arrays = weights(kind, directions, features, has_bias=has_bias)
+    names = ["W", "R", "B"][: len(arrays)] + [""] * (3 - len(arrays))
+    states = (["h", "c"] if kind == "LSTM" else ["h"]) if has_state else []
     node = helper.make_node(
-        "LSTM", ["x", "W", "R", "B", *states], ["Y", "Y_h", "Y_c"], hidden_size=UNITS, direction=direction
-    )
-    inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["length", "batch", FEATURES])]
-    if has_states:
-        inputs += [
-            helper.make_tensor_value_info(name, TensorProto.FLOAT, [count, "batch", UNITS]) for name in ("h0", "c0")
-        ]
-    shapes = {"Y": ["length", count, "batch", UNITS], "Y_h": [count, "batch", UNITS], "Y_c": [count, "batch", UNITS]}
-    graph = helper.make_graph(
-        [node], "lstm", inputs,
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shapes[name]) for name in outputs], weights,
+        kind, ["x", *names, *([""] if states else []), *states], list(outputs),
+        hidden_size=UNITS, direction=direction, **attributes,
     )  # fmt: skip
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    value = helper.make_tensor_value_info
+    shapes = {"y": ["length", directions, "batch", UNITS]}
+    inputs = [value("x", TensorProto.FLOAT, ["length", "batch", features])]
+    inputs += [value(name, TensorProto.FLOAT, [directions, "batch", UNITS]) for name in states]
+    given = [value(n, TensorProto.FLOAT, shapes.get(n, [directions, "batch", UNITS])) for n in outputs if n]
+    constants = [numpy_helper.from_array(array, name) for array, name in zip(arrays, names, strict=False)]
+    return helper.make_model(
+        helper.make_graph([node], "recurrent", inputs, given, constants),
+        opset_imports=[helper.make_opsetid("", 18)],
+        ir_version=10,
+    )
 
 
-def answers(content: bytes, inputs: dict[str, np.ndarray], resolver: OpResolverType) -> dict[str, np.ndarray]:
-    interpreter = Interpreter(model_content=content, experimental_op_resolver_type=resolver)
-    for details in interpreter.get_input_details():
-        interpreter.resize_tensor_input(details["index"], inputs[details["name"]].shape, strict=True)
-    interpreter.allocate_tensors()
-    for details in interpreter.get_input_details():
-        interpreter.set_tensor(details["index"], inputs[details["name"]])
-    interpreter.invoke()
-    return {details["name"]: interpreter.get_tensor(details["index"]) for details in interpreter.get_output_details()}
+def require_agreement(proto: onnx.ModelProto, resolver: OpResolverType, features: int = FEATURES) -> None:
+    reference = onnxruntime.InferenceSession(proto.SerializeToString())
+    interpreter = Interpreter(
+        model_content=tflite.emit(graph.load(proto)), experimental_op_resolver_type=resolver, num_threads=1
+    )
+    details = {each["name"]: each["index"] for each in interpreter.get_input_details()}
+    rng = np.random.default_rng(3)
+    directions = 2 if "bidirectional" in str(proto.graph.node[0]) else 1
+    for length, batch in SHAPES:
+        given = {"x": rng.standard_normal((length, batch, features)).astype(np.float32)}
+        for name in list(details)[1:]:
+            given[name] = rng.uniform(-1, 1, (directions, batch, UNITS)).astype(np.float32)
+        for name, array in given.items():
+            interpreter.resize_tensor_input(details[name], array.shape)
+        interpreter.allocate_tensors()
+        for name, array in given.items():
+            interpreter.set_tensor(details[name], array)
+        for _ in range(2):  # a second call finds no state of the first
+            interpreter.invoke()
+        for wanted, place in zip(reference.run(None, given), interpreter.get_output_details(), strict=True):
+            np.testing.assert_allclose(interpreter.get_tensor(place["index"]), wanted, rtol=1e-5, atol=2e-6)
 
 
+RESOLVERS = (OpResolverType.AUTO, OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES)
+OUTPUTS = {"LSTM": ("y", "y_h", "y_c"), "GRU": ("y", "y_h"), "RNN": ("y", "y_h")}
+
+
+@pytest.mark.parametrize("resolver", RESOLVERS)
 @pytest.mark.parametrize("direction", ["forward", "reverse", "bidirectional"])
-@pytest.mark.parametrize("outputs", [["Y"], ["Y_h"], ["Y", "Y_h", "Y_c"]], ids="+".join)
-@pytest.mark.parametrize("has_states", [False, True], ids=["zero states", "given states"])
-def test_an_lstm_agrees_at_every_batch_and_length(direction: str, outputs: list[str], has_states: bool) -> None:
-    model = network(direction, outputs, has_states=has_states)
-    session = onnxruntime.InferenceSession(model.SerializeToString())
-    content = hub.to_tflite(model)
-    rng = np.random.default_rng(1)
-    count = 2 if direction == "bidirectional" else 1
-    for length, batch in SIZES:
-        inputs = {"x": rng.standard_normal((length, batch, FEATURES)).astype(np.float32)}
-        if has_states:
-            inputs |= {name: rng.standard_normal((count, batch, UNITS)).astype(np.float32) for name in ("h0", "c0")}
-        wanted = dict(zip(outputs, session.run(outputs, inputs), strict=True))
-        for resolver in RESOLVERS:
-            found = answers(content, inputs, resolver)
-            for name in outputs:
-                np.testing.assert_allclose(found[name], wanted[name], rtol=1e-4, atol=2e-6)
+@pytest.mark.parametrize("kind", GATES)
+def test_all_steps_and_last_states_are_right_at_any_batch_and_length(kind, direction, resolver) -> None:
+    require_agreement(model(kind, direction, OUTPUTS[kind]), resolver)
 
 
-def test_an_lstm_is_one_loop_of_builtin_operators() -> None:
-    model = schema.ModelT.InitFromPackedBuf(hub.to_tflite(network("forward", ["Y"])), 0)
-    names = {value: name for name, value in vars(schema.BuiltinOperator).items() if name.isupper()}
-    codes = [names[code.builtinCode] for code in model.operatorCodes]
-    assert codes.count("WHILE") == 1
-    assert "CUSTOM" not in codes
-    assert sum(len(graph.operators) for graph in model.subgraphs) < 40
+@pytest.mark.parametrize("kind", GATES)
+def test_initial_states_are_used(kind: str) -> None:
+    require_agreement(model(kind, "bidirectional", OUTPUTS[kind], has_state=True), RESOLVERS[0])
+
+
+@pytest.mark.parametrize("kind", GATES)
+def test_the_last_state_alone_is_right_and_no_sequence_is_kept(kind: str) -> None:
+    proto = model(kind, "forward", ("", "y_h"))
+    require_agreement(proto, RESOLVERS[0])
+    built = tflite.build(graph.load(proto))
+    variables = {len(sub_graph.inputs) for sub_graph in built.sub_graphs[1:]}
+    assert variables == {3 + (2 if kind == "LSTM" else 1)}
+
+
+@pytest.mark.parametrize("features", [UNITS, 64])
+@pytest.mark.parametrize("kind", GATES)
+def test_wide_inputs_are_projected_before_the_loop(kind: str, features: int) -> None:
+    require_agreement(model(kind, "forward", OUTPUTS[kind], features), RESOLVERS[0], features)
+
+
+@pytest.mark.parametrize("kind", GATES)
+def test_no_bias_is_no_bias(kind: str) -> None:
+    require_agreement(model(kind, "forward", OUTPUTS[kind], has_bias=False), RESOLVERS[0])
+
+
+@pytest.mark.parametrize("resolver", RESOLVERS)
+def test_a_reset_gate_after_the_product_is_another_function(resolver: OpResolverType) -> None:
+    require_agreement(model("GRU", "bidirectional", OUTPUTS["GRU"], linear_before_reset=1), resolver)
+
+
+def test_a_simple_cell_may_rectify() -> None:
+    require_agreement(model("RNN", "forward", OUTPUTS["RNN"], activations=["Relu"]), RESOLVERS[0])
+
+
+@pytest.mark.parametrize(
+    ("proto", "message"),
+    [
+        (model("LSTM", "forward", ("y",), clip=1.0), "another layout or clipping"),
+        (model("LSTM", "forward", ("y",), input_forget=1), "peepholes or coupled gates"),
+        (model("GRU", "forward", ("y",), activations=["Sigmoid", "Relu"]), "other activations"),
+    ],
+)
+def test_what_the_loop_does_not_compute_is_refused(proto: onnx.ModelProto, message: str) -> None:
+    with pytest.raises(IsoformError) as caught:
+        tflite.emit(graph.load(proto))
+    assert message in caught.value.what
+    assert caught.value.kind == "unsupported-operator"
+
+
+def test_weights_stand_in_the_file_once_and_bit_for_bit() -> None:
+    proto = model("LSTM", "forward", ("y",))
+    content = tflite.emit(graph.load(proto))
+    for tensor in proto.graph.initializer:
+        array = numpy_helper.to_array(tensor)
+        parts = np.split(array, 2, axis=1) if tensor.name == "B" else [array]
+        assert [content.count(part.tobytes()) for part in parts] == [1] * len(parts)

@@ -60,7 +60,8 @@ def load(artifact: Artifact, options: RunOptions) -> LitertSession:
             num_threads=options.threads or None,
             experimental_op_resolver_type=resolver,
         )
-        interpreter.allocate_tensors()
+        if all((details["shape_signature"] >= 0).all() for details in interpreter.get_input_details()):
+            interpreter.allocate_tensors()  # else at the first call: a dynamic size of one may be too small
     except (ValueError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0][:300]
         raise IsoformError(

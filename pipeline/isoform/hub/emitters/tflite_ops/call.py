@@ -73,6 +73,10 @@ class Call:
             self.scope.values[value] = self.graph.constant(array, value.name or "constant")
         return self.scope.values[value]
 
+    def has(self, index: int) -> bool:
+        """Return whether input ``index`` is there; asking makes no tensor."""
+        return index < len(self.node.inputs) and self.node.inputs[index] is not None
+
     def array(self, index: int) -> Array | None:
         """Return input ``index`` where it is constant."""
         return constant(self.node.inputs[index]) if index < len(self.node.inputs) else None

@@ -66,7 +66,7 @@ def transposed_weight(call: Call, perm: Sequence[int]) -> Tensor:
 
 def bias_row(call: Call, filters: int) -> Tensor:
     """Return the bias [filters], zeros where there is none."""
-    if call.get(2) is not None:
+    if call.has(2):
         return call[2]
     return call.constant(np.zeros(filters), "float32")
 

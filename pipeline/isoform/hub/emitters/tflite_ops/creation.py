@@ -70,7 +70,7 @@ def eye_like(call: Call) -> Tensor:
 def trilu(call: Call) -> Tensor:
     """Return the upper or lower triangle of matrices, zeros elsewhere."""
     diagonal = call.array(1)
-    if call.get(1) is not None and diagonal is None:
+    if call.has(1) and diagonal is None:
         raise call.refusal("a diagonal that is computed while the model runs")
     require_dtype(call, call[0], ("float32", "int32", "int64", "bool"))
     mask = _triangle(call, 0 if diagonal is None else int(diagonal.reshape(-1)[0]), bool(call.int("upper", 1)))

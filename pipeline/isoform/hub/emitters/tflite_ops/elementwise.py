@@ -221,7 +221,7 @@ def clip(call: Call) -> Tensor:
     if low is not None and high is not None and call.dtype == "float32" and (float(low), float(high)) == (0.0, 6.0):
         return call.make(Code.RELU6, [call[0]], call.shape)
     require_dtype(call, call[0], (*NUMBERS, *WIDER))
-    codes = [code for index, code in ((1, Code.MAXIMUM), (2, Code.MINIMUM)) if call.get(index) is not None]
+    codes = [code for index, code in ((1, Code.MAXIMUM), (2, Code.MINIMUM)) if call.has(index)]
     bounds = [bound for bound in (call.get(1), call.get(2)) if bound is not None]
 
     def bounded(tensors: list[Tensor]) -> Tensor:

@@ -19,7 +19,7 @@ def gemm(call: Call) -> Tensor:
     alpha, beta = call.float("alpha", 1.0), call.float("beta", 1.0)
     if weight is not None and not call.int("transA", 0) and alpha == 1.0:
         kernel = weight if call.int("transB", 0) else np.ascontiguousarray(weight.T)  # [units, features]
-        if call.get(2) is None:
+        if not call.has(2):
             return fully_connected(call, call[0], kernel, None, call.shape)
         if bias is not None and bias.shape[-1:] == kernel.shape[:1] and bias.size == len(kernel) and beta == 1.0:
             row = call.graph.constant(bias.reshape(-1), _name(call, 2))

@@ -39,7 +39,7 @@ def identity(call: Call) -> Tensor:
 @op("Dropout")
 def dropout(call: Call) -> Tensor:
     """Return x as it is: nothing is dropped when a model is used."""
-    if call.get(2) is not None and (call.array(2) is None or bool(np.any(call.array(2)))):
+    if call.has(2) and (call.array(2) is None or bool(np.any(call.array(2)))):
         raise call.refusal("training mode")
     return call[0]
 

@@ -1,99 +1,174 @@
-"""Recurrent operators as one small loop, batch and length dynamic.
+"""Recurrent operators: what is asked of them, and what their cells compute. The loops stand in recurrent_loop.py."""
 
-The input projections of all steps are one matrix product before the loop; its body holds one step, whatever the
-length. The last state leaves the loop by itself; the states of all steps are kept only where somebody reads them.
-"""
-
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from isoform.hub.emitters.tflite_builder import Array, SubGraph, Tensor
 from isoform.hub.emitters.tflite_ops.call import Call, Code, op
-from isoform.hub.emitters.tflite_ops.moving import concat, shape_of, strided_slice
+from isoform.hub.emitters.tflite_ops.moving import concat, strided_slice
+from isoform.hub.emitters.tflite_ops.recurrent_loop import Cell, Layer, product, run_layer
+
+_DIRECTIONS = {"forward": [False], "reverse": [True], "bidirectional": [False, True]}
+Build = Callable[[Array, Array, Array | None, Array | None], Cell]
 
 
 @dataclass(frozen=True)
-class Direction:
-    """One direction of an LSTM.
+class LstmCell:
+    """Gates in ONNX' order: input, output, forget, cell; c' = f c + i tanh(g), h' = o tanh(c')."""
+
+    kernel: Array
+    recurrent: Array
+    bias: Array | None
+    recurrent_bias: Array | None
+
+    @property
+    def units(self) -> int:
+        return int(self.recurrent.shape[1])
+
+    def step(self, graph: SubGraph, now: Tensor, states: Sequence[Tensor]) -> list[Tensor]:
+        hidden, cell = states
+        gates = _sum(graph, now, product(graph, hidden, self.recurrent, self.recurrent_bias))
+        parts = split(graph, gates, 4)
+        entry, exit_, forget = (_apply(graph, Code.LOGISTIC, part) for part in parts[:3])
+        kept = _times(graph, forget, cell)
+        cell = _sum(graph, kept, _times(graph, entry, _apply(graph, Code.TANH, parts[3])))
+        return [_times(graph, exit_, _apply(graph, Code.TANH, cell)), cell]
+
+
+@dataclass(frozen=True)
+class GruCell:
+    """Gates in ONNX' order: update, reset, hidden; h' = (1 - z) g + z h, written g + z (h - g).
 
     Attributes:
-        kernel: [4 units, features], recurrent: [4 units, units]; gates in ONNX' order: input, output, forget, cell.
-        bias, recurrent_bias: [4 units]; None where absent or zero.
-        hidden, cell: initial states [batch, units]; None for zeros.
+        resets_after: whether the reset gate is applied after the recurrent product, as PyTorch and Keras do.
     """
 
     kernel: Array
     recurrent: Array
     bias: Array | None
     recurrent_bias: Array | None
-    hidden: Tensor | None
-    cell: Tensor | None
-    is_reversed: bool
-    has_sequence: bool
+    resets_after: bool
 
     @property
     def units(self) -> int:
         return int(self.recurrent.shape[1])
 
+    def step(self, graph: SubGraph, now: Tensor, states: Sequence[Tensor]) -> list[Tensor]:
+        [hidden] = states
+        *now_gates, now_candidate = split(graph, now, 3)
+        if self.resets_after:
+            before = split(graph, product(graph, hidden, self.recurrent, self.recurrent_bias), 3)
+            update, reset = self._gates(graph, now_gates, before)
+            candidate = _times(graph, reset, before[2])
+        else:
+            of_gates, of_candidate = self._parts
+            update, reset = self._gates(graph, now_gates, split(graph, product(graph, hidden, *of_gates), 2))
+            candidate = product(graph, _times(graph, reset, hidden), *of_candidate)
+        candidate = _apply(graph, Code.TANH, _sum(graph, now_candidate, candidate))
+        difference = graph.make(Code.SUB, [hidden, candidate], hidden.shape, schema.SubOptionsT())
+        return [_sum(graph, candidate, _times(graph, update, difference))]
 
-@op("LSTM")
+    @cached_property
+    def _parts(self) -> list[tuple[Array, Array | None]]:
+        """The recurrent kernel and its bias for the gates, and for the candidate: cut once, stored once."""
+        place = [2 * self.units]
+        biases = [None, None] if self.recurrent_bias is None else np.split(self.recurrent_bias, place)
+        return list(zip(np.split(self.recurrent, place), biases, strict=True))
+
+    def _gates(self, graph: SubGraph, now: list[Tensor], before: list[Tensor]) -> list[Tensor]:
+        return [_apply(graph, Code.LOGISTIC, _sum(graph, *both)) for both in zip(now, before[:2], strict=True)]
+
+
+@dataclass(frozen=True)
+class RnnCell:
+    """h' = f(x W + h R + b).
+
+    Attributes:
+        function: the operator code of f.
+    """
+
+    kernel: Array
+    recurrent: Array
+    bias: Array | None
+    recurrent_bias: Array | None
+    function: int
+
+    @property
+    def units(self) -> int:
+        return int(self.recurrent.shape[1])
+
+    def step(self, graph: SubGraph, now: Tensor, states: Sequence[Tensor]) -> list[Tensor]:
+        before = product(graph, states[0], self.recurrent, self.recurrent_bias)
+        return [_apply(graph, self.function, _sum(graph, now, before))]
+
+
+@op("LSTM", since=7)
 def lstm(call: Call) -> list[Tensor]:
     """Return Y [length, directions, batch, units], and the last hidden and cell states [directions, batch, units]."""
-    _refuse_variants(call)
-    kernel, recurrent = call.array(1), call.array(2)
-    if kernel is None or recurrent is None or (call.get(3) is not None and call.array(3) is None):
-        raise call.refusal("computed weights")
-    mode = call.string("direction", "forward")
-    flags = {"forward": [False], "reverse": [True], "bidirectional": [False, True]}[mode]
-    has_sequence = bool(list(call.node.outputs[0].uses())) or call.node.outputs[0].is_graph_output()
-    found = [
-        _loop(call, _direction(call, kernel, recurrent, place, is_reversed, has_sequence))
-        for place, is_reversed in enumerate(flags)
-    ]
-    outputs = []
-    for part, axis in ((0, 1), (1, 0), (2, 0)):
-        tensors = [_expanded(call, states[part], axis) for states in found]
-        shape = list(tensors[0].shape)
-        shape[axis] = len(tensors)
-        outputs.append(tensors[0] if len(tensors) == 1 else concat(call, tensors, axis, shape))
-    return outputs
+    if call.has(7) or call.int("input_forget", 0):
+        raise call.refusal("peepholes or coupled gates")
+    _require_activations(call, ["sigmoid", "tanh", "tanh"])
+    return _recurrent(call, LstmCell, gates=4, states=(5, 6))
 
 
-def _refuse_variants(call: Call) -> None:
-    if call.get(4) is not None:
+@op("GRU", since=7)
+def gru(call: Call) -> list[Tensor]:
+    """Return Y [length, directions, batch, units], and the last states [directions, batch, units]."""
+    _require_activations(call, ["sigmoid", "tanh"])
+    resets_after = bool(call.int("linear_before_reset", 0))
+    return _recurrent(call, partial(GruCell, resets_after=resets_after), gates=3, states=(5,))
+
+
+@op("RNN", since=7)
+def rnn(call: Call) -> list[Tensor]:
+    """Return Y [length, directions, batch, units], and the last states [directions, batch, units]."""
+    names = _activations(call)
+    if names and set(names) == {"relu"}:
+        return _recurrent(call, partial(RnnCell, function=Code.RELU), gates=1, states=(5,))
+    _require_activations(call, ["tanh"])
+    return _recurrent(call, partial(RnnCell, function=Code.TANH), gates=1, states=(5,))
+
+
+def _recurrent(call: Call, build: Build, gates: int, states: tuple[int, ...]) -> list[Tensor]:
+    if call.has(4):
         raise call.refusal("a length for each sequence")
-    if call.get(7) is not None:
-        raise call.refusal("peepholes")
-    activations = [name.lower() for name in _strings(call, "activations")]
-    usual = activations in ([], ["sigmoid", "tanh", "tanh"], ["sigmoid", "tanh", "tanh"] * 2)
-    if not usual or call.int("layout", 0) or call.int("input_forget", 0) or "clip" in call.node.attributes:
-        raise call.refusal("other activations, layout, clipping or coupled gates")
+    if call.int("layout", 0) or "clip" in call.node.attributes:
+        raise call.refusal("another layout or clipping")
+    sequence = call.node.outputs[0]
+    has_sequence = bool(list(sequence.uses())) or sequence.is_graph_output()
+    found = []
+    for place, is_reversed in enumerate(_DIRECTIONS[call.string("direction", "forward")]):
+        cell = build(*_weights(call, place, gates))
+        initial = [_state(call, index, place) for index in states]
+        found.append(run_layer(call, Layer(cell, initial, is_reversed, has_sequence)))
+    whole = [_joined(call, [steps for steps, _ in found], 1)] if has_sequence else []
+    last = [_joined(call, [each[part] for _, each in found], 0) for part in range(len(states))]
+    return [*(whole or last[:1]), *last]
 
 
-def _strings(call: Call, name: str) -> list[str]:
-    return list(call.node.attributes[name].as_strings()) if name in call.node.attributes else []
+def _activations(call: Call) -> list[str]:
+    attribute = call.node.attributes.get("activations")
+    return [] if attribute is None else [name.lower() for name in attribute.as_strings()]
 
 
-def _direction(
-    call: Call, kernel: Array, recurrent: Array, place: int, is_reversed: bool, has_sequence: bool
-) -> Direction:
-    both = call.array(3)
-    rows = 4 * recurrent.shape[2]
-    bias = both[place, :rows] if both is not None else None
-    recurrent_bias = both[place, rows:] if both is not None else None
-    hidden, cell = (_state(call, index, place) for index in (5, 6))
-    return Direction(
-        np.ascontiguousarray(kernel[place]),
-        np.ascontiguousarray(recurrent[place]),
-        None if bias is None or not bias.any() else np.ascontiguousarray(bias),
-        None if recurrent_bias is None or not recurrent_bias.any() else np.ascontiguousarray(recurrent_bias),
-        hidden,
-        cell,
-        is_reversed,
-        has_sequence,
-    )
+def _require_activations(call: Call, usual: list[str]) -> None:
+    if _activations(call) not in ([], usual, usual * 2):
+        raise call.refusal("other activations")
+
+
+def _weights(call: Call, place: int, gates: int) -> tuple[Array, Array, Array | None, Array | None]:
+    """Return kernel, recurrent kernel and their biases of one direction; biases of zeros are left out."""
+    kernel, recurrent, both = (call.array(index) for index in (1, 2, 3))
+    if kernel is None or recurrent is None or (call.has(3) and both is None):
+        raise call.refusal("computed weights")
+    rows = gates * recurrent.shape[2]
+    biases = [None, None] if both is None else [both[place, :rows], both[place, rows:]]
+    first, second = (np.ascontiguousarray(row) if row is not None and row.any() else None for row in biases)
+    return np.ascontiguousarray(kernel[place]), np.ascontiguousarray(recurrent[place]), first, second
 
 
 def _state(call: Call, index: int, place: int) -> Tensor | None:
@@ -105,102 +180,32 @@ def _state(call: Call, index: int, place: int) -> Tensor | None:
     return strided_slice(call, state, begin, end, [1, 1, 1], state.shape[1:], {1, 2}, 0)
 
 
-def _loop(call: Call, direction: Direction) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the states of all steps [length, batch, units], and the last hidden and cell states [batch, units]."""
-    graph, x, units = call.graph, call[0], direction.units
-    length, batch = x.shape[0], x.shape[1]
-    projected = _product(graph, x, direction.kernel, direction.bias, (length, batch, 4 * units))
-    sizes = shape_of(call, x)
-    steps = strided_slice(call, sizes, [0], [1], [1], [], dropped=0)
-    state_shape = concat(call, [strided_slice(call, sizes, [1], [2], [1], [1]), call.constant([units])], 0, [2])
-    hidden, cell = (given or _zeros(call, state_shape, (batch, units)) for given in (direction.hidden, direction.cell))
-    variables = [call.constant(0), steps, projected, hidden, cell]
-    if direction.has_sequence:
-        whole = concat(call, [strided_slice(call, sizes, [0], [2], [1], [2]), call.constant([units])], 0, [3])
-        variables.append(_zeros(call, whole, (length, batch, units)))
-    results = [
-        graph.tensor(f"{call.node.name}/{place}", each.dtype, each.shape) for place, each in enumerate(variables)
-    ]
-    options = schema.WhileOptionsT()
-    options.condSubgraphIndex = _condition(graph, variables)
-    options.bodySubgraphIndex = _body(graph, variables, direction)
-    graph.add(Code.WHILE, variables, results, options)
-    return results[5] if direction.has_sequence else results[3], results[3], results[4]
+def _joined(call: Call, tensors: list[Tensor], axis: int) -> Tensor:
+    """Return the directions side by side on a new axis."""
+    shape = [*tensors[0].shape[:axis], 1, *tensors[0].shape[axis:]]
+    place = call.constant(axis)
+    wide = [call.make(Code.EXPAND_DIMS, [each, place], shape, schema.ExpandDimsOptionsT()) for each in tensors]
+    shape[axis] = len(wide)
+    return wide[0] if len(wide) == 1 else concat(call, wide, axis, shape)
 
 
-def _condition(outer: SubGraph, variables: list[Tensor]) -> int:
-    graph = outer.file.sub_graph("condition")
-    step, steps, *_ = [graph.input(f"variable_{place}", each.dtype, each.shape) for place, each in enumerate(variables)]
-    graph.outputs = [graph.make(Code.LESS, [step, steps], [], dtype="bool")]
-    return outer.file.sub_graphs.index(graph)
-
-
-def _body(outer: SubGraph, variables: list[Tensor], direction: Direction) -> int:
-    graph = outer.file.sub_graph("body")
-    inputs = [graph.input(f"variable_{place}", each.dtype, each.shape) for place, each in enumerate(variables)]
-    step, steps, projected, hidden, cell = inputs[:5]
-    one = graph.constant(np.array(1, np.int32), "one")
-    following = graph.make(Code.ADD, [step, one], [], schema.AddOptionsT())
-    place = graph.make(Code.SUB, [steps, following], [], schema.SubOptionsT()) if direction.is_reversed else step
-    options = schema.GatherOptionsT()
-    now = graph.make(Code.GATHER, [projected, place], projected.shape[1:], options)
-    hidden, cell = _cell(graph, now, hidden, cell, direction)
-    graph.outputs = [following, steps, projected, hidden, cell]
-    if direction.has_sequence:
-        graph.outputs.append(_stored(graph, inputs[5], hidden, place))
-    return outer.file.sub_graphs.index(graph)
-
-
-def _cell(graph: SubGraph, now: Tensor, hidden: Tensor, cell: Tensor, direction: Direction) -> tuple[Tensor, Tensor]:
-    """Return the next states: c' = f c + i tanh(g), h' = o tanh(c')."""
-    units, shape = direction.units, hidden.shape
-    batch = shape[0]
-    before = _product(graph, hidden, direction.recurrent, direction.recurrent_bias, (batch, 4 * units))
-    gates = graph.make(Code.ADD, [now, before], (batch, 4 * units), schema.AddOptionsT())
-    sigmoids, candidate = _split(graph, gates, [3 * units, units])
-    sigmoids = graph.make(Code.LOGISTIC, [sigmoids], sigmoids.shape)
-    entry, exit_, forget = _split(graph, sigmoids, [units] * 3)
-    candidate = graph.make(Code.TANH, [candidate], shape)
-    kept = graph.make(Code.MUL, [forget, cell], shape, schema.MulOptionsT())
-    added = graph.make(Code.MUL, [entry, candidate], shape, schema.MulOptionsT())
-    cell = graph.make(Code.ADD, [kept, added], shape, schema.AddOptionsT())
-    squashed = graph.make(Code.TANH, [cell], shape)
-    return graph.make(Code.MUL, [exit_, squashed], shape, schema.MulOptionsT()), cell
-
-
-def _stored(graph: SubGraph, sequence: Tensor, hidden: Tensor, place: Tensor) -> Tensor:
-    """Return the sequence with the state of one step written at its place."""
-    zero = graph.constant(np.array(0, np.int32), "zero")
-    row = graph.make(Code.EXPAND_DIMS, [hidden, zero], (1, *hidden.shape), schema.ExpandDimsOptionsT())
-    first = graph.make(Code.EXPAND_DIMS, [place, zero], [1], schema.ExpandDimsOptionsT())
-    options = schema.ConcatenationOptionsT()
-    start = graph.make(Code.CONCATENATION, [first, graph.constant(np.array([0, 0], np.int32), "zeros")], [3], options)
-    return graph.make(Code.DYNAMIC_UPDATE_SLICE, [sequence, row, start], sequence.shape)
-
-
-def _product(graph: SubGraph, x: Tensor, kernel: Array, bias: Array | None, shape: tuple[int | None, ...]) -> Tensor:
-    options = schema.FullyConnectedOptionsT()
-    options.keepNumDims = len(shape) > 2
-    row = graph.constant(bias, "bias") if bias is not None else None
-    return graph.make(Code.FULLY_CONNECTED, [x, graph.constant(kernel, "kernel"), row], shape, options)
-
-
-def _split(graph: SubGraph, tensor: Tensor, lengths: list[int]) -> list[Tensor]:
-    parts = [
-        graph.tensor(f"part_{len(graph.tensors)}_{place}", tensor.dtype, (tensor.shape[0], length))
-        for place, length in enumerate(lengths)
-    ]
-    options = schema.SplitVOptionsT()
-    options.numSplits = len(lengths)
-    sizes, axis = (graph.constant(np.array(value, np.int32), "split") for value in (lengths, 1))
-    graph.add(Code.SPLIT_V, [tensor, sizes, axis], parts, options)
+def split(graph: SubGraph, tensor: Tensor, count: int) -> list[Tensor]:
+    """Return equal parts of the last axis of [batch, size]; SPLIT runs inside XNNPACK, which SPLIT_V does not."""
+    shape = (tensor.shape[0], int(tensor.shape[1] or 0) // count)
+    parts = [graph.tensor(f"part_{len(graph.tensors)}_{place}", tensor.dtype, shape) for place in range(count)]
+    options = schema.SplitOptionsT()
+    options.numSplits = count
+    graph.add(Code.SPLIT, [graph.constant(np.array(1, np.int32), "last"), tensor], parts, options)
     return parts
 
 
-def _zeros(call: Call, shape: Tensor, sizes: tuple[int | None, ...]) -> Tensor:
-    return call.make(Code.FILL, [shape, call.constant(0.0, "float32")], sizes, schema.FillOptionsT(), "float32")
+def _sum(graph: SubGraph, one: Tensor, other: Tensor) -> Tensor:
+    return graph.make(Code.ADD, [one, other], one.shape, schema.AddOptionsT())
 
 
-def _expanded(call: Call, tensor: Tensor, axis: int) -> Tensor:
-    shape = [*tensor.shape[:axis], 1, *tensor.shape[axis:]]
-    return call.make(Code.EXPAND_DIMS, [tensor, call.constant(axis)], shape, schema.ExpandDimsOptionsT())
+def _times(graph: SubGraph, one: Tensor, other: Tensor) -> Tensor:
+    return graph.make(Code.MUL, [one, other], one.shape, schema.MulOptionsT())
+
+
+def _apply(graph: SubGraph, code: int, x: Tensor) -> Tensor:
+    return graph.make(code, [x], x.shape)

@@ -38,7 +38,7 @@ def _plain(name: str) -> Emit:
 def _over_axes(compute: Reduction) -> Emit:
     def emit(call: Call) -> Tensor:
         """Return the reduction; no axes are all axes, or none with ``noop_with_empty_axes``."""
-        if call.node.op_type in _PLAIN and call.get(1) is not None and call.array(1) is None:
+        if call.node.op_type in _PLAIN and call.has(1) and call.array(1) is None:
             return _over_computed_axes(call)
         axes = call.ints_of("axes", 1)
         if not axes and call.int("noop_with_empty_axes", 0):
