@@ -61,7 +61,7 @@ def transposed_weight(call: Call, perm: Sequence[int]) -> Tensor:
         return _moved(call, call[1], perm)
     value = call.node.inputs[1]
     name = str(value.name if value is not None else "kernel")
-    return call.graph.constant(np.ascontiguousarray(array.transpose(perm)), name)
+    return call.graph.constant(array.transpose(perm), name)
 
 
 def bias_row(call: Call, filters: int) -> Tensor:

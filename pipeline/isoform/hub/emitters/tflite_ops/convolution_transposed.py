@@ -109,7 +109,7 @@ def _produced_shape(call: Call, axes: list[Axis], filters: int) -> Tensor:
 
 def _groups(call: Call, kernel: Array, group: int) -> list[tuple[Tensor, Array]]:
     """Return each group's part of the image and its weights [filters, height, width, channels]."""
-    weights = [np.ascontiguousarray(part.transpose(1, 2, 3, 0)) for part in np.split(kernel, group)]
+    weights = [part.transpose(1, 2, 3, 0) for part in np.split(kernel, group)]
     if group == 1:
         return [(call[0], weights[0])]
     shape = (*call[0].shape[:3], kernel.shape[0] // group)

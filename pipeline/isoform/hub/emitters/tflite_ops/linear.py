@@ -1,6 +1,5 @@
 """Matrix products: a constant right-hand side becomes FULLY_CONNECTED, bias and activation taken in."""
 
-import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from isoform.hub.emitters.tflite_builder import Array, Tensor
@@ -18,7 +17,7 @@ def gemm(call: Call) -> Tensor:
     weight, bias = call.array(1), call.array(2)
     alpha, beta = call.float("alpha", 1.0), call.float("beta", 1.0)
     if weight is not None and not call.int("transA", 0) and alpha == 1.0:
-        kernel = weight if call.int("transB", 0) else np.ascontiguousarray(weight.T)  # [units, features]
+        kernel = weight if call.int("transB", 0) else weight.T  # [units, features]
         if not call.has(2):
             return fully_connected(call, call[0], kernel, None, call.shape)
         if bias is not None and bias.shape[-1:] == kernel.shape[:1] and bias.size == len(kernel) and beta == 1.0:
@@ -40,7 +39,7 @@ def matmul(call: Call) -> Tensor:
     weight, left = call.array(1), call[0]
     require_dtype(call, left, FLOATS)
     if weight is not None and weight.ndim == 2 and len(left.shape) >= 2:
-        kernel = np.ascontiguousarray(weight.T)  # [units, features]
+        kernel = weight.T  # [units, features]
         return fully_connected(call, left, kernel, call.take_bias(kernel.shape[0]), call.shape)
     right = call[1]
     ranks = len(left.shape), len(right.shape)

@@ -167,8 +167,8 @@ def _weights(call: Call, place: int, gates: int) -> tuple[Array, Array, Array | 
         raise call.refusal("computed weights")
     rows = gates * recurrent.shape[2]
     biases = [None, None] if both is None else [both[place, :rows], both[place, rows:]]
-    first, second = (np.ascontiguousarray(row) if row is not None and row.any() else None for row in biases)
-    return np.ascontiguousarray(kernel[place]), np.ascontiguousarray(recurrent[place]), first, second
+    first, second = (row if row is not None and row.any() else None for row in biases)
+    return kernel[place], recurrent[place], first, second
 
 
 def _state(call: Call, index: int, place: int) -> Tensor | None:
