@@ -3,7 +3,18 @@
 from ai_edge_litert import schema_py_generated as schema
 
 from isoform.hub.emitters.tflite_builder import Tensor
-from isoform.hub.emitters.tflite_ops.arithmetic import add, compare, div, maximum, minimum, mul, select, sub, unary
+from isoform.hub.emitters.tflite_ops.arithmetic import (
+    add,
+    compare,
+    div,
+    maximum,
+    minimum,
+    mul,
+    require_axes,
+    select,
+    sub,
+    unary,
+)
 from isoform.hub.emitters.tflite_ops.call import Call, Code, op
 from isoform.hub.emitters.tflite_ops.elementwise import FLOATS, WIDER, require_dtype, widened
 
@@ -141,6 +152,7 @@ def _of_rows(call: Call, code: int) -> Tensor:
 def _along(call: Call, code: int) -> Tensor:
     """Return the function along ``axis``, which TFLite has for the last one: others are moved there and back."""
     x = _float(call)
+    require_axes(call, x)
     rank = len(call.shape)
     axis = call.int("axis", -1) % rank
     if axis == rank - 1:

@@ -23,6 +23,15 @@ _OPTIONS: dict[int, Any] = {
 }
 
 
+_MOST_AXES = 6
+
+
+def require_axes(call: Call, x: Tensor) -> None:
+    """Raise the refusal where x has more axes than XNNPACK reduces: it fails then, and leaves nothing to others."""
+    if len(x.shape) > _MOST_AXES:
+        raise call.refusal(f"more than {_MOST_AXES} axes")
+
+
 def binary(call: Call, code: int, one: Operand, other: Operand, dtype: str | None = None) -> Tensor:
     """Return the operator on two tensors that broadcast, or on a tensor and a number."""
     like = one if isinstance(one, Tensor) else other
@@ -76,6 +85,7 @@ def select(call: Call, condition: Tensor, yes: Operand, no: Operand) -> Tensor:
 
 def reduce(call: Call, code: int, x: Tensor, axes: Sequence[int], *, keeps_axes: bool = True) -> Tensor:
     """Return the reduction over ``axes``, which stay with size one unless told."""
+    require_axes(call, x)
     options = schema.ReducerOptionsT()
     options.keepDims = keeps_axes
     gone = {axis % len(x.shape) for axis in axes}

@@ -54,12 +54,6 @@ def require_dtype(call: Call, tensor: Tensor, allowed: tuple[str, ...]) -> None:
         raise call.refusal(f"it works on {tensor.dtype}")
 
 
-def require_rank(call: Call, tensors: list[Tensor], most: int) -> None:
-    """Raise the refusal where tensors broadcast over more axes than the kernel has."""
-    if any(tensor.shape != tensors[0].shape for tensor in tensors) and max(len(t.shape) for t in tensors) > most:
-        raise call.refusal(f"it broadcasts over more than {most} axes")
-
-
 def widened(call: Call, tensors: list[Tensor], compute: Callable[[list[Tensor]], Tensor]) -> Tensor:
     """Return ``compute`` of the tensors, in a wider integer type and cast back where theirs has no kernel."""
     dtype = tensors[0].dtype
@@ -92,7 +86,6 @@ def _comparing(code: int) -> Emit:
     def emit(call: Call) -> Tensor:
         both = [call[0], call[1]]
         require_dtype(call, both[0], (*NUMBERS, *WIDER, *(["bool"] if code == Code.EQUAL else [])))
-        require_rank(call, both, 4)
         return widened(call, both, lambda both: call.make(code, both, call.shape, dtype="bool"))
 
     return emit
@@ -101,7 +94,6 @@ def _comparing(code: int) -> Emit:
 def _logical(code: int) -> Emit:
     def emit(call: Call) -> Tensor:
         require_dtype(call, call[0], ("bool",))
-        require_rank(call, [call[0], call[1]], 4)
         return call.make(code, [call[0], call[1]], call.shape)
 
     return emit
@@ -170,7 +162,6 @@ def power(call: Call) -> Tensor:
         code = {2.0: Code.SQUARE, 0.5: Code.SQRT}.get(float(exponent.reshape(-1)[0]))
         if code is not None:
             return call.make(code, [x], call.shape)
-    require_rank(call, [x, y], 4)
     if y.dtype != x.dtype:
         if x.dtype != "float32" or y.dtype == "uint64":
             raise call.refusal(f"{x.dtype} to the power of {y.dtype}")
@@ -210,7 +201,6 @@ def mean(call: Call) -> Tensor:
 def _folded(call: Call, code: int) -> Tensor:
     tensors = [call[index] for index in range(len(call.node.inputs))]
     require_dtype(call, tensors[0], (*NUMBERS, *WIDER))
-    require_rank(call, tensors, 4 if code != Code.ADD else 6)
     return widened(call, tensors, lambda them: reduce(lambda a, b: arithmetic.binary(call, code, a, b), them))
 
 
@@ -235,7 +225,6 @@ def clip(call: Call) -> Tensor:
 
 @op("Where", since=9)
 def where(call: Call) -> Tensor:
-    require_rank(call, [call[0], call[1], call[2]], 5)
     return call.make(Code.SELECT_V2, [call[0], call[1], call[2]], call.shape, schema.SelectV2OptionsT(), call.dtype)
 
 
@@ -244,7 +233,6 @@ def modulo(call: Call) -> Tensor:
     """Return the remainder with the divisor's sign, or with ``fmod`` that of the sizes with the dividend's sign."""
     both = [call[0], call[1]]
     require_dtype(call, both[0], (*NUMBERS, *WIDER))
-    require_rank(call, both, 4)
     if not call.int("fmod", 0):
         return widened(call, both, lambda both: call.make(Code.FLOOR_MOD, both, call.shape))
     if call.dtype == "int64":
@@ -279,5 +267,4 @@ def is_inf(call: Call) -> Tensor:
 @op("BitwiseXor", since=18)
 def bitwise_xor(call: Call) -> Tensor:
     require_dtype(call, call[0], ("int8", "uint8", "int16", "uint16", "int32", "uint32"))
-    require_rank(call, [call[0], call[1]], 4)
     return call.make(Code.BITWISE_XOR, [call[0], call[1]], call.shape, schema.BitwiseXorOptionsT())
