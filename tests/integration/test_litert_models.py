@@ -177,3 +177,19 @@ def test_bytes_that_are_no_model_are_refused(tmp_path: Path) -> None:
     path.write_bytes(b"nothing")
     with pytest.raises(IsoformError, match=r"LiteRT does not open model\.tflite"):
         litert.load(Artifact("tflite", path, WORDS), RunOptions())
+
+
+def test_a_gelu_that_is_written_out_becomes_one_operator_with_the_same_numbers(tmp_path: Path) -> None:
+    specs = TensorSpec("x", "float32", ("n", 7)), TensorSpec("y", "float32", ("n", 7))
+    signature = Signature(specs[:1], specs[1:])
+    nodes = [
+        (("Div", ["x", "root"], ["d"]), {}), (("Erf", ["d"], ["e"]), {}), (("Add", ["e", "one"], ["s"]), {}),
+        (("Mul", ["x", "s"], ["p"]), {}), (("Mul", ["p", "half"], ["y"]), {}),
+    ]  # fmt: skip
+    numbers = {"root": np.float32(2**0.5), "one": np.float32(1), "half": np.float32(0.5)}
+    model = proto(signature, nodes, {name: np.array(number) for name, number in numbers.items()})
+    session = litert.load(converted(tmp_path, model, signature), RunOptions())
+    x = np.linspace(-6, 6, 35, dtype=np.float32).reshape(5, 7)
+    [wanted] = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"x": x})
+    np.testing.assert_allclose(session.run({"x": x})["y"], wanted, rtol=1e-5, atol=1e-6)
+    assert tflite.build(hub_graph.load(model)).codes == [schema.BuiltinOperator.GELU]

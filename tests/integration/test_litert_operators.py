@@ -25,7 +25,7 @@ Case = onnx.backend.test.case.test_case.TestCase
 Arrays = list[np.ndarray]
 RESOLVERS = (OpResolverType.AUTO, OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES)
 CARRIED = {name for domain, name in tflite.OPERATORS.rows if domain == "" or domain.startswith("isoform")}
-FEWEST_RIGHT = {"as it is": 801, "constants": 627, "dynamic": 831}
+FEWEST_RIGHT = {"as it is": 802, "constants": 628, "dynamic": 831}
 """Of the cases over carried operators; raise it with every operator, never lower it."""
 KNOWN_LIMITS = {
     "test_reshape_zero_dim": "LiteRT refuses a target that the caller computes and that holds 0",

@@ -19,6 +19,7 @@ from isoform.hub.passes.fold_batch_norm import fold_batch_norm
 from isoform.hub.passes.fold_weights import constant
 from isoform.hub.passes.layout import to_channels_last
 from isoform.hub.passes.one_dimensional import widen_one_dimensional
+from isoform.hub.passes.restore_gelu import restore_gelu
 from isoform.hub.passes.restore_squeeze import restore_squeeze
 from isoform.hub.passes.simplify import simplify
 
@@ -45,6 +46,7 @@ def build(model: ir.Model) -> FlatFile:
     widen_one_dimensional(model)
     to_channels_last(model, also=("Resize",))
     fold_batch_norm(model)
+    restore_gelu(model)
     OPERATORS.require(model)
     file = FlatFile()
     graph = file.sub_graph("main")
