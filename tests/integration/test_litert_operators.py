@@ -120,3 +120,19 @@ def test_no_case_over_carried_operators_is_wrong() -> None:
     print(dict(right), sum(text == "refused" for text in verdicts.values()), "refused")
     assert {key: text for key, text in verdicts.items() if text not in ("right", "refused")} == {}
     assert all(right[form] >= fewest for form, fewest in FEWEST_RIGHT.items()), right
+
+
+@pytest.mark.parametrize("keepdims", [0, 1])
+def test_a_logarithm_of_summed_exponentials_does_not_overflow(keepdims: int) -> None:
+    """ONNX' own cases of this operator are float64 alone."""
+    node = onnx.helper.make_node("ReduceLogSumExp", ["x", "axes"], ["y"], keepdims=keepdims)
+    sides = [[onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None)] for name in ("x", "y")]
+    sides[0][0].CopyFrom(onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, ["n", 3, 4]))
+    axes = numpy_helper.from_array(np.array([1]), "axes")
+    proto = onnx.helper.make_graph([node], "sums", *sides, [axes])
+    model = onnx.helper.make_model(proto, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=10)
+    x = np.random.default_rng(2).uniform(-200, 200, (2, 3, 4)).astype(np.float32)
+    wanted = np.logaddexp.reduce(x.astype(np.float64), axis=1, keepdims=bool(keepdims))
+    for resolver in RESOLVERS:
+        [found] = answers(tflite.emit(graph.load(model)), [x], resolver)
+        np.testing.assert_allclose(found, wanted, rtol=1e-5)
