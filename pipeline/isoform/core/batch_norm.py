@@ -63,7 +63,8 @@ def folded_parameters(source: Weights, missing: Weights, export: Weights) -> dic
     """Return the parameters among ``missing`` that a fold explains, each with the export's tensors it went into."""
     explained: dict[str, tuple[str, ...]] = {}
     for layer in layers(source):
-        if not set(layer.names.values()) & set(missing):
+        # A fresh layer's parameters may equal tensors of the export by chance: then only the kernel is missing.
+        if not set(layer.names.values()) & set(missing) and not _could_scale(layer, missing):
             continue
         for epsilon in EPSILONS:
             found = _explained(layer, epsilon, source, missing, export)
@@ -71,6 +72,11 @@ def folded_parameters(source: Weights, missing: Weights, export: Weights) -> dic
                 explained |= found
                 break
     return explained
+
+
+def _could_scale(layer: BatchNorm, missing: Weights) -> bool:
+    channels = layer.values["variance"].size
+    return any(kernel.ndim > 1 and channels in kernel.shape for kernel in missing.values())
 
 
 def _explained(

@@ -106,6 +106,21 @@ def test_a_folded_batch_norm_explains_its_parameters_and_the_kernel(epsilon: flo
     assert how(source, folded)["conv.weight"] == "unexplained"
 
 
+def test_a_fresh_batch_norm_whose_parameters_are_in_the_export_by_chance_still_explains_the_kernel() -> None:
+    kernel, ones, zeros = normal(8, 3, 3, 3), np.ones(8, np.float32), np.zeros(8, np.float32)
+    source = {
+        "conv.weight": kernel,
+        "bn.weight": ones,
+        "bn.bias": zeros,
+        "bn.running_mean": zeros,
+        "bn.running_var": ones,
+    }
+    export = {"w": (kernel * np.float64(1 / np.sqrt(1 + 1e-5))).astype(np.float32), "b": zeros, "ones": ones}
+    assert how(source, export)["conv.weight"] == "batch-norm fold"
+    export["w"][3, 1, 1, 1] *= np.float32(1.0001)
+    assert how(source, export)["conv.weight"] == "unexplained"
+
+
 def test_a_batch_norm_kept_as_scale_and_shift_is_explained_too() -> None:
     layer = batch_norm()
     gamma, beta, mean, variance = (value.astype(np.float64) for value in layer.values())
