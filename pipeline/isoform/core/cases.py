@@ -22,6 +22,8 @@ from isoform.errors import IsoformError, UsageError
 Array = npt.NDArray[Any]
 Tensors = Mapping[str, Array]
 
+FLOAT64, CENTRE = "float64", "centre of disturbed float32 runs"
+"""How references were recorded; the second where the source cannot run in float64, and weaker."""
 DEFAULT_SEED = 20_26
 SIZES = {"batch": (1, 3, 2, 5), "other": (7, 1, 13, 32)}
 """Sizes that a dynamic dimension takes, in turn: one, primes, and none that exporters trace with."""
@@ -53,6 +55,7 @@ class Cases:
         kinds: what each case is: representative, gaussian, zeros, ones, large, tiny, repeated, or given.
         inputs: one mapping a case, name to array.
         reference: the source's outputs in float64, or None where no reference has been recorded.
+        method: how the reference was recorded, `FLOAT64` or `CENTRE`.
         source: the source's outputs as it normally runs, strict float32.
         floors: by output name, what rounding alone does to the float64 outputs.
         recorded_by: the runtime that answered, "" where no reference has been recorded.
@@ -64,14 +67,23 @@ class Cases:
     source: tuple[Tensors, ...] | None = None
     floors: Mapping[str, Floor] | None = None
     recorded_by: str = ""
+    method: str = FLOAT64
 
     def __len__(self) -> int:
         return len(self.inputs)
 
     def with_reference(
-        self, reference: Sequence[Tensors], source: Sequence[Tensors], floors: Mapping[str, Floor], runtime: str = ""
+        self,
+        reference: Sequence[Tensors],
+        source: Sequence[Tensors],
+        floors: Mapping[str, Floor],
+        method: str = FLOAT64,
     ) -> "Cases":
-        return replace(self, reference=tuple(reference), source=tuple(source), floors=dict(floors), recorded_by=runtime)
+        return replace(self, reference=tuple(reference), source=tuple(source), floors=dict(floors), method=method)
+
+    def recorded(self, runtime: str) -> "Cases":
+        """Return the same cases, the references known to be those of ``runtime``."""
+        return replace(self, recorded_by=runtime)
 
     def only(self, chosen: Sequence[int]) -> "Cases":
         """Return the cases at these positions, with what was recorded for them."""
@@ -221,7 +233,8 @@ def save(cases: Cases, path: Path) -> None:
                 for position, array in enumerate(row.values()):
                     arrays[f"{column}.{case}.{position}"] = array
     floors = {name: [floor.rms, floor.peak] for name, floor in (cases.floors or {}).items()}
-    head = {"kinds": cases.kinds, "names": names, "floors": floors, "recorded_by": cases.recorded_by}
+    head = {"kinds": cases.kinds, "names": names, "floors": floors}
+    head |= {"recorded_by": cases.recorded_by, "method": cases.method}
     arrays["head"] = np.frombuffer(json.dumps(head).encode(), dtype=np.uint8)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for name, array in arrays.items():
@@ -267,4 +280,5 @@ def load(path: Path) -> Cases:
         source,
         floors if reference is not None else None,
         head.get("recorded_by", ""),
+        head.get("method", FLOAT64),
     )

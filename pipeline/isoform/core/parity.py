@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from isoform.core import structure
-from isoform.core.cases import Cases, Floor, Tensors
+from isoform.core.cases import FLOAT64, Cases, Floor, Tensors
 from isoform.core.numerics import OutputFigures, judge, threshold_of
 from isoform.core.signature import Signature
 from isoform.errors import IsoformError
@@ -140,9 +140,8 @@ def assess(
         "numerics": _numerics(figures),
     }
     verdict = _verdict(gates)
-    return ParityRecord(
-        runtime, verdict, _headline(verdict, gates, figures), gates, figures, len(cases), _sizes(declared, cases)
-    )  # fmt: skip
+    headline = _headline(verdict, gates, figures, cases.method)
+    return ParityRecord(runtime, verdict, headline, gates, figures, len(cases), _sizes(declared, cases))
 
 
 def _figures(runtime: str, declared: Signature, cases: Cases, outputs: Sequence[Tensors]) -> tuple[OutputFigures, ...]:
@@ -203,11 +202,13 @@ def _verdict(gates: Mapping[str, Gate]) -> str:
     return PASS
 
 
-def _headline(verdict: str, gates: Mapping[str, Gate], figures: Sequence[OutputFigures]) -> str:
+def _headline(verdict: str, gates: Mapping[str, Gate], figures: Sequence[OutputFigures], method: str) -> str:
     lost = max((entry.lost_bits for entry in figures), default=0.0)
     correct = min((entry.correct_bits for entry in figures), default=math.inf)
     numbers = f"{lost:.1f} bits lost, {correct:.1f} correct" if figures else "exact outputs only"
     remarks = [f"weights {gates['weights'].verdict.lower()}"] if gates["weights"].verdict == NOT_CHECKED else []
+    if method != FLOAT64:
+        remarks.append(f"weaker: the reference is the {method}")
     if verdict == WARN:
         remarks.append(SEMANTICS_OPEN)
     if verdict != PASS:

@@ -3,11 +3,12 @@
 A module in converters/ or runtimes/ satisfies one of these; mypy and the contract tests check it. Nothing is inherited.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import numpy.typing as npt
 
 from isoform.core.artifact import Artifact
@@ -18,10 +19,25 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Perturbation:
-    """Every float weight w becomes w(1+d) with d uniform in ±magnitude, drawn anew for each seed."""
+    """Every float weight w becomes w(1+d) with d uniform in ±magnitude, drawn anew for each seed.
+
+    The same seed with the opposite magnitude is the mirrored disturbance, -d.
+    """
 
     seed: int
     magnitude: float
+
+    def draws(self) -> Callable[[tuple[int, ...]], Array]:
+        """Return a function that gives the factors 1+d for one array after the other, by its shape."""
+        rng = np.random.default_rng(self.seed)
+
+        def factors(shape: tuple[int, ...]) -> Array:
+            drawn = np.asarray(rng.uniform(-1, 1, shape))
+            drawn *= self.magnitude  # in place, for the sake of layers that take gigabytes
+            drawn += 1
+            return drawn
+
+        return factors
 
 
 @dataclass(frozen=True)
@@ -32,8 +48,8 @@ class RunOptions:
         device: "cpu" or "cuda"; a runtime that cannot have it raises, it never takes another.
         threads: intra-operator threads; 0 is all cores.
         is_optimised: False turns graph optimisation off where the runtime has such a thing.
-        is_float64: weights upcast exactly and every operation in float64; only source runtimes offer it.
-        perturbation: for float64 runs, how the weights are disturbed.
+        is_float64: weights upcast exactly and every operation in float64; only runtimes that have it offer it.
+        perturbation: how the weights are disturbed.
         tf32: on CUDA, whether matrix products may round to TF32.
     """
 

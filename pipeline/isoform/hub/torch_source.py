@@ -11,7 +11,7 @@ import safetensors.torch
 import torch
 
 from isoform.core.artifact import Artifact
-from isoform.core.protocols import Array
+from isoform.core.protocols import Array, Perturbation
 from isoform.core.signature import Signature, TensorSpec
 from isoform.errors import IsoformError
 from isoform.hub.architecture import resolve
@@ -73,6 +73,16 @@ def _refuse_other_keys(source: Artifact, wanted: Mapping[str, torch.Tensor], fou
             "Check --arch and its arguments, or save the checkpoint of this very network.",
             kind="state-dict",
         )
+
+
+@torch.no_grad()
+def disturb(module: torch.nn.Module, perturbation: Perturbation) -> None:
+    """Multiply every float weight by 1+d, d uniform in ±magnitude, drawn from the perturbation's seed."""
+    generator = torch.Generator().manual_seed(perturbation.seed)
+    for tensor in module.state_dict().values():
+        if tensor.is_floating_point():
+            d = torch.rand(tensor.shape, generator=generator, dtype=torch.float64).mul_(2).sub_(1)
+            tensor.mul_(d.mul_(perturbation.magnitude).add_(1).to(tensor.dtype))
 
 
 def tensors(signature: Signature, inputs: Mapping[str, Array]) -> tuple[torch.Tensor, ...]:

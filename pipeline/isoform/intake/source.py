@@ -8,14 +8,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from isoform import registry
 from isoform.core import format as formats
 from isoform.core.artifact import Architecture, Artifact
 from isoform.core.signature import Signature, TensorSpec
 from isoform.errors import UsageError
 from isoform.isolation import Pool
 
-_DESCRIBED = {"torch": "torch", "keras": "tensorflow", "onnx": "onnx"}
-"""The sources that convert opens, and the framework that reads each."""
+_WITHOUT_INPUTS = ("torch", "torchscript")
+"""Formats whose files do not say what their inputs are."""
 
 
 @dataclass(frozen=True)
@@ -44,22 +45,23 @@ def from_file(request: FileRequest, pool: Pool, workspace: Path) -> Artifact:
         IsoformError: the file cannot be opened or does not run.
     """
     name = formats.detect(request.path)
-    if name not in _DESCRIBED:
+    sources = sorted({row.source for row in registry.CONVERTERS.values()})
+    if name not in sources:
         raise UsageError(
             f"{request.path}: {formats.lookup(name).title} is not a source that can be converted.",
-            f"Convert from one of: {', '.join(_DESCRIBED)}.",
+            f"Convert from one of: {', '.join(sources)}.",
         )
     architecture = _architecture(request, name)
-    if name == "torch" and not request.inputs:
+    if name in _WITHOUT_INPUTS and not request.inputs:
         raise UsageError(
-            f"{request.path}: a PyTorch checkpoint does not say what its inputs are.",
+            f"{request.path}: {formats.lookup(name).title} does not say what its inputs are.",
             "Declare each one, a word for a dynamic dimension: --input 'image:float32[batch,3,224,224]'",
         )
     source = Artifact(name, request.path.resolve(), Signature(tuple(request.inputs), ()), architecture)
     answer = pool.call(
         "isoform.jobs.describe:describe",
         {"source": source.to_json(), "workspace": str(workspace)},
-        needs=_DESCRIBED[name],
+        needs=registry.source_runtime(name).extra,
         root=architecture.root if architecture else None,
     )
     found = Signature.from_json(answer.value["signature"])

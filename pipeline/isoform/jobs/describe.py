@@ -4,19 +4,20 @@ Where the file does not say (a PyTorch checkpoint), the inputs are declared by t
 a dimension that follows a dynamic input dimension at both sizes gets its name.
 """
 
+import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from isoform import registry
+from isoform.core import format as formats
 from isoform.core.artifact import Artifact
+from isoform.core.cases import Tensors
+from isoform.core.protocols import RunOptions
 from isoform.core.signature import Dim, Signature, TensorSpec
-from isoform.errors import IsoformError, UsageError
-
-_SIZES = ((2, 17, 33, 49), (3, 19, 37, 53))
-"""Two sizes for each dynamic dimension in turn, none a multiple of another."""
+from isoform.errors import IsoformError
+from isoform.jobs.observe import named_dim, observed, observed_with_free_names
 
 _ONNX_DTYPES = {"FLOAT": "float32", "DOUBLE": "float64"}
 
@@ -30,9 +31,7 @@ def describe(arguments: dict[str, Any], progress: Callable[..., None]) -> dict[s
     source = Artifact.from_json(arguments["source"])
     if source.format == "torch":
         source = replace(source, model=_as_safetensors(source.model, Path(arguments["workspace"])))
-        signature = _observed(source)
-    else:
-        signature = {"keras": _of_keras, "onnx": _of_onnx}[source.format](source)
+    signature = _DESCRIBERS[source.format](source)
     return {"signature": signature.to_json(), "model": str(source.model)}
 
 
@@ -64,26 +63,18 @@ def _as_safetensors(path: Path, workspace: Path) -> Path:
     return target
 
 
-def _observed(source: Artifact) -> Signature:
+def _of_torch(source: Artifact) -> Signature:
     import torch
 
     from isoform.hub.torch_source import load
 
-    model = load(source)
-    inputs = source.signature.inputs
-    runs = []
-    for sizes in _SIZES:
-        symbols = dict(zip(source.signature.symbols, sizes, strict=False))
-        arrays = [torch.from_numpy(_example(spec, spec.sizes(symbols))) for spec in inputs]
-        with torch.no_grad():
-            runs.append((symbols, _flat(model(*arrays))))
-    return Signature(inputs, tuple(_output(name, runs) for name in runs[0][1]))
+    module = torch.jit.load(str(source.model)).eval() if source.format == "torchscript" else load(source)
 
+    @torch.no_grad()
+    def run(arrays: Tensors) -> Mapping[str, Any]:
+        return _flat(module(*(torch.from_numpy(array) for array in arrays.values())))
 
-def _output(name: str, runs: list[tuple[dict[str, int], dict[str, Any]]]) -> TensorSpec:
-    (first_sizes, first), (second_sizes, second) = runs
-    dims = _dims(name, first_sizes, first[name].shape, second_sizes, second[name].shape)
-    return TensorSpec(name, str(first[name].dtype).removeprefix("torch."), dims)
+    return observed(source.signature.inputs, run)
 
 
 def _flat(outputs: Any) -> dict[str, Any]:
@@ -95,23 +86,22 @@ def _flat(outputs: Any) -> dict[str, Any]:
     return {f"output_{index}" if len(outputs) > 1 else "output": tensor for index, tensor in enumerate(outputs)}
 
 
-def _example(spec: TensorSpec, shape: tuple[int, ...]) -> Any:
-    rng = np.random.default_rng(0)
-    if spec.dtype.startswith(("int", "uint")):
-        return rng.integers(spec.low or 0, spec.high or (spec.low or 0) + 2, shape).astype(spec.dtype)
-    return rng.random(shape).astype(spec.dtype)
+def _of_runtime(source: Artifact) -> Signature:
+    """Return the signature that the format's own runtime reads from the file, under the user's names for dimensions."""
+    row = registry.runtime(formats.lookup(source.format).runtime)
+    declared = {spec.name: spec for spec in source.signature.inputs}
+    session = importlib.import_module(row.module).load(source, RunOptions())
+    try:
+        found = session.signature.inputs
+        inputs = [declared.get(spec.name, _free(spec, position)) for position, spec in enumerate(found)]
+        return observed_with_free_names(inputs, session.run)
+    finally:
+        session.close()
 
 
-def _dims(
-    name: str, first_sizes: Mapping[str, int], first: Any, second_sizes: Mapping[str, int], second: Any
-) -> tuple[Dim, ...]:
-    if len(first) != len(second):
-        raise UsageError(f"The output '{name}' has another rank at another size.", "Fix the dimension in --input.")
-    dims: list[Dim] = []
-    for axis, (one, two) in enumerate(zip(first, second, strict=True)):
-        followed = [key for key in first_sizes if first_sizes[key] == one and second_sizes[key] == two]
-        dims.append(one if one == two else followed[0] if followed else f"{name}_{axis}")
-    return tuple(dims)
+def _free(spec: TensorSpec, position: int) -> TensorSpec:
+    sizes = (dim if isinstance(dim, int) else None for dim in spec.shape)
+    return replace(spec, shape=tuple(named_dim(size, f"dim_{position}", axis) for axis, size in enumerate(sizes)))
 
 
 def _of_keras(source: Artifact) -> Signature:
@@ -126,16 +116,10 @@ def _keras_specs(tensors: Any, names: Any = None) -> tuple[TensorSpec, ...]:
         TensorSpec(
             names[position] if names else tensor.name,
             str(tensor.dtype),
-            tuple(_named(dim, position, axis) for axis, dim in enumerate(tensor.shape)),
+            tuple(named_dim(dim, f"dim_{position}", axis) for axis, dim in enumerate(tensor.shape)),
         )
         for position, tensor in enumerate(tensors)
     )
-
-
-def _named(dim: int | None, position: int, axis: int) -> Dim:
-    if dim is not None:
-        return dim
-    return "batch" if axis == 0 else f"dim_{position}_{axis}"
 
 
 def _of_onnx(source: Artifact) -> Signature:
@@ -164,3 +148,13 @@ def _onnx_dims(value: Any, position: int) -> tuple[Dim, ...]:
     return tuple(
         dim if isinstance(dim, int) else (dim.value or f"dim_{position}_{axis}") for axis, dim in enumerate(value.shape)
     )
+
+
+_DESCRIBERS: dict[str, Callable[[Artifact], Signature]] = {
+    "keras": _of_keras,
+    "onnx": _of_onnx,
+    "savedmodel": _of_runtime,
+    "tflite": _of_runtime,
+    "torch": _of_torch,
+    "torchscript": _of_torch,
+}

@@ -69,12 +69,11 @@ def weights(artifact: Artifact) -> dict[str, Array]:
 
 def _perturb(model: Any, perturbation: Perturbation) -> None:
     """Multiply every float weight by 1+d, d uniform in ±magnitude: method.md's ``W(1+d')``."""
-    rng = np.random.default_rng(perturbation.seed)
+    draw = perturbation.draws()
     for variable in model.weights:
         if keras_source.is_float(variable):
             value = variable.numpy()
-            factors = rng.uniform(-perturbation.magnitude, perturbation.magnitude, value.shape)
-            factors += 1  # in place, for the sake of layers that take gigabytes
+            factors = draw(value.shape)
             factors *= value
             variable.assign(factors.astype(value.dtype, copy=False))
 

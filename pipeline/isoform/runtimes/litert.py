@@ -1,13 +1,14 @@
 """LiteRT, through ai_edge_litert: a TFLite file by its signature, resized for each call whose shapes are new."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from isoform.core.artifact import Artifact
-from isoform.core.protocols import Array, RunOptions
+from isoform.core.protocols import Array, Perturbation, RunOptions
 from isoform.core.signature import Dim, Signature, TensorSpec
 from isoform.errors import IsoformError
 
@@ -56,7 +57,7 @@ def load(artifact: Artifact, options: RunOptions) -> LitertSession:
     resolver = OpResolverType.AUTO if options.is_optimised else OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     try:
         interpreter = Interpreter(
-            model_path=str(artifact.model),
+            **_model(artifact, options.perturbation),
             num_threads=options.threads or None,
             experimental_op_resolver_type=resolver,
         )
@@ -72,7 +73,11 @@ def load(artifact: Artifact, options: RunOptions) -> LitertSession:
 
 def weights(artifact: Artifact) -> dict[str, Array]:
     """Return the constant tensors of every sub-graph by name, mapped from the file."""
-    data = np.memmap(artifact.model, np.uint8, mode="r")
+    return _constants(np.memmap(artifact.model, np.uint8, mode="r"))
+
+
+def _constants(data: Array) -> dict[str, Array]:
+    """Return the constant tensors as views of the file's bytes."""
     model = schema.Model.GetRootAsModel(data, 0)
     found: dict[str, Array] = {}
     for place in range(model.SubgraphsLength()):
@@ -84,6 +89,18 @@ def weights(artifact: Artifact) -> dict[str, Array]:
                 name = tensor.Name().decode(errors="replace")
                 found[name if name not in found else f"{name}#{place}.{index}"] = array
     return found
+
+
+def _model(artifact: Artifact, perturbation: Perturbation | None) -> dict[str, Any]:
+    """Return the interpreter's argument: the file, or its bytes with every float32 constant multiplied by 1+d."""
+    if perturbation is None:
+        return {"model_path": str(artifact.model)}
+    data = np.fromfile(artifact.model, np.uint8)
+    factors = perturbation.draws()
+    for array in _constants(data).values():
+        if array.dtype == np.float32:  # a view of the copied bytes
+            array[...] = array * factors(array.shape)
+    return {"model_content": data.tobytes()}
 
 
 def _constant(buffer: schema.Buffer, tensor: schema.Tensor, data: Array) -> Array | None:

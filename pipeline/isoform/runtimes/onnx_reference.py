@@ -4,7 +4,7 @@ Slow and exact: it is used for references, never to measure speed. In float64 ev
 declared type of the graph is upcast, so that the same operators run in double precision.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import onnx
@@ -12,10 +12,12 @@ from onnx import TensorProto, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from isoform.core.artifact import Artifact
-from isoform.core.protocols import Array, Perturbation, RunOptions
+from isoform.core.protocols import Array, RunOptions
 from isoform.core.signature import Signature, TensorSpec
 from isoform.errors import IsoformError
 from isoform.runtimes import ort
+
+Factors = Callable[[tuple[int, ...]], Array]
 
 
 class EvaluatorSession:
@@ -42,45 +44,33 @@ def load(artifact: Artifact, options: RunOptions) -> EvaluatorSession:
     if options.device != "cpu":
         raise IsoformError("The reference evaluator runs on the CPU only.", "Leave out the device.", kind="no-device")
     if options.is_float64:
-        _upcast_graph(model.graph, _Disturbance(options.perturbation))
+        _upcast_graph(model.graph, options.perturbation.draws() if options.perturbation else None)
     return EvaluatorSession(model)
 
 
 weights = ort.weights
 
 
-class _Disturbance:
-    """Draws the relative disturbance of each weight in turn."""
-
-    def __init__(self, perturbation: Perturbation | None) -> None:
-        self._magnitude = perturbation.magnitude if perturbation else 0.0
-        self._rng = np.random.default_rng(perturbation.seed if perturbation else 0)
-
-    def __call__(self, array: Array) -> Array:
-        if not self._magnitude:
-            return array
-        return array * (1 + self._rng.uniform(-self._magnitude, self._magnitude, array.shape))
-
-
-def _upcast_graph(graph: onnx.GraphProto, disturb: _Disturbance) -> None:
+def _upcast_graph(graph: onnx.GraphProto, factors: Factors | None) -> None:
     for tensor in graph.initializer:
-        _upcast_tensor(tensor, disturb)
+        _upcast_tensor(tensor, factors)
     for value in (*graph.input, *graph.output, *graph.value_info):
         if value.type.tensor_type.elem_type == TensorProto.FLOAT:
             value.type.tensor_type.elem_type = TensorProto.DOUBLE
     for node in graph.node:
         for attribute in node.attribute:
             if attribute.type == onnx.AttributeProto.TENSOR:
-                _upcast_tensor(attribute.t, disturb)
+                _upcast_tensor(attribute.t, factors)
             elif attribute.type == onnx.AttributeProto.GRAPH:
-                _upcast_graph(attribute.g, disturb)
+                _upcast_graph(attribute.g, factors)
             elif node.op_type == "Cast" and attribute.name == "to" and attribute.i == TensorProto.FLOAT:
                 attribute.i = TensorProto.DOUBLE
 
 
-def _upcast_tensor(tensor: onnx.TensorProto, disturb: _Disturbance) -> None:
+def _upcast_tensor(tensor: onnx.TensorProto, factors: Factors | None) -> None:
     if tensor.data_type == TensorProto.FLOAT:
-        array = disturb(numpy_helper.to_array(tensor).astype(np.float64))
+        array = numpy_helper.to_array(tensor).astype(np.float64)
+        array = array if factors is None else array * factors(array.shape)
         tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))
 
 

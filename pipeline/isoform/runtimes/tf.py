@@ -5,7 +5,7 @@ extra shows in the signature that is read back. Not aware of how the folder was 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from tensorflow.python.framework import tensor_util
 from tensorflow.python.saved_model import loader_impl
 
 from isoform.core.artifact import Artifact
-from isoform.core.protocols import Array, RunOptions
+from isoform.core.protocols import Array, Perturbation, RunOptions
 from isoform.core.signature import Dim, Signature, TensorSpec
 from isoform.errors import IsoformError
 
@@ -60,6 +60,8 @@ def load(artifact: Artifact, options: RunOptions) -> SavedModelSession:
             f"{artifact.model}: no signature '{SIGNATURE}'.", f"Signatures there: {there}.", kind="signature"
         )
     function = loaded.signatures[SIGNATURE]
+    if options.perturbation is not None:
+        _disturb(loaded.signatures[SIGNATURE].variables, options.perturbation)
     return SavedModelSession(loaded, function, _read_signature(function, artifact.signature))
 
 
@@ -96,6 +98,15 @@ def weights(artifact: Artifact) -> dict[str, Array]:
     return found | _constants(artifact.model)
 
 
+def _disturb(variables: Sequence[Any], perturbation: Perturbation) -> None:
+    """Multiply every float variable by 1+d; constants of the graph stay as they are."""
+    factors = perturbation.draws()
+    for variable in variables:
+        if variable.dtype.is_floating:
+            value = variable.numpy()
+            variable.assign((value * factors(value.shape)).astype(value.dtype))
+
+
 def _plain(name: str) -> str:
     """Return a variable's own name for its name in the checkpoint, where ``/`` and ``.`` are escaped."""
     plain = name.removesuffix("/.ATTRIBUTES/VARIABLE_VALUE").removeprefix("weights/")
@@ -103,7 +114,7 @@ def _plain(name: str) -> str:
 
 
 def _refuse_what_is_not_here(options: RunOptions) -> None:
-    if options.is_float64 or options.perturbation is not None:
+    if options.is_float64:
         raise IsoformError("A SavedModel runs in its own precision.", "Ask the source's runtime for float64.")
     if options.device != "cpu" and not tf.config.list_physical_devices("GPU"):
         raise IsoformError(

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 
 from isoform.core.artifact import Artifact
-from isoform.core.protocols import Array, Perturbation, RunOptions
+from isoform.core.protocols import Array, RunOptions
 from isoform.core.signature import Signature
 from isoform.errors import IsoformError
 from isoform.hub import torch_source
@@ -36,21 +36,11 @@ def load(artifact: Artifact, options: RunOptions) -> EagerSession:
     module = torch_source.load(artifact)
     if options.is_float64:
         module = module.double()
-        if options.perturbation is not None:
-            disturb(module, options.perturbation)
+    if options.perturbation is not None:
+        torch_source.disturb(module, options.perturbation)
     return EagerSession(module, artifact.signature)
 
 
 def weights(artifact: Artifact) -> dict[str, Array]:
     """Return the parameters and buffers of the state dict by name."""
     return {name: tensor.numpy() for name, tensor in torch_source.load(artifact).state_dict().items()}
-
-
-@torch.no_grad()
-def disturb(module: torch.nn.Module, perturbation: Perturbation) -> None:
-    """Multiply every float weight by 1+d, d uniform in ±magnitude, drawn from the perturbation's seed."""
-    generator = torch.Generator().manual_seed(perturbation.seed)
-    for tensor in module.state_dict().values():
-        if tensor.is_floating_point():
-            d = torch.rand(tensor.shape, generator=generator, dtype=torch.float64).mul_(2).sub_(1)
-            tensor.mul_(d.mul_(perturbation.magnitude).add_(1).to(tensor.dtype))

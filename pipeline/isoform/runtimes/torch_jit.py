@@ -46,7 +46,10 @@ def load(artifact: Artifact, options: RunOptions) -> ScriptSession:
     if options.threads:
         torch.set_num_threads(options.threads)
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = options.tf32
-    return ScriptSession(_open(artifact, options.device), artifact.signature, options.device)
+    module = _open(artifact, options.device)
+    if options.perturbation is not None:
+        torch_source.disturb(module, options.perturbation)
+    return ScriptSession(module, artifact.signature, options.device)
 
 
 def weights(artifact: Artifact) -> dict[str, Array]:

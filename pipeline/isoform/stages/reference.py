@@ -31,7 +31,7 @@ def record(source: Artifact, cases: Cases, pool: Pool, folder: Path) -> Referenc
     shared = {"runtime": row.name, "artifact": source.to_json()}
     root = source.architecture.root if source.architecture else None
     pool.call(
-        "isoform.jobs.infer:reference",
+        "isoform.jobs.reference:reference",
         {**shared, "cases": str(given), "outputs": str(answered)},
         needs=row.extra,
         root=root,

@@ -1,0 +1,145 @@
+"""What a source answers to cases, and how far rounding alone moves its answers.
+
+A source that runs in float64 is its own reference. Where there is no float64 (SavedModel, TFLite), the reference is
+the centre of float32 runs whose inputs and weights are disturbed by a few units in the last place; that is weaker.
+"""
+
+import gc
+import importlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from isoform import registry
+from isoform.core import cases as case_files
+from isoform.core.artifact import Artifact
+from isoform.core.cases import CENTRE, FLOAT64, Array, Cases, Floor, Tensors
+from isoform.core.numerics import UNIT_ROUNDOFF
+from isoform.core.protocols import Perturbation, RunOptions
+from isoform.jobs.infer import opened
+
+Progress = Callable[..., None]
+Answers = Callable[[RunOptions, Iterable[Tensors]], list[Tensors]]
+DRAWS = 4
+PAIRS = 4
+"""Mirrored pairs of disturbed float32 runs: what is linear in a disturbance cancels in their centre."""
+FLOAT32_STEPS = 4
+"""A disturbance of one unit roundoff is mostly lost when a float32 is rounded; this many are not."""
+
+
+def reference(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    """Write the cases with reference outputs, the source's own outputs and the rounding floor of every float output.
+
+    Args:
+        arguments: runtime, artifact, cases (path), outputs (path to write).
+        progress: called with each finished step.
+    """
+    row, artifact = opened(arguments)
+    cases = case_files.load(Path(arguments["cases"]))
+    answers = _runner(row, artifact)
+    source = answers(RunOptions(), cases.inputs)
+    progress(step="float32")
+    record = _in_float64 if row.is_source else _around_centre
+    known = record(answers, cases, source, progress)
+    case_files.save(known.recorded(row.name), Path(arguments["outputs"]))
+    return {"versions": {name: registry.version_of(name) for name in row.needs}}
+
+
+def _runner(row: registry.Runtime, artifact: Artifact) -> Answers:
+    module = importlib.import_module(row.module)
+
+    def answers(options: RunOptions, inputs: Iterable[Tensors]) -> list[Tensors]:
+        session = module.load(artifact, options)
+        try:
+            return [session.run(case) for case in inputs]
+        finally:
+            session.close()
+            del session
+            gc.collect()  # a framework's functions and models refer to each other: the next copy must not come on top
+
+    return answers
+
+
+def _in_float64(answers: Answers, cases: Cases, source: list[Tensors], progress: Progress) -> Cases:
+    """Return the cases with float64 references; floors are the RMS of what disturbances of 2^-24 do in float64."""
+    exact = answers(RunOptions(is_float64=True), map(_upcast, cases.inputs))
+    progress(step="float64")
+    spread = Spread(exact)
+    for draw in range(DRAWS):
+        disturbance = Perturbation(draw, UNIT_ROUNDOFF["float32"])
+        options = RunOptions(is_float64=True, perturbation=disturbance)
+        spread.add(answers(options, _disturbed(map(_upcast, cases.inputs), disturbance)))
+        progress(step=f"perturbed {draw + 1}/{DRAWS}")
+    return cases.with_reference(exact, source, spread.floors(), FLOAT64)
+
+
+def _around_centre(answers: Answers, cases: Cases, source: list[Tensors], progress: Progress) -> Cases:
+    """Return the cases with the centre of disturbed float32 runs as reference, their spread scaled down to 2^-24."""
+    magnitude = FLOAT32_STEPS * UNIT_ROUNDOFF["float32"]
+    runs = []
+    for seed in range(PAIRS):
+        for disturbance in (Perturbation(seed, magnitude), Perturbation(seed, -magnitude)):
+            runs.append(answers(RunOptions(perturbation=disturbance), _disturbed(cases.inputs, disturbance)))
+        progress(step=f"perturbed pair {seed + 1}/{PAIRS}")
+    centre = [_centre(own, [run[index] for run in runs]) for index, own in enumerate(source)]
+    spread = Spread(centre)
+    for run in runs:
+        spread.add(run)
+    return cases.with_reference(centre, source, spread.floors(1 / FLOAT32_STEPS), CENTRE)
+
+
+class Spread:
+    """How far runs lie from their reference, gathered run by run, for every float output."""
+
+    def __init__(self, reference: Sequence[Tensors]) -> None:
+        self._reference = reference
+        names = [name for name, array in reference[0].items() if array.dtype.kind == "f"]
+        self._totals = dict.fromkeys(names, 0.0)
+        self._counts = dict.fromkeys(names, 0)
+        self._peaks = dict.fromkeys(names, 0.0)
+
+    def add(self, run: Sequence[Tensors]) -> None:
+        for one, other in zip(run, self._reference, strict=True):
+            for name in self._totals:
+                difference = _finite_difference(one[name], other[name])
+                self._totals[name] += float(np.square(difference).sum())
+                self._counts[name] += difference.size
+                self._peaks[name] = max(self._peaks[name], float(np.abs(difference).max(initial=0.0)))
+
+    def floors(self, factor: float = 1.0) -> dict[str, Floor]:
+        """Return RMS and largest difference by output, times ``factor``."""
+        return {
+            name: Floor(factor * float(np.sqrt(total / max(self._counts[name], 1))), factor * self._peaks[name])
+            for name, total in self._totals.items()
+        }
+
+
+def _centre(own: Tensors, runs: Sequence[Tensors]) -> Tensors:
+    """Return the mean of the runs in float64; integers, text and what is not finite are the source's own."""
+    return {
+        name: np.where(np.isfinite(array), np.mean([run[name].astype(np.float64) for run in runs], axis=0), array)
+        if array.dtype.kind == "f"
+        else array
+        for name, array in own.items()
+    }
+
+
+def _upcast(case: Tensors) -> Tensors:
+    return {name: array.astype(np.float64) if array.dtype.kind == "f" else array for name, array in case.items()}
+
+
+def _disturbed(inputs: Iterable[Tensors], disturbance: Perturbation) -> Iterator[Tensors]:
+    """Yield the cases, every float x as x(1+d), in their own dtypes."""
+    factors = disturbance.draws()
+    for case in inputs:
+        yield {
+            name: (array * factors(array.shape)).astype(array.dtype) if array.dtype.kind == "f" else array
+            for name, array in case.items()
+        }
+
+
+def _finite_difference(one: Array, other: Array) -> Array:
+    is_finite = np.isfinite(one) & np.isfinite(other)
+    return one[is_finite].astype(np.float64) - other[is_finite]
