@@ -6,7 +6,6 @@ The network runs inside one tf.function, as Keras' own predict does, without XLA
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from isoform.core.artifact import Artifact
