@@ -12,6 +12,7 @@ from isoform import registry
 from isoform.core.artifact import open_artifact
 from isoform.core.bench import BenchOptions, BenchRecord
 from isoform.core.format import lookup
+from isoform.core.layout import KEEP
 from isoform.core.parity import ParityRecord
 from isoform.core.signature import TensorSpec
 from isoform.isolation import Pool
@@ -34,6 +35,7 @@ def convert(
     name: str | None = None,
     via: str | None = None,
     avoid: Sequence[str] = (),
+    io_layout: str = KEEP,
     verify: bool = True,
     force: bool = False,
 ) -> list[Result]:
@@ -43,6 +45,7 @@ def convert(
         arch: ``file.py:callable`` or ``package.module:callable``, for files that hold weights only.
         inputs: as ``--input``: ``"image:float32[batch,3,224,224]"``, a word for a dynamic dimension.
         cases: an npz of your own inputs to verify with.
+        io_layout: "keep", "nhwc" or "nchw": the axes on the outside; an input names its own as ``...]:NCHW``.
 
     Raises:
         UsageError: the request has to be changed; nothing was converted.
@@ -60,6 +63,7 @@ def convert(
         cases=Path(cases) if cases else None,
         via=via,
         avoid=tuple(avoid),
+        io_layout=io_layout,
         is_verified=verify,
         is_forced=force,
     )

@@ -25,6 +25,10 @@ class Route:
     def cost(self) -> int:
         return sum(step.cost for step in self.steps)
 
+    def passes(self, format_name: str) -> bool:
+        """Tell whether the route starts from, leads through or ends in a format."""
+        return any(format_name in (step.source, step.target) for step in self.steps)
+
     def __str__(self) -> str:
         return " -> ".join([self.steps[0].source, *(step.target for step in self.steps)])
 
@@ -68,5 +72,4 @@ def _chains(source: str, target: str, seen: frozenset[str]) -> Iterator[tuple[Co
 
 
 def _excluded(steps: tuple[Converter, ...], via: str | None, avoid: Collection[str]) -> bool:
-    passed = {step.target for step in steps} | {step.source for step in steps}
-    return (via is not None and via not in passed) or any(step.name in avoid for step in steps)
+    return (via is not None and not Route(steps).passes(via)) or any(step.name in avoid for step in steps)

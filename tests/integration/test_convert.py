@@ -1,5 +1,6 @@
 """Converting a file of one's own: ONNX, a state dict, through the Python functions and the command line."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -111,3 +112,29 @@ def test_the_same_format_and_no_format_are_usage_errors(onnx_file: Path, tmp_pat
         isoform.convert(onnx_file, to=["onnx"], out=tmp_path / "out")
     with pytest.raises(UsageError, match="No target format was given."):
         isoform.convert(onnx_file, to=[], out=tmp_path / "out")
+
+
+def test_images_come_out_channels_last_where_that_is_asked_for(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    kernel = numpy_helper.from_array(rng.standard_normal((4, 3, 3, 3)).astype(np.float32), "kernel")
+    graph = helper.make_graph(
+        [helper.make_node("Conv", ["image", "kernel"], ["features"], pads=[1, 1, 1, 1])],
+        "net",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["n", 3, 8, 6])],
+        [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["n", 4, 8, 6])],
+        [kernel],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), tmp_path / "conv.onnx")
+    (result,) = isoform.convert(
+        tmp_path / "conv.onnx",
+        to=["tflite"],
+        inputs=["image:float32[n,3,8,6]:NCHW"],
+        io_layout="nhwc",
+        out=tmp_path / "out",
+    )
+    assert (result.status, result.verdict) == ("passed", "PASS")
+    record = json.loads((tmp_path / "out" / "conv" / "tflite" / "artifact.json").read_text())
+    assert record["signature"]["inputs"][0]["shape"] == ["n", 8, 6, 3]
+    assert [step["converter"] for step in record["route"]] == ["io_layout_nhwc", "onnx_to_tflite"]
+    (again,) = isoform.verify(tmp_path / "out" / "conv" / "tflite")
+    assert again.verdict == "PASS"

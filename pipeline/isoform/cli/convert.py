@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from isoform.cli import options
+from isoform.core.layout import CHOICES, KEEP
 from isoform.core.signature import TensorSpec
 
 
@@ -14,7 +15,8 @@ from isoform.core.signature import TensorSpec
 Examples:
   isoform convert model.onnx --to tflite,savedmodel
   isoform convert weights.safetensors --arch net.py:build --input 'image:float32[batch,3,32,32]' --to onnx
-  isoform convert model.keras --to onnx,torchscript --cases inputs.npz"""
+  isoform convert model.keras --to onnx,torchscript --cases inputs.npz
+  isoform convert model.onnx --to tflite --input 'image:float32[n,3,224,224]:NCHW' --io-layout nhwc"""
 )
 @click.argument("source", type=click.Path(path_type=Path))
 @options.to
@@ -29,6 +31,10 @@ Examples:
 @click.option("--cases", type=click.Path(path_type=Path, exists=True), help="An npz of your own inputs to verify with.")
 @click.option("--via", metavar="FORMAT", help="A format that the route has to pass.")
 @click.option("--avoid", multiple=True, metavar="CONVERTER", help="A converter not to use; repeatable.")
+@click.option(
+    "--io-layout", type=click.Choice(CHOICES), default=KEEP, show_default=True,
+    help="The axes of images on the outside; an input has to say its own: 'image:float32[batch,3,224,224]:NCHW'.",
+)  # fmt: skip
 @click.option("--no-verify", is_flag=True, help="Do not run the result; it is then marked as not verified.")
 @options.force
 @options.as_json
@@ -45,6 +51,7 @@ def command(
     cases: Path | None,
     via: str | None,
     avoid: tuple[str, ...],
+    io_layout: str,
     no_verify: bool,
     force: bool,
     as_json: bool,
@@ -59,7 +66,7 @@ def command(
         source=source,
         formats=options.listed(targets, ()),
         out=out,
-        reproduce=_reproduce(source, arch, arch_arguments, inputs, out),
+        reproduce=_reproduce(source, arch, arch_arguments, inputs, io_layout, out),
         name=name,
         arch=arch,
         arch_arguments=options.key_values(arch_arguments, "--arch-arg"),
@@ -67,6 +74,7 @@ def command(
         cases=cases,
         via=via,
         avoid=avoid,
+        io_layout=io_layout,
         is_verified=not no_verify,
         is_forced=force,
     )
@@ -76,9 +84,12 @@ def command(
         results.end(context, found, document, as_json, display)
 
 
-def _reproduce(source: Path, arch: str | None, arguments: tuple[str, ...], inputs: tuple[str, ...], out: Path) -> str:
+def _reproduce(
+    source: Path, arch: str | None, arguments: tuple[str, ...], inputs: tuple[str, ...], io_layout: str, out: Path
+) -> str:
     words = ["isoform", "convert", str(source)]
     words += ["--arch", arch] if arch else []
     words += [word for pair in arguments for word in ("--arch-arg", pair)]
     words += [word for text in inputs for word in ("--input", text)]
+    words += ["--io-layout", io_layout] if io_layout != KEEP else []
     return f"{shlex.join(words).replace('{', '{{').replace('}', '}}')} --to {{format}} --out {shlex.quote(str(out))}"

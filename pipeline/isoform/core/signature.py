@@ -19,7 +19,7 @@ DTYPES = (
 )  # fmt: skip
 LAYOUTS = ("NCHW", "NHWC", "NCW", "NWC", "NCDHW", "NDHWC")
 
-_SPEC = re.compile(r"(?P<name>[^:\[\]]+):(?P<dtype>[a-z0-9]+)\[(?P<dims>[^\[\]]*)\]")
+_SPEC = re.compile(r"(?P<name>[^:\[\]]+):(?P<dtype>[a-z0-9]+)\[(?P<dims>[^\[\]]*)\](?::(?P<layout>[A-Z]+))?")
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,9 @@ class TensorSpec:
 
     @classmethod
     def parse(cls, text: str) -> "TensorSpec":
-        """Return the spec written as ``image:float32[batch,3,224,224]``; a word is a dynamic dimension.
+        """Return the spec written as ``image:float32[batch,3,224,224]:NCHW``; a word is a dynamic dimension.
+
+        The layout after the last colon may be left out.
 
         Raises:
             UsageError: the text has another form.
@@ -63,7 +65,7 @@ class TensorSpec:
                 "Write NAME:DTYPE[dim,dim,...], for example 'image:float32[batch,3,224,224]'.",
             )
         words = [word.strip() for word in match["dims"].split(",")] if match["dims"].strip() else []
-        return cls(match["name"], match["dtype"], tuple(_dim(word, text) for word in words))
+        return cls(match["name"], match["dtype"], tuple(_dim(word, text) for word in words), match["layout"])
 
     def __str__(self) -> str:
         return f"{self.name}:{self.dtype}[{','.join(map(str, self.shape))}]"

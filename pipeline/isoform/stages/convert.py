@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from isoform.core.layout import KEEP
 from isoform.core.signature import TensorSpec
 from isoform.errors import UsageError
 from isoform.intake.source import FileRequest, from_file
@@ -30,6 +31,7 @@ class ConvertRequest:
     cases: Path | None = None
     via: str | None = None
     avoid: tuple[str, ...] = ()
+    io_layout: str = KEEP
     is_verified: bool = True
     is_forced: bool = False
 
@@ -59,6 +61,7 @@ def convert(request: ConvertRequest, pool: Pool, on_event: Events) -> list[expor
             cases=request.cases,
             via=request.via,
             avoid=request.avoid,
+            io_layout=request.io_layout,
             is_verified=request.is_verified,
             is_forced=request.is_forced,
         )

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from isoform.core.artifact import Artifact
+from isoform.core.layout import outside
 from isoform.isolation import Pool
 from isoform.registry import Converter
 from isoform.routes import Route
@@ -49,12 +50,13 @@ class Builder:
     """Builds routes from one source.
 
     Attributes:
+        layout: of images on the outside; where it is not "keep", ONNX on the way is given it.
         made: what there is already, by the names of the converters that led to it.
     """
 
     source: Artifact
     pool: Pool
-    options: dict[str, Any]
+    layout: str
     workspace: Path
     made: dict[tuple[str, ...], Built] = field(default_factory=dict)
 
@@ -64,7 +66,7 @@ class Builder:
         Raises:
             IsoformError: a converter refused, or its child died.
         """
-        built = Built(self.source)
+        built = self._moved(Built(self.source), self.workspace / "source" / MODEL_NAMES["onnx"])
         for position, step in enumerate(route.steps, start=1):
             names = route.names[:position]
             is_last = position == len(route.steps)
@@ -74,6 +76,7 @@ class Builder:
             path = target if is_last else self.workspace / "-".join(names) / MODEL_NAMES[step.target]
             path.parent.mkdir(parents=True, exist_ok=True)
             built = self._step(built, step, path)
+            built = self._moved(built, path)
             if not is_last:
                 self.made[names] = built
         return built
@@ -83,6 +86,27 @@ class Builder:
         artifact = built.artifact.moved_to(folder / built.artifact.model.name)
         self.made[route.names] = replace(built, artifact=artifact)
 
+    def _moved(self, built: Built, target: Path) -> Built:
+        """Return a model in ONNX with its images as they are wanted outside, in ``target``; any other as it is."""
+        before = built.artifact.signature
+        after = outside(before, self.layout)
+        if built.artifact.format != "onnx" or after == before:
+            return built
+        model = built.artifact.model
+        if model == target:
+            model = self.workspace / f"inside-{len(self.made)}" / target.name
+            model.parent.mkdir(parents=True)
+            for file in target.parent.glob(f"{target.name}*"):
+                file.rename(model.parent / file.name)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        answer = self.pool.call(
+            "isoform.jobs.layout:move",
+            {"model": str(model), "target": str(target), "before": before.to_json(), "after": after.to_json()},
+            needs="onnx",
+        )
+        done = Step(f"io_layout_{self.layout}", answer.value["versions"], answer.seconds, answer.peak_rss_bytes)
+        return Built(replace(built.artifact, model=target, signature=after), (*built.steps, done))
+
     def _step(self, built: Built, step: Converter, path: Path) -> Built:
         architecture = built.artifact.architecture
         answer = self.pool.call(
@@ -91,7 +115,7 @@ class Builder:
                 "converter": step.name,
                 "source": built.artifact.to_json(),
                 "target": str(path),
-                "options": self.options,
+                "options": {},
             },
             needs=step.extra,
             root=architecture.root if architecture else None,

@@ -1,7 +1,6 @@
 """What an export would do: a task for each format, its routes, and the key that tells whether it was done already."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import isoform
 from isoform import registry, routes, store
 from isoform.core.artifact import RECORD_NAME, SCHEMA_VERSION, Artifact
 from isoform.core.format import lookup
+from isoform.core.layout import KEEP, outside
 
 _CODE = ("core", "converters", "hub", "runtimes", "jobs")
 
@@ -23,7 +23,7 @@ class ExportRequest:
         out: the folder that gets one sub-folder a format.
         samples: an npz of representative inputs; None where there are none.
         cases: an npz of the user's own cases, used instead of generated ones.
-        options: of the converters, as JSON.
+        io_layout: "keep", "nhwc" or "nchw": the axes of images on the outside of what is written.
         reproduce: the command that makes one format again; ``{format}`` stands for its name.
     """
 
@@ -35,7 +35,7 @@ class ExportRequest:
     reproduce: str
     samples: Path | None = None
     cases: Path | None = None
-    options: Mapping[str, Any] = field(default_factory=dict)
+    io_layout: str = KEEP
     via: str | None = None
     avoid: tuple[str, ...] = ()
     is_verified: bool = True
@@ -67,6 +67,7 @@ def plan(request: ExportRequest) -> list[Task]:
     """
     for name in request.formats:
         lookup(name)
+    outside(request.source.signature, request.io_layout)
     source = source_digest(request.source)
     tasks = [_task(request, name, source) for name in dict.fromkeys(request.formats)]
     return sorted(tasks, key=lambda task: (len(task.routes[0].steps), task.format))
@@ -74,6 +75,8 @@ def plan(request: ExportRequest) -> list[Task]:
 
 def _task(request: ExportRequest, target: str, source: str) -> Task:
     found = routes.ranked(request.source.format, target, via=request.via, avoid=request.avoid)
+    if request.io_layout != KEEP:
+        found = tuple(route for route in found if route.passes("onnx"))  # that is where images are moved
     destination = request.out / target
     key = store.digest_of(
         {
@@ -82,7 +85,7 @@ def _task(request: ExportRequest, target: str, source: str) -> Task:
             "tokenizer": store.digest_file(request.source.tokenizer) if request.source.tokenizer else None,
             "target": target,
             "routes": [route.names for route in found],
-            "options": dict(request.options),
+            "io_layout": request.io_layout,
             "is_verified": request.is_verified,
             "code": _code_digest(),
             "versions": versions(found),

@@ -15,6 +15,7 @@ from isoform import registry, store
 from isoform.core import cases as case_files
 from isoform.core.artifact import CASES_NAME, RECORD_NAME
 from isoform.core.cases import Cases
+from isoform.core.layout import move_cases
 from isoform.core.parity import ParityRecord, worst
 from isoform.errors import IsoformError
 from isoform.isolation import Pool
@@ -58,7 +59,7 @@ def _run_pending(
         known = _reference(request, pool, on_event, workspace)
     except IsoformError as error:
         return {task.format: _failed(request, task, [], error) for task in tasks}
-    builder = Builder(request.source, pool, dict(request.options), workspace)
+    builder = Builder(request.source, pool, request.io_layout, workspace)
     return {task.format: Exporter(request, task, builder, known, pool, on_event).run() for task in tasks}
 
 
@@ -136,11 +137,12 @@ class Exporter:
             return []
         weights, ledger = verify.match_weights(built.artifact, self._reference.weights, self._pool)
         store.write_json(folder / verify.LEDGER_NAME, ledger)
-        case_files.save(self._reference.cases, folder / CASES_NAME)
+        cases = move_cases(self._reference.cases, self._request.source.signature, built.artifact.signature)
+        case_files.save(cases, folder / CASES_NAME)
         records = []
         for row in registry.runtimes_of(self._task.format):
             self._on_event(self._task.format, f"verifying on {row.name}")
-            records.append(verify.verify(built.artifact, self._reference.cases, row, self._pool, weights))
+            records.append(verify.verify(built.artifact, cases, row, self._pool, weights))
         return records
 
     def _publish(self, route: Route, built: Built, records: list[ParityRecord], folder: Path) -> Result:
