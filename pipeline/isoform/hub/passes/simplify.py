@@ -7,6 +7,7 @@ import onnx_ir as ir
 from onnx_ir.passes import common
 
 from isoform.hub import graph
+from isoform.hub.passes.drop_zero_bias import drop_zero_bias
 from isoform.hub.passes.drop_zero_state import drop_zero_state
 from isoform.hub.passes.fold_shapes import fold_shapes
 from isoform.hub.passes.fold_weights import fold_weights
@@ -27,6 +28,7 @@ def simplify(model: ir.Model) -> None:
         fold_shapes(model)
         fold_weights(model)
     restore_flatten(model)
+    drop_zero_bias(model)
     drop_zero_state(model)
     cancel_transposes(model)
     common.CommonSubexpressionEliminationPass()(model)
