@@ -10,6 +10,7 @@ from typing import Any
 
 import onnx_ir as ir
 import tensorflow as tf
+from onnx_ir.passes import common
 
 from isoform.errors import IsoformError
 from isoform.hub.emitters.registry import opset_of
@@ -63,7 +64,8 @@ class Emitted(tf.Module):
                 "Report this operator with its attributes and shapes; or try another format.",
                 kind="emission",
             ) from error
-        return results if isinstance(results, (tuple, list)) else (results,)
+        results = results if isinstance(results, (tuple, list)) else (results,)
+        return [_ranked(result, value) for result, value in zip(results, node.outputs, strict=False)]
 
 
 def emit(model: ir.Model) -> Emitted:
@@ -74,10 +76,18 @@ def emit(model: ir.Model) -> Emitted:
         IsoformError: an input without a known rank, or an operator in a form that TensorFlow cannot have.
     """
     model = model.clone()
+    common.RemoveInitializersFromInputsPass()(model)  # before IR version 4 every weight was an input as well
     simplify(model)
     OPERATORS.require(model)
     to_channels_last(model)
     return Emitted(model)
+
+
+def _ranked(result: Any, value: ir.Value) -> Any:
+    """Return ``result`` with the rank that shape inference promises, where TensorFlow itself has lost it."""
+    if value.shape is None or not tf.is_tensor(result) or result.shape.rank is not None:
+        return result
+    return tf.ensure_shape(result, [None] * len(value.shape))
 
 
 def _tensor_spec(value: ir.Value) -> tf.TensorSpec:

@@ -100,12 +100,15 @@ class Call:
         """
         array = self.constant(index)
         if array is None:
-            raise IsoformError(
-                f"'{self.node.op_type}' (node {self.node.name}) computes its {what} from the model's inputs.",
-                "Export the model with this value fixed.",
-                kind="unsupported-operator",
-            )
+            raise self._computed(what)
         return array
+
+    def _computed(self, what: str) -> IsoformError:
+        return IsoformError(
+            f"'{self.node.op_type}' (node {self.node.name}) computes its {what} from the model's inputs.",
+            "Export the model with this value fixed.",
+            kind="unsupported-operator",
+        )
 
     def arranged(self, index: int, key: str, arrange: Callable[[Any, Any], Any]) -> Tensor:
         """Return input ``index`` through ``arrange(array, module)``: with numpy beforehand for a weight.
@@ -158,6 +161,21 @@ class Call:
         if index >= len(self.node.inputs) or self.node.inputs[index] is None:
             return None
         return [int(item) for item in self.needed(index, name).ravel()]
+
+    def is_computed(self, name: str, index: int) -> bool:
+        """Tell whether what is attribute ``name`` or input ``index`` is known only at run time."""
+        return name not in self.node.attributes and self.has(index) and self.constant(index) is None
+
+    def count(self, index: int, what: str) -> int:
+        """Return how many elements input ``index``, a vector, has.
+
+        Raises:
+            IsoformError: even that is computed from the model's inputs, and the rank of the result hangs on it.
+        """
+        size = self[index].shape.num_elements()
+        if size is None:
+            raise self._computed(f"number of {what}")
+        return int(size)
 
     def body(self, name: str) -> ir.Graph:
         return self.node.attributes[name].as_graph()

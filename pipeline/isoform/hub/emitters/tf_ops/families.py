@@ -4,19 +4,23 @@ from isoform.hub.emitters.tf_ops import (
     activation,
     control,
     convolution,
+    creation,
     elementwise,
     linear,
     moving,
     normalization,
+    padding,
     pooling,
     quantization,
     recurrent,
     reduction,
     resize,
     selection,
+    shaping,
+    slicing,
 )
 
 __all__ = [
-    "activation", "control", "convolution", "elementwise", "linear", "moving", "normalization", "pooling",
-    "quantization", "recurrent", "reduction", "resize", "selection",
+    "activation", "control", "convolution", "creation", "elementwise", "linear", "moving", "normalization", "padding",
+    "pooling", "quantization", "recurrent", "reduction", "resize", "selection", "shaping", "slicing",
 ]  # fmt: skip

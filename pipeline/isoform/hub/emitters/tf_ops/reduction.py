@@ -96,6 +96,6 @@ def cumulative_product(call: Call) -> Tensor:
 
 
 def _cumulative(call: Call, function: Callable[..., Any]) -> Tensor:
-    axis = int(call.needed(1, "axis").ravel()[0])
+    axis = tf.reshape(call[1], [])
     is_exclusive, is_reverse = bool(call.attr_int("exclusive")), bool(call.attr_int("reverse"))
     return function(call[0], axis, exclusive=is_exclusive, reverse=is_reverse)

@@ -1,8 +1,4 @@
-"""Resize and Upsample: interpolation along one axis after the other.
-
-Coordinates follow ONNX' formulas, which TensorFlow's own image operators share only in part. Where sizes are static,
-TensorFlow folds all index arithmetic away.
-"""
+"""Resize and Upsample: sizes or scales, known or computed, for one axis after the other."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,39 +6,37 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from isoform.errors import IsoformError
 from isoform.hub.emitters.tf_ops.call import Call, Tensor, op
+from isoform.hub.emitters.tf_ops.interpolation import Target, along
+
+Numbers = Sequence[Any]
+"""Numbers where they are known, else scalar tensors."""
 
 
 @op("Upsample")
 def upsample(call: Call) -> Tensor:
-    scales = call.attr_floats("scales") or list(call.needed(1, "scales"))
     x = call[0]
+    scales = call.attr_floats("scales") or _numbers(call, 1, float, len(x.shape))
     for axis, scale in enumerate(scales):
-        if scale != 1:
-            size = _floor_size(x, axis, float(scale))
-            x = _along(call, x, axis, size, float(scale), "asymmetric", None)
+        x = _resized(call, x, axis, Target(_floor(_size(x, axis), scale), scale), "asymmetric")
     return x
 
 
 @op("Resize", since=10)
 def resize(call: Call) -> Tensor:
-    """Return x with new sizes, given as such or as scales.
-
-    Raises:
-        IsoformError: antialiasing, or sizes that are computed from the model's inputs.
-    """
-    if call.attr_int("antialias"):
-        raise IsoformError(
-            f"Resize (node {call.node.name}) antialiases.", "Export without antialias.", kind="unsupported-operator"
-        )
+    """Return x with new sizes, given as such or as scales."""
     x, mode = call[0], _coordinates(call)
-    targets = _targets(call, x)
-    boxes = _boxes(call, x, list(targets)) if mode == "tf_crop_and_resize" else {}
-    for axis, (size, scale) in targets.items():
-        is_same = size == x.shape[axis] and scale == 1 and axis not in boxes
-        if not is_same:
-            x = _along(call, x, axis, size, scale, mode, boxes.get(axis))
+    for axis, target in _targets(call, x, mode).items():
+        x = _resized(call, x, axis, target, mode)
+    return x
+
+
+def _resized(call: Call, x: Tensor, axis: int, target: Target, mode: str) -> Tensor:
+    is_known = isinstance(target.size, int) and isinstance(target.scale, float)
+    if is_known and target.box is None and target.size == x.shape[axis] and target.scale == 1:
+        return x
+    if not isinstance(target.scale, float) or target.scale != 1 or target.box is not None:
+        return along(call, x, axis, target, mode)
     return x
 
 
@@ -50,128 +44,64 @@ def _coordinates(call: Call) -> str:
     return "asymmetric" if call.opset == 10 else call.attr_string("coordinate_transformation_mode", "half_pixel")
 
 
-def _targets(call: Call, x: Tensor) -> dict[int, tuple[Any, Any]]:
-    """Return, for each axis that is resized, its new size and the scale that the coordinates go by."""
-    position = 1 if call.opset == 10 else 2
+def _targets(call: Call, x: Tensor, mode: str) -> dict[int, Target]:
+    """Return what becomes of each axis that is resized."""
     axes = [axis % len(x.shape) for axis in call.attr_ints("axes") or range(len(x.shape))]
+    olds = [_size(x, axis) for axis in axes]
     if call.has(3):
-        sizes = [int(size) for size in call.needed(3, "sizes")]
-        olds = [_size(x, axis) for axis in axes]
-        scales = [size / old for size, old in zip(sizes, olds, strict=True)]
-        policy = call.attr_string("keep_aspect_ratio_policy", "stretch")
-        if policy != "stretch":
-            scale = (min if policy == "not_larger" else max)(scales)
-            return {axis: (int(np.floor(scale * old + 0.5)), scale) for axis, old in zip(axes, olds, strict=True)}
-        return dict(zip(axes, zip(sizes, scales, strict=True), strict=True))
-    scales = [float(scale) for scale in call.needed(position, "scales")]
-    return {axis: (_floor_size(x, axis, scale), scale) for axis, scale in zip(axes, scales, strict=True)}
+        sizes = _numbers(call, 3, int, len(axes))
+        pairs = _fitted(call, sizes, olds)
+    else:
+        scales = _numbers(call, 1 if call.opset == 10 else 2, float, len(axes))
+        pairs = [(_floor(old, scale), scale) for old, scale in zip(olds, scales, strict=True)]
+    boxes: Sequence[Any] = [None] * len(axes)
+    if mode == "tf_crop_and_resize":
+        region = _numbers(call, 1, float, 2 * len(axes))
+        boxes = list(zip(region[: len(axes)], region[len(axes) :], strict=True))
+    return {axis: Target(*pair, box) for axis, pair, box in zip(axes, pairs, boxes, strict=True)}
 
 
-def _boxes(call: Call, x: Tensor, axes: Sequence[int]) -> dict[int, tuple[float, float]]:
-    region = [float(bound) for bound in call.needed(1, "region of interest")]
-    return {axis: (region[index], region[len(axes) + index]) for index, axis in enumerate(axes)}
+def _fitted(call: Call, sizes: Numbers, olds: Numbers) -> list[tuple[Any, Any]]:
+    """Return (size, scale) of each axis, with one scale for all where the aspect ratio is to be kept."""
+    scales = [_ratio(size, old) for size, old in zip(sizes, olds, strict=True)]
+    policy = call.attr_string("keep_aspect_ratio_policy", "stretch")
+    if policy == "stretch":
+        return list(zip(sizes, scales, strict=True))
+    if all(isinstance(scale, float) for scale in scales):
+        scale = (min if policy == "not_larger" else max)(scales)
+    else:
+        scale = (tf.reduce_min if policy == "not_larger" else tf.reduce_max)(tf.stack(scales))
+    return [(_floor(old, scale, 0.5), scale) for old in olds]
+
+
+def _ratio(size: Any, old: Any) -> Any:
+    if isinstance(size, int) and isinstance(old, int):
+        return size / old
+    return tf.cast(size, tf.float32) / tf.cast(old, tf.float32)
+
+
+def _floor(size: Any, scale: Any, offset: float = 0.0) -> Any:
+    """Return the integer below size x scale + offset."""
+    if isinstance(size, int) and isinstance(scale, float):
+        return int(np.floor(size * scale + offset))
+    return tf.cast(tf.floor(tf.cast(size, tf.float32) * scale + offset), tf.int32)
 
 
 def _size(x: Tensor, axis: int) -> Any:
-    return x.shape[axis] if x.shape[axis] is not None else tf.cast(tf.shape(x)[axis], tf.float32)
+    return tf.shape(x)[axis] if x.shape[axis] is None else int(x.shape[axis])
 
 
-def _floor_size(x: Tensor, axis: int, scale: float) -> Any:
-    size = x.shape[axis]
-    if size is not None:
-        return int(np.floor(size * scale))
-    return tf.cast(tf.floor(tf.cast(tf.shape(x)[axis], tf.float32) * scale), tf.int32)
-
-
-def _along(
-    call: Call, x: Tensor, axis: int, size: Any, scale: Any, mode: str, box: tuple[float, float] | None
-) -> Tensor:
-    """Return x resized along ``axis``."""
-    old = tf.cast(tf.shape(x)[axis], tf.float32)
-    where = _positions(tf.cast(size, tf.float32), old, tf.cast(scale, tf.float32), mode, box)
-    kind = call.attr_string("mode", "nearest")
-    if kind == "nearest":
-        rounded = _rounded(where, call.attr_string("nearest_mode", "round_prefer_floor"), call.opset)
-        result = _pick(x, axis, rounded)
-    elif kind == "linear":
-        low = tf.floor(where)
-        result = _weighted(x, axis, low, _linear_weights(where - low), call)
-    else:
-        low = tf.floor(where) - 1
-        result = _weighted(x, axis, low, _cubic_weights(where - low - 1, call.attr_float("cubic_coeff_a", -0.75)), call)
-    if box is None:
-        return result
-    outside = (where < 0) | (where > old - 1)
-    filler = tf.cast(call.attr_float("extrapolation_value"), x.dtype)
-    return tf.where(_on_axis(outside, axis, x), filler, result)
-
-
-def _positions(size: Tensor, old: Tensor, scale: Tensor, mode: str, box: tuple[float, float] | None) -> Tensor:
-    """Return where each new element stands in the old axis; the formulas are those of ONNX' Resize."""
-    index = tf.range(size)
-    if mode == "asymmetric":
-        return index / scale
-    if mode == "align_corners":
-        return index * tf.math.divide_no_nan(old - 1, scale * old - 1)
-    if mode == "pytorch_half_pixel":
-        return tf.where(size > 1, (index + 0.5) / scale - 0.5, tf.zeros_like(index))
-    if mode == "half_pixel_symmetric":
-        adjusted = size / (scale * old)
-        return old / 2 * (1 - adjusted) + (index + 0.5) / scale - 0.5
-    if mode == "tf_half_pixel_for_nn":
-        return (index + 0.5) / scale
-    if mode == "tf_crop_and_resize" and box is not None:
-        start, end = box
-        middle = 0.5 * (start + end) * (old - 1)
-        spread = tf.math.divide_no_nan((end - start) * (old - 1), size - 1)
-        return tf.where(size > 1, start * (old - 1) + index * spread, tf.ones_like(index) * middle)
-    return (index + 0.5) / scale - 0.5
-
-
-def _rounded(where: Tensor, mode: str, opset: int) -> Tensor:
-    if opset <= 10 or mode == "floor":
-        return tf.floor(where)
-    if mode == "ceil":
-        return tf.math.ceil(where)
-    return tf.math.ceil(where - 0.5) if mode == "round_prefer_floor" else tf.floor(where + 0.5)
-
-
-def _linear_weights(fraction: Tensor) -> list[Tensor]:
-    return [1 - fraction, fraction]
-
-
-def _cubic_weights(fraction: Tensor, a: float) -> list[Tensor]:
-    """Return Keys' four weights (IEEE ASSP 29, 1981) for ``fraction`` behind the second of four neighbours."""
-
-    def near(t: Tensor) -> Tensor:
-        return ((a + 2) * t - (a + 3)) * t * t + 1
-
-    def far(t: Tensor) -> Tensor:
-        return ((a * t - 5 * a) * t + 8 * a) * t - 4 * a
-
-    return [far(1 + fraction), near(fraction), near(1 - fraction), far(2 - fraction)]
-
-
-def _weighted(x: Tensor, axis: int, low: Tensor, weights: Sequence[Tensor], call: Call) -> Tensor:
-    """Return the weighted sum of neighbours from ``low`` on, in float32 or more."""
-    wide = x if x.dtype == tf.float64 else tf.cast(x, tf.float32)
-    if call.attr_int("exclude_outside"):
-        last = tf.cast(tf.shape(x)[axis], tf.float32) - 1
-        inside = [(low + offset >= 0) & (low + offset <= last) for offset in range(len(weights))]
-        weights = [tf.where(keep, weight, 0.0) for keep, weight in zip(inside, weights, strict=True)]
-        total = tf.add_n(list(weights))
-        weights = [weight / total for weight in weights]
-    parts = [
-        _pick(wide, axis, low + offset) * tf.cast(_on_axis(weight, axis, x), wide.dtype)
-        for offset, weight in enumerate(weights)
+def _numbers(call: Call, index: int, kind: type, count: int) -> Numbers:
+    """Return the elements of a vector input; those of a size that is joined from parts may be known one by one."""
+    known = call.constant(index)
+    if known is not None:
+        return [kind(number) for number in known]
+    return [
+        part if number is None else kind(number)
+        for part, number in zip(*_parts(tf.ensure_shape(call[index], [count]), count), strict=True)
     ]
-    return tf.cast(tf.add_n(parts), x.dtype)
 
 
-def _pick(x: Tensor, axis: int, index: Tensor) -> Tensor:
-    last = tf.shape(x)[axis] - 1
-    return tf.gather(x, tf.clip_by_value(tf.cast(index, tf.int32), 0, last), axis=axis)
-
-
-def _on_axis(values: Tensor, axis: int, x: Tensor) -> Tensor:
-    return tf.reshape(values, [-1] + [1] * (len(x.shape) - axis - 1))
+def _parts(vector: Tensor, count: int) -> tuple[Sequence[Tensor], Sequence[Any]]:
+    partly = tf.get_static_value(vector, partial=True)
+    return tf.unstack(vector), [None] * count if partly is None else list(partly)
