@@ -81,11 +81,14 @@ def bench(
 
 
 def read(folder: Path) -> list[BenchRecord]:
-    """Return the records in ``folder``; none where nothing was measured, or by another version of isoform."""
+    """Return the records in ``folder``; none where there is no whole file of this version."""
     document = store.read_json(folder / BENCH_NAME)
     if not isinstance(document, dict) or document.get("schema_version") != SCHEMA_VERSION:
         return []
-    return [BenchRecord.from_json(record) for record in document["records"]]
+    try:
+        return [BenchRecord.from_json(record) for record in document["records"]]
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return []  # not a whole document: as if it was never written, like everything that store reads
 
 
 def prepare(cases: Cases, artifact: Artifact, batch: int) -> Query:

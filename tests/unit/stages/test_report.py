@@ -8,36 +8,66 @@ from typing import Any
 
 import pytest
 
+from isoform.core.bench import BenchRecord, Process, Timing
+from isoform.core.machine import Machine
 from isoform.errors import UsageError
-from isoform.stages.report import write
+from isoform.stages.report import axis, write
 from isoform.stages.report.charts import Line, Point, curves, scatter
-from isoform.stages.report.render import size_text, time_text, visible
+from isoform.stages.report.collect import collect
+from isoform.stages.report.ranking import tables
+from isoform.stages.report.text import figure_text, size_text, time_text, visible
 
 HOSTILE = "<script>alert(1)</script>\x1b[31m\u202eevil"
 
 
-def parity(verdict: str, output: str = "probabilities") -> dict[str, Any]:
+def parity(verdict: str, output: str = "probabilities", lost_bits: float | None = 1.5) -> dict[str, Any]:
     return {
         "runtime": "ort-cpu", "verdict": verdict, "headline": "1.5 bits lost", "cases": 32, "sizes": {"batch": [1, 2]},
         "gates": {"structure": {"verdict": "PASS", "findings": []}}, "seconds": 1.0, "versions": {}, "error": None,
         "outputs": [{
-            "name": output, "verdict": verdict, "lost_bits": 1.5, "correct_bits": 20.0, "r_rms": 2.8, "r_max": 3.0,
-            "limit_rms": 8.0, "limit_max": 16.0, "rtol": 1e-6, "atol": 1e-9,
+            "name": output, "verdict": verdict, "reason": "", "lost_bits": lost_bits, "correct_bits": 20.0,
+            "r_rms": None if lost_bits is None else 2.8, "r_max": 3.0, "limit_rms": 8.0, "limit_max": 16.0,
+            "rtol": 1e-6, "atol": 1e-9, "allowed_peak": 1e-6, "elements": 320, "measured": "float32",
         }],
     }  # fmt: skip
 
 
-def artifact(folder: Path, name: str, format_name: str, verdict: str, output: str = "probabilities") -> None:
-    place = folder / "m" / "torch" / format_name
+def artifact(folder: Path, name: str, format_name: str, verdict: str, framework: str = "torch", **given: Any) -> Path:
+    place = folder / "m" / framework / format_name
     place.mkdir(parents=True)
+    statuses = {"PASS": "passed", "NOT VERIFIED": "unverified"}
     record = {
-        "schema_version": 1, "name": name, "framework": "torch", "format": format_name, "model": "model.bin",
-        "files": {"model.bin": {"sha256": "ab" * 32, "size_bytes": 1500}}, "verdict": verdict,
-        "status": "passed" if verdict == "PASS" else "failed", "parity": {"ort-cpu": parity(verdict, output)},
+        "schema_version": 1, "name": name, "framework": framework, "format": format_name, "model": "model.bin",
+        "files": {"model.bin": {"sha256": "ab" * 32, "size_bytes": 1500}}, "verdict": verdict, "key": "k",
+        "status": statuses.get(verdict, "failed"),
+        "parity": {} if verdict == "NOT VERIFIED" else {"ort-cpu": parity(verdict, **given)},
         "route": [{"converter": "torch_to_onnx", "versions": {"torch": "2"}, "seconds": 1.0, "peak_rss_bytes": 5}],
         "tried": [], "reproduce": "isoform export m",
     }  # fmt: skip
     (place / "artifact.json").write_text(json.dumps(record))
+    return place
+
+
+def measured(place: Path, *medians_ns: int, is_steady: bool = True, load: float = 0.1, batch: int = 1) -> None:
+    """Put a benchmark beside an artifact: one process for each median."""
+    processes = tuple(Process(9, 8, 7, 6, 40, is_steady, (median,) * 3, 100, 200) for median in medians_ns)
+    here = Machine("Example 9000", "x86_64", 8, 16 << 30, "Linux 6.1", "CPython 3.11.7")
+    timing = Timing(1, processes, load, load)
+    record = BenchRecord("k", "ort-cpu", "cpu", True, batch, {}, here, ("x:float32[1,4]",), "cd" * 32, 1500, (timing,))
+    (place / "bench.json").write_text(json.dumps({"schema_version": 1, "records": [record.to_json()]}))
+
+
+def training(folder: Path, framework: str, *, is_generated: bool) -> None:
+    place = folder / "m" / framework / "training"
+    place.mkdir(parents=True)
+    epochs = [
+        {"epoch": n, "loss": 1 / n, "accuracy": 1 - 0.5 / n, "test_loss": 1 / n, "test_accuracy": 0.9} for n in (1, 2)
+    ]
+    record = {
+        "schema_version": 1, "framework": framework, "epochs": epochs, "test_accuracy": 0.9125, "seconds": 3.0,
+        "dataset": {"name": "reviews", "is_generated": is_generated, "description": "d", "train_samples": 10},
+    }  # fmt: skip
+    (place / "training.json").write_text(json.dumps(record))
 
 
 class Words(HTMLParser):
@@ -53,6 +83,10 @@ class Words(HTMLParser):
     def handle_data(self, data: str) -> None:
         self.text += data
 
+    @property
+    def line(self) -> str:
+        return re.sub(r"\s+", " ", self.text)
+
 
 def page(folder: Path) -> tuple[str, Words]:
     write(folder, folder / "report.html")
@@ -65,28 +99,25 @@ def page(folder: Path) -> tuple[str, Words]:
 def test_every_verdict_has_its_own_word_and_glyph(tmp_path: Path) -> None:
     for format_name, verdict in (("onnx", "PASS"), ("tflite", "FAIL"), ("savedmodel", "INCONCLUSIVE")):
         artifact(tmp_path, "m", format_name, verdict)
+    artifact(tmp_path, "m", "torchscript", "NOT VERIFIED")
     _, words = page(tmp_path)
-    for text in ("✔ PASS", "✘ FAIL", "? INCONCLUSIVE"):
-        assert text in re.sub(r"\s+", " ", words.text)
+    for text in ("✔ PASS", "✘ FAIL", "? INCONCLUSIVE", "– NOT VERIFIED"):
+        assert text in words.line
 
 
-def test_an_infinite_error_is_shown_as_one(tmp_path: Path) -> None:
-    artifact(tmp_path, "m", "onnx", "FAIL")
-    path = tmp_path / "m" / "torch" / "onnx" / "artifact.json"
-    record = json.loads(path.read_text())
-    record["parity"]["ort-cpu"]["outputs"][0] |= {"lost_bits": None, "r_rms": None, "correct_bits": None}
-    path.write_text(json.dumps(record))
-    _, words = page(tmp_path)
-    assert "∞ bits lost" in words.text
-
-
-def test_hostile_names_are_shown_and_not_obeyed(tmp_path: Path) -> None:
-    artifact(tmp_path, HOSTILE, "onnx", "PASS", output=HOSTILE)
+@pytest.mark.parametrize("name", [HOSTILE, "\u202e\u2066x", "\ud800", "tab\tnull\x00", "'\"><svg onload=x>"])
+def test_hostile_names_are_shown_and_not_obeyed(tmp_path: Path, name: str) -> None:
+    measured(artifact(tmp_path, name, "onnx", "PASS", output=name), 10)
     text, words = page(tmp_path)
     assert "script" not in words.tags
-    assert "<script>alert(1)</script>" in words.text
-    assert "\x1b" not in text
-    assert "\u202e" not in text
+    assert "<svg onload" not in text
+    assert not [char for char in text if not char.isprintable() and char != "\n"]
+
+
+def test_markup_in_a_name_is_text(tmp_path: Path) -> None:
+    artifact(tmp_path, HOSTILE, "onnx", "PASS")
+    _, words = page(tmp_path)
+    assert "<script>alert(1)</script>\\x1b[31m\\u202eevil" in words.text
 
 
 def test_the_page_loads_nothing_and_runs_nothing(tmp_path: Path) -> None:
@@ -102,13 +133,75 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
     artifact(tmp_path, "m", "onnx", "PASS")
     _, words = page(tmp_path)
     assert "Not benchmarked." in words.text
-    assert "Nothing has been measured yet" in words.text
+    assert "not benchmarked: isoform bench" in words.text
+    assert "No training record below this folder." in words.text
+
+
+def test_an_infinite_error_is_shown_as_one(tmp_path: Path) -> None:
+    artifact(tmp_path, "m", "onnx", "FAIL", lost_bits=None)
+    _, words = page(tmp_path)
+    assert "∞ bits lost" in words.line
+
+
+def test_a_failed_artifact_is_struck_out_and_has_no_rank_even_if_it_is_the_fastest(tmp_path: Path) -> None:
+    measured(artifact(tmp_path, "m", "onnx", "FAIL"), 10)
+    measured(artifact(tmp_path, "m", "tflite", "PASS"), 500)
+    (table,) = tables(collect(tmp_path).entries)
+    assert [(row.entry.format, row.place) for row in table.rows] == [("tflite", "1"), ("onnx", "")]
+    text, words = page(tmp_path)
+    assert "<s>ONNX torch</s>" in text
+    assert words.tags.count("s") == 2  # the name and the figure
+    assert "not ranked" in words.text
+
+
+def test_overlapping_intervals_share_a_rank(tmp_path: Path) -> None:
+    for format_name, medians in (("onnx", (10, 14)), ("tflite", (13, 15)), ("savedmodel", (20, 21))):
+        measured(artifact(tmp_path, "m", format_name, "PASS"), *medians)
+    (table,) = tables(collect(tmp_path).entries)
+    assert [row.place for row in table.rows] == ["1=", "1=", "3"]
+
+
+def test_other_batches_are_never_ranked_together(tmp_path: Path) -> None:
+    measured(artifact(tmp_path, "m", "onnx", "PASS"), 10)
+    measured(artifact(tmp_path, "m", "tflite", "PASS"), 10, batch=8)
+    assert [(table.batch, len(table.rows)) for table in tables(collect(tmp_path).entries)] == [(1, 1), (8, 1)]
+
+
+def test_figures_that_deserve_doubt_say_why(tmp_path: Path) -> None:
+    measured(artifact(tmp_path, "m", "onnx", "PASS"), 10, is_steady=False, load=8.5)
+    _, words = page(tmp_path)
+    assert "never became steady, other work ran: load 8.5" in words.line
+
+
+@pytest.mark.parametrize("is_generated", [True, False])
+def test_generated_data_is_called_so_where_the_accuracy_stands(tmp_path: Path, is_generated: bool) -> None:
+    artifact(tmp_path, "m", "onnx", "PASS")
+    training(tmp_path, "torch", is_generated=is_generated)
+    _, words = page(tmp_path)
+    assert ("0.912 reviews generated" in words.line) is is_generated
+    assert "torch train 0.750" in words.text
+
+
+def test_equal_records_give_an_equal_page(tmp_path: Path) -> None:
+    measured(artifact(tmp_path, "m", "onnx", "PASS"), 10)
+    assert page(tmp_path)[0] == page(tmp_path)[0]
+
+
+def test_every_link_leads_to_something_on_the_page(tmp_path: Path) -> None:
+    for framework in ("torch", "keras"):
+        artifact(tmp_path, "a b/<c>", "onnx", "PASS", framework)
+    text, _ = page(tmp_path)
+    links, ids = re.findall(r'href="#([^"]*)"', text), re.findall(r' id="([^"]*)"', text)
+    assert links
+    assert set(links) <= set(ids)
+    assert len(set(ids)) == len(ids)
 
 
 def test_a_failed_export_is_shown_unless_an_artifact_stands_there(tmp_path: Path) -> None:
     artifact(tmp_path, "m", "onnx", "PASS")
     failure = {
-        "name": "m", "framework": "torch", "status": "failed", "tried": [], "reproduce": "isoform export m",
+        "schema_version": 1, "name": "m", "framework": "torch", "status": "failed", "tried": [],
+        "reproduce": "isoform export m",
         "error": {"kind": "crashed", "message": "The child died of SIGSEGV.", "hint": "Look."},
     }  # fmt: skip
     for format_name in ("onnx", "tflite"):
@@ -119,11 +212,29 @@ def test_a_failed_export_is_shown_unless_an_artifact_stands_there(tmp_path: Path
     assert "! ERROR" in re.sub(r"\s+", " ", words.text)
 
 
-def test_a_damaged_record_does_not_exist(tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", ['{"name": ', "[]", '{"schema_version": 1, "name": "m"}', '{"schema_version": 9}'])
+def test_a_damaged_record_is_named_and_stops_nothing(tmp_path: Path, content: str) -> None:
     artifact(tmp_path, "m", "onnx", "PASS")
     (tmp_path / "m" / "torch" / "tflite").mkdir()
-    (tmp_path / "m" / "torch" / "tflite" / "artifact.json").write_text('{"name": ')
-    assert write(tmp_path, tmp_path / "report.html")["artifacts"] == 1
+    (tmp_path / "m" / "torch" / "tflite" / "artifact.json").write_text(content)
+    summary = write(tmp_path, tmp_path / "report.html")
+    assert summary["artifacts"] == 1
+    assert summary["unreadable"] == ["m/torch/tflite/artifact.json"]
+    assert "1 unreadable: m/torch/tflite/artifact.json" in page(tmp_path)[1].line
+
+
+def test_a_damaged_benchmark_is_none(tmp_path: Path) -> None:
+    place = artifact(tmp_path, "m", "onnx", "PASS")
+    (place / "bench.json").write_text('{"schema_version": 1, "records": [{"key": 1}]}')
+    assert "Not benchmarked." in page(tmp_path)[1].text
+
+
+def test_unfinished_folders_and_files_inside_a_model_are_no_records(tmp_path: Path) -> None:
+    place = artifact(tmp_path, "m", "savedmodel", "PASS")
+    for folder in (place / "saved_model" / "assets", tmp_path / "m" / "torch" / ".onnx.tmp"):
+        folder.mkdir(parents=True)
+        (folder / "artifact.json").write_text((place / "artifact.json").read_text())
+    assert len(collect(tmp_path).entries) == 1
 
 
 def test_an_empty_folder_is_a_usage_error(tmp_path: Path) -> None:
@@ -131,26 +242,54 @@ def test_an_empty_folder_is_a_usage_error(tmp_path: Path) -> None:
         write(tmp_path, tmp_path / "report.html")
 
 
-def test_a_scatter_chart_names_each_point_and_series() -> None:
-    drawing = scatter([Point(1.0, 0.1, "ONNX", "a & b"), Point(100.0, 10.0, "TFLite", "c", (8.0, 12.0))], "x", "y")
-    assert "<title>a &amp; b</title>" in drawing
-    assert drawing.count("<circle") == 2  # the mark and its key
-    assert drawing.count("<polygon") == 2
-    assert scatter([], "x", "y") == ""
+def test_a_scatter_chart_labels_every_point_and_strikes_out_what_failed() -> None:
+    points = [Point(1.0, 0.1, 0, "a & b"), Point(1.1, 0.1, 1, "c", is_struck=True, interval=(0.09, 0.2))]
+    drawing = scatter(points, "title <x>", "size", "latency")
+    assert ">a &amp; b</text>" in drawing
+    assert 'class="label struck"' in drawing
+    assert drawing.count('class="cross"') == 1
+    assert "title &lt;x&gt;" in drawing
+
+
+def test_labels_of_points_in_one_place_do_not_overlap() -> None:
+    placed = axis.spread([100.0, 100.0, 101.0, 240.0], 17, 0, 250)
+    assert all(abs(a - b) >= 17 for i, a in enumerate(placed) for b in placed[:i])
+    assert max(placed) <= 250
+
+
+def test_labels_keep_the_order_of_what_they_name() -> None:
+    assert axis.spread([50.0, 10.0, 30.0], 5, 0, 100) == [50.0, 10.0, 30.0]
+    assert axis.spread([99.0, 98.0], 10, 0, 100) == [100.0, 90.0]
+
+
+def test_axes_hold_all_values_and_write_at_least_two_of_them() -> None:
+    for values in ([0.205, 0.225], [3.0], [1e-3, 5e4], [67.4, 67.5]):
+        scale = axis.logarithmic(values, 0, 100)
+        assert all(0 < scale.place(value) < 100 for value in values)
+        assert len(scale.ticks) >= 2
+        assert all(0 <= scale.place(tick) <= 100 for tick in scale.ticks)
+
+
+def test_a_logarithmic_axis_gives_equal_factors_equal_lengths() -> None:
+    scale = axis.logarithmic([1.0, 100.0], 0, 100)
+    assert scale.place(10) - scale.place(1) == pytest.approx(scale.place(100) - scale.place(10))
 
 
 def test_curves_survive_one_epoch_and_equal_values() -> None:
-    assert "polyline" in curves([Line("torch train", [0.5])], "loss")
-    assert curves([Line("torch train", [])], "loss") == ""
+    assert "polyline" in curves([Line(0, "torch train", [0.5])], "loss by epoch", "loss")
+    assert "polyline" in curves([Line(0, "torch train", [0.5, 0.5])], "loss by epoch", "loss")
+    assert curves([], "loss by epoch", "loss") == ""
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(950, "950 ns"), (12_300, "12.3 µs"), (4_560_000, "4.56 ms"), (2.5e9, "2.5 s")]
+    ("value", "text"), [(950, "950 ns"), (12_300, "12.3 µs"), (4_560_000, "4.56 ms"), (2.5e9, "2.50 s")]
 )
 def test_times_have_the_unit_that_suits_them(value: float, text: str) -> None:
     assert time_text(value) == text
 
 
 def test_sizes_and_control_characters_are_readable() -> None:
-    assert [size_text(size) for size in (12, 1500, 67_400_000)] == ["12 B", "1.5 kB", "67.4 MB"]
-    assert visible("a\x00b\u202e") == "a\\x00b\\x202e"
+    assert [size_text(size) for size in (12, 1500, 67_400_000)] == ["12 B", "1.50 kB", "67.4 MB"]
+    assert visible("a\x00b\u202e") == "a\\x00b\\u202e"
+    assert visible("x" * 5_000).endswith("… (1000 more characters)")
+    assert [figure_text(value, ".1f") for value in (None, float("inf"), 1.25, 3)] == ["–", "∞", "1.2", "3.0"]

@@ -1,19 +1,26 @@
-"""What stands on disk below one folder, ready to be shown. Nothing is computed here that a record does not say."""
+"""What stands on disk below one folder, ready to be shown. Nothing is computed here that a record does not say.
 
+A record that is not whole is named as unreadable; it never stops the page.
+"""
+
+import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from isoform import store
-from isoform.core.artifact import RECORD_NAME
+from isoform.core.artifact import RECORD_NAME, SCHEMA_VERSION
 from isoform.core.bench import BenchRecord
 from isoform.core.format import FORMATS
+from isoform.core.parity import ERROR, ParityRecord
 from isoform.errors import UsageError
 from isoform.stages import bench
+from isoform.stages.report.text import anchor
 
 TRAINING_NAME = "training.json"
 FAILURE_SUFFIX = ".failure.json"
+_DAMAGE = (KeyError, TypeError, ValueError, AttributeError)
 
 
 @dataclass(frozen=True)
@@ -22,11 +29,15 @@ class Entry:
 
     Attributes:
         record: artifact.json, or the failure.
-        measured: the benchmarks of the format's own runtime; none where it was not measured.
+        parity: by runtime; none for a failure, or where verification was skipped.
+        measured: its benchmarks; none where it was not measured.
     """
 
-    folder: Path
     record: dict[str, Any]
+    name: str
+    framework: str
+    format: str
+    parity: dict[str, ParityRecord]
     measured: tuple[BenchRecord, ...] = ()
 
     @property
@@ -34,34 +45,38 @@ class Entry:
         return "files" in self.record
 
     @property
-    def source(self) -> str:
-        return f"{self.record['name']} · {self.record['framework']}"
-
-    @property
-    def format(self) -> str:
-        return str(self.record["format"])
+    def title(self) -> str:
+        """The format for people."""
+        return FORMATS[self.format].title if self.format in FORMATS else self.format
 
     @property
     def anchor(self) -> str:
-        return "-".join(str(self.record[key]) for key in ("name", "framework", "format"))
+        """An identifier within the page; the digest keeps names apart that look alike."""
+        identity = (self.name, self.framework, self.format)
+        return f"{anchor(*identity)}-{store.digest_of(ascii(identity))[:8]}"
 
     @property
     def verdict(self) -> str:
-        return str(self.record["verdict"]) if self.is_published else "ERROR"
+        return str(self.record["verdict"]) if self.is_published else ERROR
 
     @property
     def passed(self) -> bool:
-        return bool(self.record.get("status") == "passed")
+        return bool(self.record["status"] == "passed")
+
+    @property
+    def failed(self) -> bool:
+        return bool(self.record["status"] == "failed")
 
     @property
     def size_bytes(self) -> int:
         """The size of the model itself, without cases and records."""
-        model = str(self.record.get("model", ""))
-        return sum(
-            entry["size_bytes"]
-            for name, entry in self.record.get("files", {}).items()
-            if name.split("/")[0].startswith(model)
-        )
+        model = str(self.record["model"])
+        own = (model, f"{model}.data")
+        return sum(file["size_bytes"] for name, file in self.record["files"].items() if name.split("/")[0] in own)
+
+    def lost_bits(self, runtime: str) -> float | None:
+        """The worst output's; None where no output was compared."""
+        return max((figures.lost_bits for figures in self.parity[runtime].outputs), default=None)
 
 
 @dataclass(frozen=True)
@@ -78,21 +93,26 @@ class Collection:
     """Everything below a folder, in the order in which it is shown."""
 
     entries: tuple[Entry, ...]
-    trainings: tuple[Training, ...] = field(default=())
+    trainings: tuple[Training, ...] = ()
+    unreadable: tuple[str, ...] = ()
 
     @property
     def columns(self) -> list[tuple[str, str]]:
-        """(format, runtime) of every verification there is."""
-        found = {(entry.format, runtime) for entry in self.entries for runtime in entry.record.get("parity", {})}
+        """(format, runtime) of every verification there is, and each format's own runtime."""
+        found = {(entry.format, runtime) for entry in self.entries for runtime in entry.parity}
         found |= {(entry.format, FORMATS[entry.format].runtime) for entry in self.entries if entry.format in FORMATS}
         return sorted(found)
 
     @property
-    def sources(self) -> list[str]:
-        return list(dict.fromkeys(entry.source for entry in self.entries))
+    def names(self) -> list[str]:
+        return list(dict.fromkeys(entry.name for entry in self.entries))
 
-    def entry(self, source: str, format_name: str) -> Entry | None:
-        return next((each for each in self.entries if (each.source, each.format) == (source, format_name)), None)
+    def frameworks(self, name: str) -> list[str]:
+        return list(dict.fromkeys(entry.framework for entry in self.entries if entry.name == name))
+
+    def entry(self, name: str, framework: str, format_name: str) -> Entry | None:
+        wanted = (name, framework, format_name)
+        return next((each for each in self.entries if (each.name, each.framework, each.format) == wanted), None)
 
 
 def collect(folder: Path) -> Collection:
@@ -103,32 +123,76 @@ def collect(folder: Path) -> Collection:
     """
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder.", "Export something first: isoform export models/mlp")
-    entries = tuple(sorted(_entries(folder), key=lambda entry: (entry.source, entry.format)))
-    if not entries:
+    entries: list[Entry] = []
+    trainings: list[Training] = []
+    unreadable: list[str] = []
+    for path in _records(folder):
+        try:
+            found = _training(path) if path.name == TRAINING_NAME else _entry(path)
+        except _DAMAGE:
+            unreadable.append(path.relative_to(folder).as_posix())
+            continue
+        if isinstance(found, Training):
+            trainings.append(found)
+        else:
+            entries.append(found)
+    if not entries and not unreadable:
         raise UsageError(f"{folder}: no artifact below it.", "Export something first: isoform export models/mlp")
-    return Collection(entries, tuple(_trainings(folder)))
+    entries.sort(key=lambda entry: (entry.name, entry.framework, entry.format))
+    return Collection(tuple(entries), tuple(trainings), tuple(unreadable))
 
 
-def _entries(folder: Path) -> Iterator[Entry]:
-    for path in sorted(folder.rglob("*.json")):
-        if any(part.startswith(".") for part in path.relative_to(folder).parts):
-            continue
-        record = store.read_json(path)
-        if not isinstance(record, dict) or not {"name", "framework", "format"} <= record.keys():
-            continue
-        if path.name == RECORD_NAME:
-            yield Entry(path.parent, record, tuple(bench.read(path.parent)))
-        elif path.name.endswith(FAILURE_SUFFIX) and not _is_stale(path):
-            yield Entry(path.parent, record)
+def _records(folder: Path) -> Iterator[Path]:
+    """Give every record; what a model keeps inside its own folder is none, and hidden folders are unfinished."""
+    for root, folders, names in os.walk(folder):
+        here = Path(root)
+        is_artifact = RECORD_NAME in names
+        folders[:] = [] if is_artifact else sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            is_failure = name.endswith(FAILURE_SUFFIX) and not name.startswith(".")
+            # Beside an artifact, a failure is of a later attempt that left the artifact as it was: that is shown.
+            is_stale = is_failure and (here / name.removesuffix(FAILURE_SUFFIX) / RECORD_NAME).is_file()
+            if name in (RECORD_NAME, TRAINING_NAME) or (is_failure and not is_stale):
+                yield here / name
 
 
-def _is_stale(failure: Path) -> bool:
-    """Tell whether an artifact stands beside a failure: then the artifact is shown."""
-    return (failure.parent / failure.name.removesuffix(FAILURE_SUFFIX) / RECORD_NAME).is_file()
+def _entry(path: Path) -> Entry:
+    record = _document(path)
+    parity = {name: ParityRecord.from_json(found) for name, found in record.get("parity", {}).items()}
+    measured = tuple(bench.read(path.parent)) if path.name == RECORD_NAME else ()
+    entry = Entry(record, str(record["name"]), str(record["framework"]), str(record["format"]), parity, measured)
+    _check(record)
+    return entry
 
 
-def _trainings(folder: Path) -> Iterator[Training]:
-    for path in sorted(folder.glob(f"*/*/training/{TRAINING_NAME}")):
-        record = store.read_json(path)
-        if isinstance(record, dict) and record.get("epochs"):
-            yield Training(path.parts[-4], path.parts[-3], record)
+def _check(record: dict[str, Any]) -> None:
+    """Read what the page will read, so that damage is found here: KeyError, TypeError or AttributeError."""
+    str(record["status"]), str(record["reproduce"])
+    for attempt in record["tried"]:
+        list(attempt["route"]), str(attempt["error"]["message"])
+    if "files" not in record:
+        str(record["error"]["message"]), str(record["error"]["hint"])
+        return
+    str(record["verdict"]), str(record["model"])
+    for file in record["files"].values():
+        int(file["size_bytes"]), str(file["sha256"])
+    for step in record["route"]:
+        str(step["converter"]), float(step["seconds"]), int(step["peak_rss_bytes"]), step["versions"].items()
+
+
+def _training(path: Path) -> Training:
+    record = _document(path)
+    dataset = record["dataset"]
+    if not record["epochs"] or not {"name", "is_generated"} <= dataset.keys():
+        raise ValueError(path.name)
+    for epoch in record["epochs"]:
+        float(epoch["loss"]), float(epoch["accuracy"])
+    name = path.parents[2].name
+    return Training(name, str(record["framework"]), record | {"test_accuracy": float(record["test_accuracy"])})
+
+
+def _document(path: Path) -> dict[str, Any]:
+    record = store.read_json(path)
+    if not isinstance(record, dict) or record.get("schema_version") != SCHEMA_VERSION:
+        raise ValueError(path.name)
+    return record
