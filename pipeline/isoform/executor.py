@@ -23,7 +23,7 @@ def run_all(
         futures = [threads.submit(run, task) for task in tasks]
         try:
             return [future.result() for future in futures]
-        except BaseException:
+        except BaseException:  # Ctrl-C too: what still runs has to end, then the same error goes on
             threads.shutdown(wait=False, cancel_futures=True)
             cancel()
             raise

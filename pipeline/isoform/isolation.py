@@ -247,8 +247,8 @@ class Pool:
             if self._is_closed:
                 raise PoolClosed from None
             raise
-        except Exception:
-            is_reusable = not is_fresh  # the job raised, the child is well
+        except Exception:  # whatever the job raised, the child is well and may serve again
+            is_reusable = not is_fresh
             raise
         finally:
             self._give_back(key, child, is_reusable)

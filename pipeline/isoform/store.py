@@ -74,7 +74,7 @@ def write_bytes(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException:  # Ctrl-C too: no half-written file stays
         Path(temporary).unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)
