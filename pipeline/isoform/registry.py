@@ -71,6 +71,7 @@ CONVERTERS: dict[str, Converter] = {
         Converter("onnx_to_savedmodel", 2, ("onnx_ir", "tensorflow"), "tensorflow"),
         Converter("onnx_to_tflite", 2, ("onnx_ir", "ai_edge_litert", "flatbuffers"), "litert"),
         Converter("onnx_to_torchscript", 2, ("onnx_ir", "torch"), "torch"),
+        Converter("tflite_to_onnx", 2, ("onnx_ir", "ai_edge_litert", "flatbuffers", "onnxruntime"), "all"),
         Converter("torch_to_onnx", 1, ("torch", "onnxscript"), "torch"),
         Converter("torch_to_torchscript", 1, ("torch",), "torch"),
     )

@@ -6,6 +6,8 @@ A graph is a path, an onnx.ModelProto or an onnx_ir.Model; the emitters work on 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from isoform.hub.graph import Graph
 
 
@@ -40,6 +42,20 @@ def to_tflite(graph: "Graph") -> bytes:
     from isoform.hub.emitters import tflite
 
     return tflite.emit(_own(graph))
+
+
+def from_tflite(source: "str | Path | bytes", signature: str | None = None) -> Any:
+    """Return the TFLite file at a path, or the content of one, as an onnx_ir.Model; weights stay mapped from it.
+
+    Args:
+        signature: its key, where the file has several; ``serving_default``, or the only one, unless given.
+
+    Raises:
+        IsoformError: the file cannot be read, or holds what ONNX has no form for here.
+    """
+    from isoform.hub.importers import tflite
+
+    return tflite.load(source, signature)
 
 
 def _own(graph: "Graph") -> Any:
