@@ -16,6 +16,8 @@ from isoform.errors import MissingDependency, UsageError
 class Converter:
     """One edge between two formats; its file is converters/<name>.py.
 
+    The name is ``<source>_to_<target>``; a word after the target tells a second way between the same formats.
+
     Attributes:
         cost: routes with a smaller sum are tried first; a framework's own exporter costs 1, the hub's emitters 2.
         needs: modules that must be importable.
@@ -33,7 +35,12 @@ class Converter:
 
     @property
     def target(self) -> str:
-        return self.name.split("_to_")[1]
+        return self.name.split("_to_")[1].partition("_")[0]
+
+    @property
+    def way(self) -> str:
+        """What tells this way from another between the same formats; "" for the first."""
+        return self.name.split("_to_")[1].partition("_")[2]
 
     @property
     def module(self) -> str:
@@ -73,6 +80,7 @@ CONVERTERS: dict[str, Converter] = {
         Converter("onnx_to_torchscript", 2, ("onnx_ir", "torch"), "torch"),
         Converter("tflite_to_onnx", 2, ("onnx_ir", "ai_edge_litert", "flatbuffers", "onnxruntime"), "all"),
         Converter("torch_to_onnx", 1, ("torch", "onnxscript"), "torch"),
+        Converter("torch_to_onnx_traced", 2, ("torch", "onnxscript"), "torch"),
         Converter("torch_to_torchscript", 1, ("torch",), "torch"),
     )
 }

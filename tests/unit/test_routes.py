@@ -43,9 +43,9 @@ def test_an_avoided_converter_is_not_used() -> None:
 
 def test_no_route_says_under_which_conditions() -> None:
     with pytest.raises(NoRoute) as caught:
-        ranked("torch", "tflite", avoid=("torch_to_onnx",))
-    assert caught.value.what == "No converter leads from torch to tflite avoiding torch_to_onnx."
-    assert caught.value.hint == "See what there is: isoform routes torch tflite"
+        ranked("torch", "keras", avoid=("torch_to_onnx",))
+    assert caught.value.what == "No converter leads from torch to keras avoiding torch_to_onnx."
+    assert caught.value.hint == "See what there is: isoform routes torch keras"
 
 
 def test_an_unknown_format_is_a_usage_error() -> None:

@@ -3,7 +3,9 @@
 Shared by the runtime that gives the reference outputs and by the converters that start from PyTorch.
 """
 
-from collections.abc import Mapping, Sequence
+import inspect
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,9 +40,7 @@ def load(source: Artifact) -> torch.nn.Module:
             "Return the module at the end of the function.",
             kind="architecture",
         )
-    state = _state(source)
-    _refuse_other_keys(source, module.state_dict(), state)
-    module.load_state_dict(state, strict=True, assign=False)
+    _assign(source, module, _state(source))
     return module.eval()
 
 
@@ -53,6 +53,53 @@ def _state(source: Artifact) -> dict[str, torch.Tensor]:
         raise IsoformError(
             f"{source.model}: not a whole safetensors file ({str(error)[:200]}).", "Save it again.", kind="damaged"
         ) from error
+
+
+def _assign(source: Artifact, module: torch.nn.Module, state: dict[str, torch.Tensor]) -> None:
+    """Put ``state`` in the place of the module's tensors: they stay mapped from the file, and ties stay ties.
+
+    A copy into the module's own memory would be a second one of all weights.
+    """
+    wanted = module.state_dict(keep_vars=True)
+    ties = _ties(wanted)
+    for names in ties:
+        _share(source, names, state)
+    _refuse_other_keys(source, wanted, state)
+    module.load_state_dict(
+        {name: tensor.to(wanted[name].dtype) for name, tensor in state.items()}, strict=True, assign=True
+    )
+    for first, *others in ties:
+        tensor = _owner(module, first)[0].get_parameter(_owner(module, first)[1])
+        for name in others:
+            setattr(*_owner(module, name), tensor)
+
+
+def _ties(tensors: Mapping[str, torch.Tensor]) -> list[list[str]]:
+    """Return the names of parameters that are one and the same tensor, each such group in order."""
+    groups: dict[int, list[str]] = {}
+    for name, tensor in tensors.items():
+        if isinstance(tensor, torch.nn.Parameter):
+            groups.setdefault(id(tensor), []).append(name)
+    return [names for names in groups.values() if len(names) > 1]
+
+
+def _owner(module: torch.nn.Module, name: str) -> tuple[torch.nn.Module, str]:
+    path, _, attribute = name.rpartition(".")
+    return module.get_submodule(path), attribute
+
+
+def _share(source: Artifact, names: Sequence[str], state: dict[str, torch.Tensor]) -> None:
+    """Give every name of a tie the one tensor that the file has for it; files often hold it once."""
+    there = [name for name in names if name in state]
+    for name in there[1:]:
+        if not torch.equal(state[there[0]], state[name]):
+            raise IsoformError(
+                f"{source.model.name}: '{there[0]}' and '{name}' are one tensor in the network and two in the file.",
+                "Save the checkpoint of this very network.",
+                kind="state-dict",
+            )
+    for name in names if there else ():
+        state[name] = state[there[0]]
 
 
 def _refuse_other_keys(source: Artifact, wanted: Mapping[str, torch.Tensor], found: Mapping[str, torch.Tensor]) -> None:
@@ -85,6 +132,25 @@ def disturb(module: torch.nn.Module, perturbation: Perturbation) -> None:
             tensor.mul_(d.mul_(perturbation.magnitude).add_(1).to(tensor.dtype))
 
 
+def call(module: torch.nn.Module, signature: Signature, given: Sequence[torch.Tensor]) -> Any:
+    """Return what ``module`` answers, its arguments found by name where it has all names of the signature.
+
+    A forward with optional arguments is called right although some of them are not inputs.
+    """
+    names = [spec.name for spec in signature.inputs]
+    if set(names) <= _argument_names(module):
+        return module(**dict(zip(names, given, strict=True)))
+    return module(*given)
+
+
+def _argument_names(module: torch.nn.Module) -> set[str]:
+    if isinstance(module, torch.jit.ScriptModule):
+        return {argument.name for argument in module.forward.schema.arguments[1:]}
+    parameters = inspect.signature(module.forward).parameters.values()
+    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return {parameter.name for parameter in parameters if parameter.kind in kinds}
+
+
 def tensors(signature: Signature, inputs: Mapping[str, Array]) -> tuple[torch.Tensor, ...]:
     """Return the inputs as tensors in signature order; the arrays are not shared."""
     return tuple(torch.from_numpy(np.array(inputs[spec.name])) for spec in signature.inputs)
@@ -112,16 +178,30 @@ def flattened(outputs: Any) -> list[torch.Tensor]:
 
 
 def example(signature: Signature, sizes: Sequence[int], seed: int = 0) -> tuple[torch.Tensor, ...]:
-    """Return random inputs, the dynamic dimensions taking ``sizes`` in turn."""
-    symbols = dict(zip(signature.symbols, sizes, strict=False))
+    """Return random inputs of the `sizes`; floats are in [0, 1) for an even seed, else Gaussian."""
+    symbols = dict(zip(signature.symbols, _endless(sizes), strict=False))
     rng = np.random.default_rng(seed)
-    return tuple(torch.from_numpy(_random(spec, spec.sizes(symbols), rng)) for spec in signature.inputs)
+    draw = rng.standard_normal if seed % 2 else rng.random
+    return tuple(_random(spec, spec.sizes(symbols), rng, draw) for spec in signature.inputs)
 
 
-def _random(spec: TensorSpec, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+def sizes(signature: Signature, given: Sequence[int]) -> dict[str, int]:
+    """Return the size of each dynamic dimension in `example`."""
+    return dict(zip(signature.symbols, _endless(given), strict=False))
+
+
+def _endless(sizes: Sequence[int]) -> Iterator[int]:
+    """Yield ``sizes``, then each of them doubled, and so on, for signatures with more dimensions than they are."""
+    return (size << turn for turn in itertools.count() for size in sizes)
+
+
+def _random(
+    spec: TensorSpec, shape: tuple[int, ...], rng: np.random.Generator, draw: Callable[[tuple[int, ...]], Any]
+) -> torch.Tensor:
+    dtype = getattr(torch, spec.dtype)
     if spec.dtype.startswith(("int", "uint")):
         low = spec.low or 0
-        return rng.integers(low, spec.high or low + 2, shape).astype(spec.dtype)
+        return torch.from_numpy(rng.integers(low, spec.high or low + 2, shape)).to(dtype)
     if spec.dtype == "bool":
-        return rng.integers(0, 2, shape).astype(bool)
-    return rng.random(shape).astype(spec.dtype)
+        return torch.from_numpy(rng.integers(0, 2, shape).astype(bool))
+    return torch.from_numpy(np.asarray(draw(shape), np.float32)).to(dtype)

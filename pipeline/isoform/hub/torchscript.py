@@ -21,11 +21,14 @@ _RTOL, _ATOL = 1e-4, 1e-5
 class Named(torch.nn.Module):
     """A module behind arguments called as the signature calls its inputs.
 
+    Args:
+        is_flat: answer with the tensors of the module's answer in a row, whatever holds them there.
+
     Raises:
         IsoformError: a name that cannot be that of an argument.
     """
 
-    def __init__(self, module: torch.nn.Module, signature: Signature) -> None:
+    def __init__(self, module: torch.nn.Module, signature: Signature, *, is_flat: bool = False) -> None:
         super().__init__()
         self.module = module
         names = [spec.name for spec in signature.inputs]
@@ -38,7 +41,8 @@ class Named(torch.nn.Module):
                 )
 
         def forward(*tensors: torch.Tensor) -> Any:
-            return module(*tensors)
+            outputs = torch_source.call(module, signature, tensors)
+            return tuple(torch_source.flattened(outputs)) if is_flat else outputs
 
         kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
         # torch.jit.trace takes the names from here; fixed arguments in the code would need a name each.

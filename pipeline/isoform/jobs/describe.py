@@ -66,13 +66,13 @@ def _as_safetensors(path: Path, workspace: Path) -> Path:
 def _of_torch(source: Artifact) -> Signature:
     import torch
 
-    from isoform.hub.torch_source import load
+    from isoform.hub.torch_source import call, load
 
     module = torch.jit.load(str(source.model)).eval() if source.format == "torchscript" else load(source)
 
     @torch.no_grad()
     def run(arrays: Tensors) -> Mapping[str, Any]:
-        return _flat(module(*(torch.from_numpy(array) for array in arrays.values())))
+        return _flat(call(module, source.signature, [torch.from_numpy(array) for array in arrays.values()]))
 
     return observed(source.signature.inputs, run)
 

@@ -21,7 +21,8 @@ class EagerSession:
     @torch.no_grad()
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Return the outputs by name."""
-        return torch_source.named(self.signature, self._module(*torch_source.tensors(self.signature, inputs)))
+        tensors = torch_source.tensors(self.signature, inputs)
+        return torch_source.named(self.signature, torch_source.call(self._module, self.signature, tensors))
 
     def close(self) -> None:
         del self._module

@@ -1,0 +1,79 @@
+"""Inputs to trace a module with, and others to check the export with; each at sizes at which the module runs.
+
+A network of halvings runs at multiples of 32 only: where it refuses the first, odd sizes, the next ones are tried.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from isoform.core.signature import Signature
+from isoform.errors import IsoformError
+from isoform.hub import torch_source
+
+_TRACED = ((2, 11, 23, 31), (2, 64, 96, 128), (2, 224, 256, 192))
+_CHECKED = ((1, 7, 13, 17), (3, 19, 5, 29), (1, 96, 64, 160), (3, 128, 160, 64), (1, 256, 224, 288))
+_CHECKS = 2
+
+
+@dataclass(frozen=True)
+class Example:
+    """What a module answers to inputs of one set of sizes.
+
+    Attributes:
+        sizes: by dynamic dimension; empty where every dimension is fixed.
+        outputs: the tensors of the answer, in order.
+    """
+
+    sizes: dict[str, int]
+    inputs: tuple[torch.Tensor, ...]
+    outputs: list[torch.Tensor]
+
+    def __str__(self) -> str:
+        return ", ".join(f"{name}={size}" for name, size in self.sizes.items()) or "the declared sizes"
+
+
+def traced(module: torch.nn.Module, signature: Signature) -> Example:
+    """Return the example to trace with.
+
+    Raises:
+        IsoformError: the module does not run on what is declared.
+    """
+    return _running(module, signature, _TRACED, 1)[0]
+
+
+def checked(module: torch.nn.Module, signature: Signature) -> list[Example]:
+    """Return examples at sizes that `traced` does not give.
+
+    Raises:
+        IsoformError: the module does not run on what is declared.
+    """
+    return _running(module, signature, _CHECKED, _CHECKS)
+
+
+def _running(
+    module: torch.nn.Module, signature: Signature, candidates: Sequence[Sequence[int]], count: int
+) -> list[Example]:
+    found: list[Example] = []
+    reasons: list[str] = []
+    for seed, sizes in enumerate(candidates, start=len(candidates)):
+        chosen = torch_source.sizes(signature, sizes)
+        inputs = torch_source.example(signature, sizes, seed)
+        try:
+            with torch.no_grad():
+                outputs = torch_source.flattened(module(*(tensor.clone() for tensor in inputs)))
+        except (RuntimeError, ValueError, IndexError, AssertionError, TypeError) as error:
+            lines = str(error).strip().splitlines() or [""]
+            reasons.append(f"at {Example(chosen, (), [])}: {type(error).__name__}: {lines[0][:200]}")
+            continue
+        found.append(Example(chosen, inputs, [tensor.clone() for tensor in outputs]))
+        if len(found) == count:
+            return found
+    if found:
+        return found
+    raise IsoformError(
+        f"The model does not run on its declared inputs {reasons[0]}",
+        "Correct --input: order, dtype, shape; a number for an axis that has to have one size.",
+        kind="does-not-run",
+    )

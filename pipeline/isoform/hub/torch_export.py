@@ -1,0 +1,152 @@
+"""PyTorch's newer exporter: a module to an ExportedProgram by torch.export, and a program to a hub graph.
+
+It sees sizes as symbols, so what it freezes it says. Not aware of files or of how the graph is finished.
+"""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import onnx_ir as ir
+import torch
+from torch.export._patches import register_gru_while_loop_decomposition, register_lstm_while_loop_decomposition
+from torch.utils._sympy.numbers import int_oo
+
+from isoform.core.signature import Signature
+from isoform.errors import IsoformError
+
+OPSET = 20
+_RECURRENT = (torch.ops.aten.lstm.input, torch.ops.aten.gru.input)
+_VIOLATED = "Constraints violated"
+
+
+def program(
+    module: torch.nn.Module, signature: Signature, inputs: tuple[torch.Tensor, ...]
+) -> torch.export.ExportedProgram:
+    """Return ``module`` as a program, its declared dynamic dimensions symbolic.
+
+    Dimensions are declared for every size first. Where the module cannot have every one (halvings and their inverses
+    fit multiples only), the exporter may bound them from below; a bound from above is refused.
+
+    Args:
+        module: with one argument an input, under the signature's names.
+
+    Raises:
+        IsoformError: the exporter fails, or freezes or bounds a dynamic dimension.
+    """
+    with _quiet(), _dynamic_recurrence(), torch.no_grad():
+        try:
+            dims: dict[str, Any] = {symbol: torch.export.Dim(symbol, min=1) for symbol in signature.symbols}
+            return _exported(module, signature, inputs, dims)
+        except Exception as error:  # the exporter raises types of many packages; each names the step that failed
+            if _VIOLATED not in str(error) or "specialized it to be a constant" in str(error):
+                raise _failure("torch.export", error) from error
+        dims = dict.fromkeys(signature.symbols, torch.export.Dim.DYNAMIC)
+        try:
+            exported = _exported(module, signature, inputs, dims)
+        except Exception as error:  # as above
+            raise _failure("torch.export", error) from error
+    _refuse_bounds(exported, signature)
+    return exported
+
+
+def _exported(
+    module: torch.nn.Module, signature: Signature, inputs: tuple[torch.Tensor, ...], dims: dict[str, Any]
+) -> torch.export.ExportedProgram:
+    shapes = {
+        spec.name: {axis: dims[dim] for axis, dim in enumerate(spec.shape) if isinstance(dim, str)}
+        for spec in signature.inputs
+    }
+    return torch.export.export(module, inputs, dynamic_shapes=shapes, prefer_deferred_runtime_asserts_over_guards=True)
+
+
+def to_onnx(exported: torch.export.ExportedProgram) -> ir.Model:
+    """Return ``exported`` as ONNX: initialisers under their names in the state dict.
+
+    Raises:
+        IsoformError: an operator has no ONNX form in PyTorch's exporter.
+    """
+    try:
+        with _quiet(), torch.no_grad():
+            converted = torch.onnx.export(
+                exported,
+                dynamo=True,
+                opset_version=OPSET,
+                optimize=False,  # its optimiser freezes the length of stacked LSTMs at the traced size
+                verbose=False,
+            )
+    except Exception as error:  # as above
+        raise _failure("torch.onnx.export", error) from error
+    assert converted is not None
+    model: ir.Model = converted.model
+    return model
+
+
+def reason(error: BaseException) -> str:
+    """Return the first telling line of the innermost cause."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__
+
+
+def _failure(step: str, error: Exception) -> IsoformError:
+    return IsoformError(
+        f"{step} failed: {reason(error)}",
+        "Make what it names exportable, declare fewer dynamic dimensions, or leave it to the other exporter.",
+        kind="export",
+    )
+
+
+def _refuse_bounds(exported: torch.export.ExportedProgram, signature: Signature) -> None:
+    """Refuse an upper bound on a dynamic dimension: beyond it the graph would answer, and wrongly."""
+    values = {node.name: node.meta.get("val") for node in exported.graph.nodes if node.op == "placeholder"}
+    names = exported.graph_signature.user_inputs
+    for name, spec in zip(names, signature.inputs, strict=True):
+        shape = values[str(name)].shape
+        for wanted, size in zip(spec.shape, shape, strict=True):
+            bounds = exported.range_constraints.get(getattr(getattr(size, "node", None), "expr", None))
+            if isinstance(wanted, str) and bounds is not None and bounds.upper != int_oo:
+                raise IsoformError(
+                    f"The dimension '{wanted}' of '{spec.name}' works only up to {bounds.upper}.",
+                    "Declare it as fixed, or make the model accept every size.",
+                    kind="bounded-axis",
+                )
+
+
+@contextmanager
+def _dynamic_recurrence() -> Iterator[None]:
+    """Let LSTM and GRU keep a dynamic length, and sizes of 0 and 1 count as any other, as torch.onnx.export does.
+
+    Without the first, torch.export unrolls a recurrent layer at the traced length; so it does when the layer has run
+    before, as PyTorch (2.13) goes on calling the kernel that it found then.
+    """
+    _forget_kernels()
+    with (
+        register_lstm_while_loop_decomposition(),
+        register_gru_while_loop_decomposition(),
+        torch.fx.experimental._config.patch(backed_size_oblivious=True),
+    ):
+        yield
+    _forget_kernels()
+
+
+def _forget_kernels() -> None:
+    for operator in _RECURRENT:
+        operator._dispatch_cache.clear()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the exporter's remarks on its own internals out of the log; the graph is checked afterwards."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

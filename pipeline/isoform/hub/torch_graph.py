@@ -1,0 +1,82 @@
+"""From what one of PyTorch's exporters gives to a hub graph that keeps the signature, and to a file that is proved."""
+
+import gc
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import onnx_ir as ir
+from onnx_ir.passes import common
+
+from isoform.core.signature import Signature
+from isoform.errors import IsoformError
+from isoform.hub.answers import refuse_other_answers
+from isoform.hub.examples import Example
+from isoform.hub.passes.name_weights import name_weights, origins
+from isoform.hub.passes.simplify import simplify
+
+
+def finish(model: ir.Model, signature: Signature) -> None:
+    """Give ``model`` the signature's names and dimensions, simplify it, and call weights as the module does; in place.
+
+    Raises:
+        IsoformError: the graph lost an input, an output or a dynamic dimension.
+    """
+    _name(model, signature)
+    common.InlinePass()(model)
+    _shorten_weight_names(model)
+    made_of = origins(model)
+    simplify(model)
+    name_weights(model, made_of)
+
+
+def prove(target: Path, signature: Signature, examples: Sequence[Example]) -> None:
+    """Check the file at ``target``; one that answers otherwise than ``examples`` is removed.
+
+    Raises:
+        IsoformError: it does, or does not run at one of their sizes.
+    """
+    gc.collect()  # modules are full of cycles: what the caller has let go would stay mapped beside the file
+    try:
+        refuse_other_answers(target, signature, examples)
+    except IsoformError:
+        target.unlink()
+        target.with_name(f"{target.name}.data").unlink(missing_ok=True)
+        raise
+
+
+def _name(model: ir.Model, signature: Signature) -> None:
+    """Give inputs, outputs and their dynamic dimensions the names of the signature."""
+    sides: tuple[tuple[str, Any, Any], ...] = (
+        ("inputs", model.graph.inputs, signature.inputs),
+        ("outputs", model.graph.outputs, signature.outputs),
+    )
+    for side, values, specs in sides:
+        if len(values) != len(specs):
+            raise IsoformError(
+                f"The exported graph has {len(values)} {side}, the signature {len(specs)}.",
+                "An unused input or an output of another kind was dropped: declare what is there.",
+                kind="signature",
+            )
+        for value, spec in zip(values, specs, strict=True):
+            if side == "inputs":
+                _refuse_frozen_axes(value, spec.name, spec.shape)
+            value.name = spec.name
+            value.shape = ir.Shape(spec.shape)
+
+
+def _refuse_frozen_axes(value: ir.Value, name: str, shape: Sequence[int | str]) -> None:
+    for axis, (wanted, dim) in enumerate(zip(shape, value.shape or (), strict=True)):
+        if isinstance(wanted, str) and isinstance(dim, int):
+            raise IsoformError(
+                f"The exporter froze axis {axis} of '{name}' ('{wanted}') at {dim}.",
+                f"Declare it as fixed: --input '{name}:...[{dim}]', or make the model accept other sizes.",
+                kind="frozen-axis",
+            )
+
+
+def _shorten_weight_names(model: ir.Model) -> None:
+    """Call weights as the state dict calls them, without the wrapper's prefix."""
+    for value in list(model.graph.initializers.values()):
+        if value.name and value.name.startswith("module."):
+            value.name = value.name.removeprefix("module.")
