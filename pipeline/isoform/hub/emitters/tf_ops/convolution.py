@@ -28,7 +28,7 @@ def convolution(call: Call, x: Tensor) -> Tensor:
         result = _depthwise(call, x, group, strides, pads, dilations)
     else:
         weight = call.transposed(1, [*range(2, rank + 2), 1, 0])
-        result = _grouped(x, weight, group, strides, pads, dilations)
+        result = grouped(x, weight, group, strides, pads, dilations)
     return result if call[2] is None else tf.nn.bias_add(result, call[2]) if rank == 2 else result + call[2]
 
 
@@ -49,9 +49,10 @@ def _depthwise(
     return tf.squeeze(result, 1)
 
 
-def _grouped(
+def grouped(
     x: Tensor, weight: Tensor, group: int, strides: Sequence[int], pads: Any, dilations: Sequence[int]
 ) -> Tensor:
+    """Return x [n, spatial..., c] convolved with a weight [spatial..., c / groups, filters], group by group."""
     if group == 1:
         return _plain(x, weight, strides, pads, dilations)
     parts = zip(tf.split(x, group, -1), tf.split(weight, group, -1), strict=True)

@@ -97,6 +97,11 @@ def cast_like(call: Call) -> Tensor:
     return _cast(call[0], call[1].dtype)
 
 
+@op("BitCast", since=26)
+def bit_cast(call: Call) -> Tensor:
+    return tf.bitcast(call[0], call.attr_dtype("to", ir.DataType.FLOAT))
+
+
 def _cast(x: Tensor, dtype: Any) -> Tensor:
     if x.dtype == dtype:
         return x

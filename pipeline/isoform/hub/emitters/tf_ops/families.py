@@ -5,7 +5,10 @@ from isoform.hub.emitters.tf_ops import (
     control,
     convolution,
     creation,
+    deformable,
+    detection,
     elementwise,
+    integer,
     linear,
     moving,
     normalization,
@@ -15,12 +18,16 @@ from isoform.hub.emitters.tf_ops import (
     recurrent,
     reduction,
     resize,
+    sampling,
     selection,
     shaping,
+    signal,
     slicing,
+    unpooling,
 )
 
 __all__ = [
-    "activation", "control", "convolution", "creation", "elementwise", "linear", "moving", "normalization", "padding",
-    "pooling", "quantization", "recurrent", "reduction", "resize", "selection", "shaping", "slicing",
+    "activation", "control", "convolution", "creation", "deformable", "detection", "elementwise", "integer",
+    "linear", "moving", "normalization", "padding", "pooling", "quantization", "recurrent", "reduction", "resize",
+    "sampling", "selection", "shaping", "signal", "slicing", "unpooling",
 ]  # fmt: skip

@@ -42,7 +42,7 @@ def along(call: Call, x: Tensor, axis: int, target: Target, mode: str) -> Tensor
         result = _weighted(x, axis, low, _linear_weights(where - low), call)
     else:
         low = tf.floor(where) - 1
-        result = _weighted(x, axis, low, _cubic_weights(where - low - 1, call.attr_float("cubic_coeff_a", -0.75)), call)
+        result = _weighted(x, axis, low, cubic_weights(where - low - 1, call.attr_float("cubic_coeff_a", -0.75)), call)
     if target.box is None:
         return result
     outside = (where < 0) | (where > old - 1)
@@ -84,7 +84,7 @@ def _linear_weights(fraction: Tensor) -> list[Tensor]:
     return [1 - fraction, fraction]
 
 
-def _cubic_weights(fraction: Tensor, a: float) -> list[Tensor]:
+def cubic_weights(fraction: Tensor, a: float) -> list[Tensor]:
     """Return the weights of four neighbours for ``fraction`` behind the second of them."""
     return [_keys(distance, a) for distance in (1 + fraction, fraction, 1 - fraction, 2 - fraction)]
 

@@ -39,17 +39,6 @@ def einsum(call: Call) -> Tensor:
     return tf.einsum(call.attr_string("equation").replace(" ", ""), *call.inputs)
 
 
-@op("MatMulInteger")
-def matmul_integer(call: Call) -> Tensor:
-    a, b = (tf.cast(call[index], tf.int32) for index in range(2))
-    if call[2] is not None:
-        zero = tf.cast(call[2], tf.int32)
-        a -= zero if len(zero.shape) == 0 or zero.shape[0] == 1 else tf.expand_dims(zero, -1)
-    if call[3] is not None:
-        b -= tf.cast(call[3], tf.int32)
-    return tf.matmul(a, b)
-
-
 @op("Det")
 def determinant(call: Call) -> Tensor:
     return tf.linalg.det(call[0])

@@ -70,6 +70,22 @@ def _scatter_multiply(data: Tensor, indices: Tensor, updates: Tensor) -> Tensor:
     return tf.while_loop(lambda position, _: position < tf.shape(flat)[0], step, (0, data))[1]
 
 
+@op("TensorScatter", since=24)
+def tensor_scatter(call: Call) -> Tensor:
+    """Return a cache [n, ...] with an update written into each row from that row's index on, along an axis."""
+    cache, update = call[0], call[1]
+    axis = call.attr_int("axis", -2) % len(cache.shape)
+    size = tf.shape(cache)[axis]
+    start = tf.zeros(tf.shape(cache)[:1], tf.int32) if call[2] is None else tf.cast(call[2], tf.int32)
+    places = start[:, None] + tf.range(tf.shape(update)[axis])
+    if call.attr_string("mode", "linear") == "circular":
+        places = tf.math.floormod(places, size)
+    moved, given = (tf.experimental.numpy.moveaxis(x, axis, 1) for x in (cache, update))
+    rows = tf.broadcast_to(tf.range(tf.shape(cache)[0])[:, None], tf.shape(places))
+    written = tf.tensor_scatter_nd_update(moved, tf.stack([rows, places], -1), given)
+    return tf.ensure_shape(tf.experimental.numpy.moveaxis(written, 1, axis), cache.shape)
+
+
 @op("OneHot")
 def one_hot(call: Call) -> Tensor:
     indices, axis = call[0], call.attr_int("axis", -1)
