@@ -49,6 +49,10 @@ class OpTable(Generic[Function]):
                 return function
         return None
 
+    def carries(self, op_type: str, opset: int) -> bool:
+        """Tell whether there is a function for a standard operator under ``opset``."""
+        return any(since <= opset for since, _ in self.rows.get((ONNX_DOMAIN, op_type), ()))
+
     def require(self, model: ir.Model) -> None:
         """Raise UnsupportedOperator that names every node, in sub-graphs too, which has no function here."""
         missing = [

@@ -15,6 +15,7 @@ from isoform.hub.emitters.registry import opset_of
 from isoform.hub.emitters.tflite_builder import DTYPES, FlatFile, Tensor
 from isoform.hub.emitters.tflite_ops import families
 from isoform.hub.emitters.tflite_ops.call import OPERATORS, Call, Scope
+from isoform.hub.passes.expand_functions import expand_functions
 from isoform.hub.passes.fold_batch_norm import fold_batch_norm
 from isoform.hub.passes.fold_weights import constant
 from isoform.hub.passes.layout import to_channels_last
@@ -41,6 +42,8 @@ def emit(model: ir.Model) -> bytes:
 def build(model: ir.Model) -> FlatFile:
     """Return ``model`` as a file that is not written yet, its weights still where they were."""
     simplify(model)
+    if expand_functions(model, OPERATORS.carries):
+        simplify(model)
     restore_squeeze(model)
     hub_graph.infer_shapes(model)
     widen_one_dimensional(model)

@@ -23,6 +23,7 @@ from isoform.hub.emitters.torch_ops import families
 from isoform.hub.emitters.torch_ops.dtypes import as_tensor, torch_dtype
 from isoform.hub.emitters.torch_ops.table import OPERATORS, Form
 from isoform.hub.emitters.torch_ops.weights import attach
+from isoform.hub.passes.expand_functions import expand_functions
 from isoform.hub.passes.fold_weights import constant
 from isoform.hub.passes.restore_squeeze import restore_squeeze
 from isoform.hub.passes.simplify import simplify
@@ -43,6 +44,8 @@ def emit(model: ir.Model) -> fx.GraphModule:
         IsoformError: an operator in a form that is not carried.
     """
     simplify(model)
+    if expand_functions(model, OPERATORS.carries):
+        simplify(model)
     restore_squeeze(model)
     common.RemoveUnusedNodesPass()(model)
     hub_graph.infer_shapes(model)

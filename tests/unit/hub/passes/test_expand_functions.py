@@ -1,0 +1,62 @@
+"""Operators that are functions of others are replaced by them: the same numbers, on ONNX' own node tests."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+import pytest
+from onnx import TensorProto, helper
+from onnx.backend.test.loader import load_model_tests
+from onnx.reference import ReferenceEvaluator
+
+from isoform.hub import graph
+from isoform.hub.passes.expand_functions import expand_functions
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::RuntimeWarning", "ignore::UserWarning")
+
+EXPANDED = {
+    "AffineGrid", "Attention", "CausalConvWithState", "CenterCropPad", "GroupNormalization", "LayerNormalization",
+    "NegativeLogLikelihoodLoss", "RMSNormalization", "RotaryEmbedding", "SoftmaxCrossEntropyLoss",
+}  # fmt: skip
+EVERY = 4
+"""Of the cases, which share: all of them take half a minute."""
+
+
+def carries(op_type: str, opset: int) -> bool:
+    return op_type not in EXPANDED
+
+
+def cases() -> Iterator[onnx.backend.test.case.test_case.TestCase]:
+    """Yield node tests over one expanded operator alone."""
+    for case in load_model_tests(kind="node"):
+        if {node.op_type for node in case.model.graph.node} <= EXPANDED and "bfloat16" not in case.name:
+            yield case
+
+
+def test_every_expanded_operator_gives_the_same_numbers() -> None:
+    seen = set()
+    for case in list(cases())[::EVERY]:
+        model = ir.from_proto(case.model)
+        seen |= {node.op_type for node in model.graph}
+        graph.infer_shapes(model)
+        assert expand_functions(model, carries), case.name
+        assert not {node.op_type for node in model.graph.all_nodes()} & EXPANDED, case.name
+        inputs, outputs = case.data_sets[0]
+        proto = ir.to_proto(model)
+        found = ReferenceEvaluator(proto).run(None, dict(zip((i.name for i in proto.graph.input), inputs, strict=True)))
+        for wanted, got in zip(outputs, found, strict=True):
+            rtol = 1e-2 if wanted.dtype == np.float16 else 1e-3
+            np.testing.assert_allclose(got, wanted, rtol=rtol, atol=rtol, err_msg=case.name)
+    assert len(seen) >= 8
+
+
+def test_what_leads_nowhere_stays_so_that_it_is_named_itself() -> None:
+    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [2, 4]) for name in "xy"]
+    node = helper.make_node("MeanVarianceNormalization", ["x"], ["y"], name="normal", axes=[0])
+    proto = helper.make_model(
+        helper.make_graph([node], "net", values[:1], values[1:]), opset_imports=[helper.make_opsetid("", 18)]
+    )
+    model = ir.from_proto(proto)
+    assert not expand_functions(model, lambda op_type, opset: op_type == "Add")
+    assert [node.op_type for node in model.graph] == ["MeanVarianceNormalization"]
