@@ -128,6 +128,9 @@ class Call:
         key = "" if list(perm) == sorted(perm) else "x".join(map(str, perm))
         return self.arranged(index, key, lambda x, module: module.transpose(x, list(perm)))
 
+    def has_attribute(self, name: str) -> bool:
+        return name in self.node.attributes
+
     def attr_int(self, name: str, default: int = 0) -> int:
         return self.node.attributes[name].as_int() if name in self.node.attributes else default
 

@@ -23,11 +23,14 @@ from isoform.hub.emitters.tf_ops import (
     shaping,
     signal,
     slicing,
+    text,
+    traditional,
+    trees,
     unpooling,
 )
 
 __all__ = [
     "activation", "control", "convolution", "creation", "deformable", "detection", "elementwise", "integer",
     "linear", "moving", "normalization", "padding", "pooling", "quantization", "recurrent", "reduction", "resize",
-    "sampling", "selection", "shaping", "signal", "slicing", "unpooling",
+    "sampling", "selection", "shaping", "signal", "slicing", "text", "traditional", "trees", "unpooling",
 ]  # fmt: skip
