@@ -5,6 +5,7 @@ Operators that compute are folded only where the result is small. Not aware of w
 """
 
 from collections.abc import Callable, Sequence
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,9 @@ def constant(value: ir.Value | None) -> Array | None:
 
 
 def initializer(graph: ir.Graph, name: str, array: Array) -> ir.Value:
-    """Return a new initialiser of ``graph`` that holds ``array`` without copying it."""
+    """Return a new initialiser of ``graph`` that holds ``array`` without copying it; a name in use gets a number."""
+    free = (f"{name}.{number}" if number else name for number in count())
+    name = next(candidate for candidate in free if candidate not in graph.initializers)
     value = ir.Value(
         name=name, const_value=ir.Tensor(array, name=name), shape=ir.Shape(array.shape),
         type=ir.TensorType(ir.DataType.from_numpy(array.dtype)),

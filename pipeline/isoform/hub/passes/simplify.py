@@ -11,6 +11,7 @@ from isoform.hub.passes.drop_zero_bias import drop_zero_bias
 from isoform.hub.passes.drop_zero_state import drop_zero_state
 from isoform.hub.passes.fold_shapes import fold_shapes
 from isoform.hub.passes.fold_weights import fold_weights
+from isoform.hub.passes.restore_split import restore_split
 from isoform.hub.passes.tf_idioms import cancel_transposes, restore_flatten
 
 _ROUNDS = 3
@@ -27,6 +28,7 @@ def simplify(model: ir.Model) -> None:
         graph.infer_shapes(model)
         fold_shapes(model)
         fold_weights(model)
+    restore_split(model)
     restore_flatten(model)
     drop_zero_bias(model)
     drop_zero_state(model)
