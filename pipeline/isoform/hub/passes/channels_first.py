@@ -64,6 +64,8 @@ def _merge(graph: ir.Graph, node: ir.Node) -> None:
             _replace(graph, node, [merged], merged.outputs)
         elif not node.outputs[0].is_graph_output():
             ir.convenience.replace_all_uses_with(node.outputs[0], producer.inputs[0])
+    elif producer is not None and producer.op_type == "DequantizeLinear":
+        _before_dequantizing(graph, node, producer)
     elif producer is not None and producer.op_type == "Reshape":
         target = constant(producer.inputs[1])
         if target is not None and 0 not in target and _keeps_order(target.tolist(), second):
@@ -71,6 +73,16 @@ def _merge(graph: ir.Graph, node: ir.Node) -> None:
             shape = initializer(graph, name, target[second])
             reshaped = ir.node("Reshape", [producer.inputs[0], shape])
             _replace(graph, node, [reshaped], reshaped.outputs)
+
+
+def _before_dequantizing(graph: ir.Graph, node: ir.Node, dequantize: ir.Node) -> None:
+    """Move the integers instead of the numbers: runtimes look for DequantizeLinear right before an operator."""
+    scale = dequantize.inputs[1]
+    if scale is None or scale.shape is None or len(scale.shape):
+        return
+    moved = ir.node("Transpose", [dequantize.inputs[0]], {"perm": permutation(node.outputs[0])})
+    again = ir.node("DequantizeLinear", [moved.outputs[0], *dequantize.inputs[1:]])
+    _replace(graph, node, [moved, again], again.outputs)
 
 
 def _skip_moved_ones(node: ir.Node) -> None:

@@ -104,7 +104,6 @@ def _aligned(graph: ir.Graph, value: ir.Value | None, perm: Perm) -> ir.Value | 
             return None
         again = ir.node("DequantizeLinear", [stored, *producer.inputs[1:]])
         graph.insert_after(producer, again)
-        again.outputs[0].name = f"{producer.outputs[0].name}/{stored.name}"
         return again.outputs[0]
     return _moved_constant(graph, value, perm)
 

@@ -88,7 +88,9 @@ def _lstm(call: Call, shifts: Sequence[int]) -> list[ir.Value]:
     weights = [_stacked(call, f"{kind}", [part[kind] for part in parts]) for kind in ("W", "R", "B")]
     peepholes = [_stacked(call, "P", [part["P"] for part in parts])] if "P" in parts[0] else []
     kind = _activation(call)
-    return _sequence(call, "LSTM", weights, [None, None, None, *peepholes], ["Sigmoid", kind, kind] * len(shifts))
+    return _sequence(
+        call, "LSTM", weights, [None, None, *peepholes] if peepholes else [], ["Sigmoid", kind, kind] * len(shifts)
+    )
 
 
 def _lstm_weights(call: Call, shift: int) -> dict[str, Array]:

@@ -26,6 +26,7 @@ def _resized(call: Call, **attributes: Any) -> ir.Value:
     options = call.operator.options
     places = "align_corners" if options.alignCorners else "half_pixel" if options.halfPixelCenters else "asymmetric"
     x = call.transposed(call[0], TO_FIRST[4])
-    attributes |= {"axes": [2, 3], "coordinate_transformation_mode": places}
-    result = call.emit("Resize", x, None, None, call.sizes(1), **attributes)
+    # All four sizes: ONNX Runtime's own optimiser fails where a Resize with the attribute axes follows a Transpose.
+    sizes = call.emit("Concat", call.emit("Shape", x, start=0, end=2), call.sizes(1), axis=0)
+    result = call.emit("Resize", x, None, None, sizes, coordinate_transformation_mode=places, **attributes)
     return call.transposed(result, TO_LAST[4])

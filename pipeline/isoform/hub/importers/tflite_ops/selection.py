@@ -109,8 +109,11 @@ def top_k(call: Call) -> list[ir.Value]:
 @op("UNIQUE")
 def unique(call: Call) -> list[ir.Value]:
     """Return the values in the order in which they appear first, and the place of each element's value among them."""
-    values, _, places, _ = call.emit_several("Unique", [call[0]], 4, sorted=0)
-    dtype = call.result(1).dtype
+    own, dtype = call.real_dtype(0), call.result(1).dtype
+    is_narrow = own in ("int16", "int32", "uint8")  # ONNX Runtime has none for these
+    x = call.cast(call[0], "int64") if is_narrow else call[0]
+    values, _, places, _ = call.emit_several("Unique", [x], 4, sorted=0)
+    values = call.cast(values, own) if is_narrow else values
     return [values, places if dtype == "int64" else call.cast(places, dtype)]
 
 
@@ -135,13 +138,22 @@ def non_max_suppression(call: Call) -> list[ir.Value]:
     largest = call.sizes(2)
     found = call.emit(
         "NonMaxSuppression", call.unsqueezed(call[0], 0), call.unsqueezed(call[1], 0, 1), largest,
-        call.emit("Reshape", call[3], call.ints(1)), call.emit("Reshape", call[4], call.ints(1)),
+        _just_below(call, 3), call.emit("Reshape", call[4], call.ints(1)),
     )  # fmt: skip
     places = call.emit("Gather", found, call.number(2, "int64"), axis=1)
     missing = call.emit("Concat", call.ints(0), call.emit("Sub", largest, call.emit("Shape", places)), axis=0)
     count = call.squeezed(call.cast(call.emit("Shape", places), "int32"), 0)
     scores = [call.emit("Pad", call.emit("Gather", call[1], places, axis=0), missing)] if is_soft else []
     return [call.cast(call.emit("Pad", places, missing), "int32"), *scores, count]
+
+
+def _just_below(call: Call, index: int) -> ir.Value:
+    """Return the largest number below a threshold: LiteRT drops a box at it, ONNX above it."""
+    array = call.array(index)
+    if array is not None:
+        return call.constant(np.nextafter(array.reshape(1), np.float32(-np.inf)))
+    factor = call.number(1 - np.finfo(np.float32).eps, "float32")
+    return call.emit("Mul", call.emit("Reshape", call[index], call.ints(1)), factor)
 
 
 def _int64(call: Call, index: int) -> ir.Value:
