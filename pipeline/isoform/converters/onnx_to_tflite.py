@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from isoform.core.artifact import Artifact
-from isoform.core.cases import SIZES
+from isoform.core.generation import SIZES
 from isoform.core.protocols import Array, ConvertOptions, RunOptions, Session
 from isoform.core.signature import Signature, TensorSpec
 from isoform.errors import IsoformError

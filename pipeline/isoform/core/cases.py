@@ -24,19 +24,6 @@ Tensors = Mapping[str, Array]
 
 FLOAT64, CENTRE = "float64", "centre of disturbed float32 runs"
 """How references were recorded; the second where the source cannot run in float64, and weaker."""
-DEFAULT_SEED = 20_26
-SIZES = {"batch": (1, 3, 2, 5), "other": (7, 1, 13, 32)}
-"""Sizes that a dynamic dimension takes, in turn: one, primes, and none that exporters trace with."""
-
-_KINDS = (
-    ("representative", 16),
-    ("gaussian", 8),
-    ("zeros", 1),
-    ("ones", 1),
-    ("large", 2),
-    ("tiny", 2),
-    ("repeated", 2),
-)
 
 
 @dataclass(frozen=True)
@@ -98,79 +85,6 @@ class Cases:
             reference=rows(self.reference) if self.reference is not None else None,
             source=rows(self.source) if self.source is not None else None,
         )
-
-
-def generate(signature: Signature, samples: Sequence[Tensors] = (), seed: int = DEFAULT_SEED) -> Cases:
-    """Return 32 seeded input sets in the mix of method.md, every dynamic dimension at several sizes.
-
-    Args:
-        samples: representative inputs; each array's leading axis counts samples when the first dimension of its
-            spec is dynamic. Without them the representative cases are drawn uniformly from [0, 1).
-    """
-    rng = np.random.default_rng(seed)
-    kinds = tuple(kind for kind, count in _KINDS for _ in range(count))
-    inputs = []
-    for index, kind in enumerate(kinds):
-        sizes = _sizes(signature, index, at_least=2 if kind == "repeated" else 1)
-        pool = samples[index % len(samples)] if samples else {}
-        inputs.append({
-            spec.name: _draw(spec, kind, spec.sizes(sizes), pool.get(spec.name), rng, index)
-            for spec in signature.inputs
-        })  # fmt: skip
-    return Cases(kinds, tuple(inputs))
-
-
-def _sizes(signature: Signature, index: int, at_least: int) -> dict[str, int]:
-    """Return a size for each dynamic dimension; they move at different rates, so that their combinations vary."""
-    sizes = {}
-    for position, symbol in enumerate(signature.symbols):
-        choices = SIZES["batch"] if symbol in ("batch", "n", "N") else SIZES["other"]
-        size = choices[(index + index // len(choices) * position) % len(choices)]
-        sizes[symbol] = max(size, at_least if position == 0 else 1)
-    return sizes
-
-
-def _draw(
-    spec: TensorSpec, kind: str, shape: tuple[int, ...], sample: Array | None, rng: np.random.Generator, index: int
-) -> Array:
-    dtype = np.dtype("float32" if spec.dtype == "bfloat16" else spec.dtype)
-    if kind == "representative" and sample is not None:
-        return _fit(sample, shape, index).astype(dtype)
-    if dtype.kind == "b":
-        return rng.integers(0, 2, shape).astype(bool)
-    if dtype.kind in "iu":
-        return _integers(spec, kind, shape, rng).astype(dtype)
-    return np.ascontiguousarray(_floats(kind, shape, rng)).astype(dtype)
-
-
-def _floats(kind: str, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
-    if kind == "representative":
-        return rng.random(shape)
-    if kind in ("zeros", "ones"):
-        return np.full(shape, 1.0 if kind == "ones" else 0.0)
-    if kind == "repeated":
-        return np.broadcast_to(rng.standard_normal((1, *shape[1:])), shape)
-    return rng.standard_normal(shape) * {"gaussian": 1.0, "large": 10.0, "tiny": 0.1}[kind]
-
-
-def _integers(spec: TensorSpec, kind: str, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
-    low = spec.low if spec.low is not None else 0
-    high = spec.high if spec.high is not None else low + 2
-    if kind == "zeros":
-        return np.full(shape, low)
-    if kind in ("ones", "large"):
-        return np.full(shape, high - 1)
-    if kind == "repeated":
-        return np.broadcast_to(rng.integers(low, high, (1, *shape[1:])), shape).copy()
-    return rng.integers(low, high, shape)
-
-
-def _fit(sample: Array, shape: tuple[int, ...], index: int) -> Array:
-    """Return ``shape`` filled from ``sample``: rows taken in turn, other axes cut or repeated to their size."""
-    rows = np.take(sample, (np.arange(shape[0]) + index * shape[0]) % len(sample), axis=0)
-    for axis, size in enumerate(shape[1:], start=1):
-        rows = np.take(rows, np.arange(size) % rows.shape[axis], axis=axis)
-    return np.ascontiguousarray(rows)
 
 
 def from_user(path: Path, signature: Signature) -> Cases:

@@ -19,7 +19,9 @@ DTYPES = (
 )  # fmt: skip
 LAYOUTS = ("NCHW", "NHWC", "NCW", "NWC", "NCDHW", "NDHWC")
 
-_SPEC = re.compile(r"(?P<name>[^:\[\]]+):(?P<dtype>[a-z0-9]+)\[(?P<dims>[^\[\]]*)\](?::(?P<layout>[A-Z]+))?")
+_SPEC = re.compile(
+    r"(?P<name>[^:\[\]]+):(?P<dtype>[a-z0-9]+)\[(?P<dims>[^\[\]]*)\](?::(?P<layout>[A-Z]+))?(?::(?P<low>-?\d+)\.\.(?P<high>-?\d+))?"
+)
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,10 @@ class TensorSpec:
     def __post_init__(self) -> None:
         if self.dtype not in DTYPES:
             raise UsageError(f"'{self.name}' has the unknown dtype '{self.dtype}'.", f"One of: {', '.join(DTYPES)}.")
+        if self.low is not None and self.high is not None and self.low >= self.high:
+            raise UsageError(
+                f"'{self.name}' begins at {self.low}, above {self.high - 1}.", "Write the smallest value first: 0..499."
+            )
         if self.layout is not None and (self.layout not in LAYOUTS or len(self.layout) != len(self.shape)):
             raise UsageError(
                 f"'{self.name}' has {len(self.shape)} dimensions and the layout '{self.layout}'.",
@@ -53,7 +59,7 @@ class TensorSpec:
     def parse(cls, text: str) -> "TensorSpec":
         """Return the spec written as ``image:float32[batch,3,224,224]:NCHW``; a word is a dynamic dimension.
 
-        The layout after the last colon may be left out.
+        Behind it may stand a layout, and the range of integers, both ends included: ``ids:int64[n,length]:0..29999``.
 
         Raises:
             UsageError: the text has another form.
@@ -65,7 +71,9 @@ class TensorSpec:
                 "Write NAME:DTYPE[dim,dim,...], for example 'image:float32[batch,3,224,224]'.",
             )
         words = [word.strip() for word in match["dims"].split(",")] if match["dims"].strip() else []
-        return cls(match["name"], match["dtype"], tuple(_dim(word, text) for word in words), match["layout"])
+        dims = tuple(_dim(word, text) for word in words)
+        low, high = (int(match["low"]), int(match["high"]) + 1) if match["low"] else (None, None)
+        return cls(match["name"], match["dtype"], dims, match["layout"], low, high)
 
     def __str__(self) -> str:
         return f"{self.name}:{self.dtype}[{','.join(map(str, self.shape))}]"

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from isoform.core import cases as case_files
+from isoform.core import generation
 from isoform.core.cases import Floor
 from isoform.core.signature import Signature, TensorSpec
 from isoform.errors import IsoformError, UsageError
@@ -17,7 +18,7 @@ IMAGE = Signature((TensorSpec.parse("image:float32[batch,2,4,4]"),), ())
 
 
 def test_the_mix_is_that_of_the_method() -> None:
-    kinds = case_files.generate(IMAGE).kinds
+    kinds = generation.generate(IMAGE).kinds
     assert len(kinds) == 32
     assert {kind: kinds.count(kind) for kind in kinds} == {
         "representative": 16, "gaussian": 8, "zeros": 1, "ones": 1, "large": 2, "tiny": 2, "repeated": 2,
@@ -25,32 +26,32 @@ def test_the_mix_is_that_of_the_method() -> None:
 
 
 def test_every_dynamic_dimension_takes_several_sizes_one_among_them() -> None:
-    shapes = {case["tokens"].shape for case in case_files.generate(TEXT).inputs}
+    shapes = {case["tokens"].shape for case in generation.generate(TEXT).inputs}
     assert {batch for batch, _ in shapes} == {1, 2, 3, 5}
     assert {length for _, length in shapes} == {1, 7, 13, 32}
 
 
 def test_integers_cover_their_declared_range_and_stay_in_it() -> None:
-    values = np.concatenate([case["tokens"].ravel() for case in case_files.generate(TEXT).inputs])
+    values = np.concatenate([case["tokens"].ravel() for case in generation.generate(TEXT).inputs])
     assert values.min() == 0
     assert values.max() == 99
 
 
 def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
     for name in ("a", "b"):
-        case_files.save(case_files.generate(TEXT), tmp_path / name)
+        case_files.save(generation.generate(TEXT), tmp_path / name)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
 def test_representative_cases_come_from_the_samples() -> None:
     samples = np.arange(5 * 2 * 4 * 4, dtype=np.float32).reshape(5, 2, 4, 4)
-    cases = case_files.generate(IMAGE, [{"image": samples}])
+    cases = generation.generate(IMAGE, [{"image": samples}])
     first = [case["image"] for kind, case in zip(cases.kinds, cases.inputs, strict=True) if kind == "representative"]
     assert all(any(np.array_equal(row, sample) for sample in samples) for image in first for row in image)
 
 
 def test_what_is_saved_loads_with_its_references(tmp_path: Path) -> None:
-    cases = case_files.generate(TEXT)
+    cases = generation.generate(TEXT)
     answers = [{"p": np.ones((len(case["tokens"]), 1))} for case in cases.inputs]
     case_files.save(cases.with_reference(answers, answers, {"p": Floor(1.0, 2.0)}), tmp_path / "c.npz")
     again = case_files.load(tmp_path / "c.npz")
@@ -82,3 +83,11 @@ def test_a_users_array_of_another_kind_is_refused_by_name(tmp_path: Path) -> Non
     np.savez(path, other=np.zeros(1))
     with pytest.raises(UsageError, match="case 0 has no array 'tokens'"):
         case_files.from_user(path, TEXT)
+
+
+def test_a_mask_of_a_sequence_begins_with_a_step_that_is_there_and_has_no_gaps() -> None:
+    signature = Signature((TensorSpec.parse("attention_mask:int64[batch,length]"),), ())
+    for case in generation.generate(signature).inputs:
+        mask = case["attention_mask"]
+        assert (mask[:, 0] == 1).all()
+        assert (np.diff(mask, axis=1) <= 0).all()

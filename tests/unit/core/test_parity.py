@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from isoform.core import cases as case_files
+from isoform.core import generation
 from isoform.core.cases import Cases, Floor
 from isoform.core.parity import NOT_CHECKED, Gate, ParityRecord, assess, worst
 from isoform.core.signature import Signature, TensorSpec
@@ -16,7 +16,7 @@ PROVED = Gate("PASS")
 @pytest.fixture
 def recorded() -> Cases:
     """A source that is softmax, in float64 and in float32."""
-    cases = case_files.generate(SIGNATURE)
+    cases = generation.generate(SIGNATURE)
 
     def softmax(x: np.ndarray) -> np.ndarray:
         e = np.exp(x - x.max(axis=1, keepdims=True))
@@ -76,7 +76,7 @@ def test_a_missing_output_fails_instead_of_being_skipped(recorded: Cases) -> Non
 
 def test_cases_without_references_are_refused() -> None:
     with pytest.raises(IsoformError, match="These cases hold no reference outputs."):
-        assess("ort-cpu", SIGNATURE, SIGNATURE, case_files.generate(SIGNATURE), [], PROVED)
+        assess("ort-cpu", SIGNATURE, SIGNATURE, generation.generate(SIGNATURE), [], PROVED)
 
 
 def test_the_worst_verdict_stands_for_all_and_an_absent_runtime_never_for_a_pass() -> None:

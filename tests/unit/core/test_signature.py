@@ -29,6 +29,14 @@ def test_what_is_printed_parses_back(name: str, dtype: str, shape: list[int | st
     assert TensorSpec.from_json(spec.to_json()) == spec
 
 
+def test_a_layout_and_a_range_may_stand_behind_the_shape() -> None:
+    assert TensorSpec.parse("image:float32[n,3,8,8]:NCHW").layout == "NCHW"
+    ids = TensorSpec.parse("ids:int64[n,length]:0..499")
+    assert (ids.low, ids.high) == (0, 500)
+    with pytest.raises(UsageError, match="above"):
+        TensorSpec.parse("ids:int64[n,length]:5..1")
+
+
 @pytest.mark.parametrize("text", ["image", "image:float32", "image:float32[1,2", ":float32[1]", "a:float32[[1]]"])
 def test_another_form_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(UsageError) as caught:

@@ -13,6 +13,7 @@ import numpy as np
 
 from isoform import registry, store
 from isoform.core import cases as case_files
+from isoform.core import generation
 from isoform.core.artifact import CASES_NAME, RECORD_NAME
 from isoform.core.cases import Cases
 from isoform.core.layout import move_cases
@@ -78,7 +79,7 @@ def _cases(request: ExportRequest) -> Cases:
     if request.samples is not None:
         with np.load(request.samples, allow_pickle=False) as archive:
             samples = [{name: archive[name] for name in archive.files}]
-    return case_files.generate(signature, samples)
+    return generation.generate(signature, samples)
 
 
 class Exporter:
