@@ -26,7 +26,7 @@ Examples:
 @click.option("--arch-arg", "arch_arguments", multiple=True, metavar="KEY=VALUE", help="Passed to --arch; repeatable.")
 @click.option(
     "--input", "inputs", multiple=True, metavar="NAME:DTYPE[DIM,...]",
-    help="An input, a word for a dynamic dimension: 'image:float32[batch,3,224,224]'; the range of integers may follow: "
+    help="An input, a word for a dynamic dimension: 'image:float32[batch,3,224,224]'; integers with their range: "
     "'ids:int64[batch,length]:0..29999'; repeatable.",
 )  # fmt: skip
 @click.option("--cases", type=click.Path(path_type=Path, exists=True), help="An npz of your own inputs to verify with.")

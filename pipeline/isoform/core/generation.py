@@ -37,7 +37,7 @@ def generate(signature: Signature, samples: Sequence[Tensors] = (), seed: int = 
         sizes = _sizes(signature, index, at_least=2 if kind == "repeated" else 1)
         pool = samples[index % len(samples)] if samples else {}
         inputs.append({
-            spec.name: _draw(spec, kind, spec.sizes(sizes), pool.get(spec.name), rng, index)
+            spec.name: draw(spec, kind, spec.sizes(sizes), rng, pool.get(spec.name), index)
             for spec in signature.inputs
         })  # fmt: skip
     return Cases(kinds, tuple(inputs))
@@ -53,9 +53,15 @@ def _sizes(signature: Signature, index: int, at_least: int) -> dict[str, int]:
     return sizes
 
 
-def _draw(
-    spec: TensorSpec, kind: str, shape: tuple[int, ...], sample: Array | None, rng: np.random.Generator, index: int
+def draw(
+    spec: TensorSpec,
+    kind: str,
+    shape: tuple[int, ...],
+    rng: np.random.Generator,
+    sample: Array | None = None,
+    index: int = 0,
 ) -> Array:
+    """Return one input of a case of ``kind``; a representative one is taken from ``sample`` where there is one."""
     dtype = np.dtype("float32" if spec.dtype == "bfloat16" else spec.dtype)
     if sample is None and _is_padding_mask(spec):
         return _padding_mask(shape, kind, rng).astype(dtype)

@@ -2,10 +2,11 @@
 
 Explanations, the first that holds: ``exact`` (up to transpose and reshape), ``gates`` (the blocks of a recurrent
 layer in another order, split or joined), ``batch-norm fold`` (multiplied into the layer before it, within 2 units in
-the last place), ``zero`` (a bias of zeros, left out). What none explains is listed; nothing is ever close enough.
+the last place), ``zero`` (a bias of zeros, left out), ``unused`` (no output of the source depends on it). What none
+explains is listed; nothing is ever close enough.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +30,7 @@ class Explanation:
     """Where a source parameter went.
 
     Attributes:
-        how: exact, gates, batch-norm fold, zero or unexplained.
+        how: exact, gates, batch-norm fold, zero, unused or unexplained.
         tensors: names in the export.
         fingerprint: of the parameter's elements, in whatever order (core/fingerprint.py), in hexadecimal.
     """
@@ -50,8 +51,12 @@ class Explanation:
         }
 
 
-def match(source: Weights, export: Weights) -> list[Explanation]:
-    """Return an explanation for every floating-point parameter of ``source``, in its order."""
+def match(source: Weights, export: Weights, unused: Collection[str] = ()) -> list[Explanation]:
+    """Return an explanation for every floating-point parameter of ``source``, in its order.
+
+    Args:
+        unused: parameters that no output of the source depends on.
+    """
     wanted, there = _parameters(source), _parameters(export)
     index = Index(there)
     gates = GateIndex(wanted, index)
@@ -62,7 +67,8 @@ def match(source: Weights, export: Weights) -> list[Explanation]:
     missing = {name: array for name, array in wanted.items() if not found[name][1]}
     folds = folded_parameters(wanted, missing, there) if missing else {}
     for name in missing:
-        found[name] = ("batch-norm fold", folds[name]) if name in folds else (UNEXPLAINED, ())
+        left = "unused" if name in unused else UNEXPLAINED
+        found[name] = ("batch-norm fold", folds[name]) if name in folds else (left, ())
     _leave_out_zeros(wanted, there, found)
     return [
         Explanation(name, array.shape, *found[name], fingerprint=f"{keys[name]:016x}")

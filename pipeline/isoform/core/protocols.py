@@ -104,6 +104,13 @@ class WeightsModule(Protocol):
         """Return every float tensor stored in the file, by the name it has there."""
 
 
+class SourceWeightsModule(WeightsModule, Protocol):
+    """What a source's runtime adds where it can tell which parameters matter."""
+
+    def unused(self, artifact: Artifact) -> list[str]:
+        """Return the parameters that no output depends on: an export may leave them out."""
+
+
 class ConverterModule(Protocol):
     """A module in converters/: one edge from one format to another."""
 

@@ -5,7 +5,7 @@ Shared by the runtime that gives the reference outputs and by the converters tha
 
 import inspect
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ import safetensors.torch
 import torch
 
 from isoform.core.artifact import Artifact
+from isoform.core.generation import draw
 from isoform.core.protocols import Array, Perturbation
 from isoform.core.signature import Signature, TensorSpec
 from isoform.errors import IsoformError
@@ -181,8 +182,8 @@ def example(signature: Signature, sizes: Sequence[int], seed: int = 0) -> tuple[
     """Return random inputs of the `sizes`; floats are in [0, 1) for an even seed, else Gaussian."""
     symbols = dict(zip(signature.symbols, _endless(sizes), strict=False))
     rng = np.random.default_rng(seed)
-    draw = rng.standard_normal if seed % 2 else rng.random
-    return tuple(_random(spec, spec.sizes(symbols), rng, draw) for spec in signature.inputs)
+    kind = "gaussian" if seed % 2 else "representative"
+    return tuple(_tensor(spec, draw(spec, kind, spec.sizes(symbols), rng)) for spec in signature.inputs)
 
 
 def sizes(signature: Signature, given: Sequence[int]) -> dict[str, int]:
@@ -195,13 +196,5 @@ def _endless(sizes: Sequence[int]) -> Iterator[int]:
     return (size << turn for turn in itertools.count() for size in sizes)
 
 
-def _random(
-    spec: TensorSpec, shape: tuple[int, ...], rng: np.random.Generator, draw: Callable[[tuple[int, ...]], Any]
-) -> torch.Tensor:
-    dtype = getattr(torch, spec.dtype)
-    if spec.dtype.startswith(("int", "uint")):
-        low = spec.low or 0
-        return torch.from_numpy(rng.integers(low, spec.high or low + 2, shape)).to(dtype)
-    if spec.dtype == "bool":
-        return torch.from_numpy(rng.integers(0, 2, shape).astype(bool))
-    return torch.from_numpy(np.asarray(draw(shape), np.float32)).to(dtype)
+def _tensor(spec: TensorSpec, array: Array) -> torch.Tensor:
+    return torch.from_numpy(array).to(getattr(torch, spec.dtype))  # NumPy has no bfloat16

@@ -72,10 +72,12 @@ def save_weights(arguments: dict[str, Any], progress: Progress) -> dict[str, Any
     folder = Path(arguments["folder"])
     folder.mkdir(parents=True, exist_ok=True)
     names: list[str] = []
-    for name, array in importlib.import_module(row.module).weights(artifact).items():
+    module = importlib.import_module(row.module)
+    for name, array in module.weights(artifact).items():
         np.save(folder / f"{len(names)}.npy", np.asarray(array), allow_pickle=False)
         names.append(name)
-    (folder / "names.json").write_text(json.dumps(names))
+    unused = module.unused(artifact) if hasattr(module, "unused") else []
+    (folder / "names.json").write_text(json.dumps({"names": names, "unused": unused}))
     return {"parameters": len(names)}
 
 
@@ -83,7 +85,8 @@ def match_weights(arguments: dict[str, Any], progress: Progress) -> dict[str, An
     """Return where each parameter of the source went, and the ledger of the tensors that hold them."""
     row, artifact = opened(arguments)
     export = importlib.import_module(row.module).weights(artifact)
-    explanations = match(mapped_weights(Path(arguments["folder"])), export)
+    source, unused = mapped_weights(Path(arguments["folder"]))
+    explanations = match(source, export, unused)
     return {
         "explanations": [entry.to_json() for entry in explanations],
         "strangers": strangers(explanations, export),
@@ -98,10 +101,11 @@ def check_ledger(arguments: dict[str, Any], progress: Progress) -> dict[str, Any
     return {"findings": against_ledger(arguments["ledger"], export)}
 
 
-def mapped_weights(folder: Path) -> dict[str, Array]:
-    """Return what `save_weights` wrote, memory-mapped."""
-    names = json.loads((folder / "names.json").read_text())
-    return {name: np.load(folder / f"{index}.npy", mmap_mode="r") for index, name in enumerate(names)}
+def mapped_weights(folder: Path) -> tuple[dict[str, Array], list[str]]:
+    """Return what `save_weights` wrote, memory-mapped, and the names of those that the source does not use."""
+    index = json.loads((folder / "names.json").read_text())
+    arrays = {name: np.load(folder / f"{place}.npy", mmap_mode="r") for place, name in enumerate(index["names"])}
+    return arrays, index["unused"]
 
 
 def opened(arguments: dict[str, Any]) -> tuple[registry.Runtime, Artifact]:

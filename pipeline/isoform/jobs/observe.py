@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from isoform.core.cases import Array, Tensors
+from isoform.core.generation import draw
 from isoform.core.signature import Dim, Signature, TensorSpec
 from isoform.errors import IsoformError, UsageError
 
@@ -56,16 +57,13 @@ def named_dim(dim: int | None, name: str, axis: int) -> Dim:
 
 def example(spec: TensorSpec, shape: tuple[int, ...]) -> Array:
     """Return an array that the input ``spec`` may be given."""
-    rng = np.random.default_rng(0)
     if spec.dtype == "string":
         raise IsoformError(
             f"The input '{spec.name}' takes text, which other formats than SavedModel do not.",
             "Cut the model behind its tokenizer or lookup, and convert the part that takes numbers.",
             kind="string-input",
         )
-    if spec.dtype.startswith(("int", "uint")):
-        return rng.integers(spec.low or 0, spec.high or (spec.low or 0) + 2, shape).astype(spec.dtype)
-    return rng.random(shape).astype(spec.dtype)
+    return draw(spec, "representative", shape, np.random.default_rng(0))
 
 
 def _sizes(symbols: Sequence[str], position: int) -> dict[str, int]:

@@ -8,7 +8,7 @@ from isoform.core.artifact import Artifact
 from isoform.core.protocols import Array, RunOptions
 from isoform.core.signature import Signature
 from isoform.errors import IsoformError
-from isoform.hub import torch_source
+from isoform.hub import examples, torch_reach, torch_source
 
 
 class EagerSession:
@@ -45,3 +45,14 @@ def load(artifact: Artifact, options: RunOptions) -> EagerSession:
 def weights(artifact: Artifact) -> dict[str, Array]:
     """Return the parameters and buffers of the state dict by name."""
     return {name: tensor.numpy() for name, tensor in torch_source.load(artifact).state_dict().items()}
+
+
+def unused(artifact: Artifact) -> list[str]:
+    """Return the names of the parameters that no output depends on, as far as one call shows."""
+    module = torch_source.load(artifact)
+    for parameter in module.parameters():
+        parameter.requires_grad_(parameter.is_floating_point())
+    inputs = examples.traced(module, artifact.signature).inputs
+    with torch.enable_grad():
+        outputs = torch_source.flattened(torch_source.call(module, artifact.signature, inputs))
+    return torch_reach.unused_parameters(module, outputs)

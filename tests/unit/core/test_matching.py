@@ -149,3 +149,10 @@ def test_fingerprints_ignore_order_and_see_signs_and_types() -> None:
     assert fingerprint(np.array([0.0], np.float32)) != fingerprint(np.array([-0.0], np.float32))
     assert digest(values) != digest(values[::-1])
     assert digest(values) != digest(values.reshape(10, 100))
+
+
+def test_a_parameter_that_the_source_does_not_use_may_be_missing_but_not_altered() -> None:
+    pooler, kernel = normal(8, 8), normal(8, 4)
+    source = {"pooler": pooler, "kernel": kernel}
+    assert [entry.how for entry in match(source, {"k": kernel}, unused=["pooler"])] == ["unused", "exact"]
+    assert [entry.how for entry in match(source, {"k": kernel * 2}, unused=["pooler"])] == ["unused", "unexplained"]
