@@ -16,6 +16,8 @@ from isoform.errors import IsoformError
 from isoform.hub.emitters.registry import opset_of
 from isoform.hub.emitters.tf_ops import families
 from isoform.hub.emitters.tf_ops.call import OPERATORS, Call, Weights, read
+from isoform.hub.emitters.tf_ops.interface import inward, outward, spec_of
+from isoform.hub.passes.expand_functions import expand_functions
 from isoform.hub.passes.layout import to_channels_last
 from isoform.hub.passes.simplify import simplify
 
@@ -34,14 +36,16 @@ class Emitted(tf.Module):
         super().__init__(name="model")
         self._model = model
         self._store = Weights()
-        specs = [_tensor_spec(value) for value in model.graph.inputs]
+        specs = [spec_of(value) for value in model.graph.inputs]
         self.serve = tf.function(self.call, input_signature=specs, autograph=False)
         self.serve.get_concrete_function()  # makes the variables
         self.weights = self._store.variables
 
     def call(self, *tensors: Any) -> tuple[Any, ...]:
         """Return the outputs for ``tensors``, emitted into whatever graph is being traced."""
-        return tuple(map(tf.identity, self._emit_graph(self._model.graph, tensors, {})))
+        graph = self._model.graph
+        given = [inward(value, tensor) for value, tensor in zip(graph.inputs, tensors, strict=True)]
+        return tuple(map(outward, self._emit_graph(graph, given, {})))
 
     def _emit_graph(self, graph: ir.Graph, tensors: Sequence[Any], outside: MutableMapping[Any, Any]) -> list[Any]:
         values: MutableMapping[Any, Any] = ChainMap({}, outside)
@@ -78,6 +82,8 @@ def emit(model: ir.Model) -> Emitted:
     model = model.clone()
     common.RemoveInitializersFromInputsPass()(model)  # before IR version 4 every weight was an input as well
     simplify(model)
+    if expand_functions(model, OPERATORS.carries):
+        simplify(model)
     OPERATORS.require(model)
     to_channels_last(model)
     return Emitted(model)
@@ -88,12 +94,3 @@ def _ranked(result: Any, value: ir.Value) -> Any:
     if value.shape is None or not tf.is_tensor(result) or result.shape.rank is not None:
         return result
     return tf.ensure_shape(result, [None] * len(value.shape))
-
-
-def _tensor_spec(value: ir.Value) -> tf.TensorSpec:
-    if value.shape is None or value.dtype is None:
-        raise IsoformError(
-            f"The input '{value.name}' has no known rank or dtype.", "Declare its shape.", kind="signature"
-        )
-    dtype = tf.string if value.dtype == ir.DataType.STRING else tf.as_dtype(value.dtype.numpy())
-    return tf.TensorSpec([dim if isinstance(dim, int) else None for dim in value.shape], dtype, value.name)

@@ -1,8 +1,11 @@
 """Activation functions."""
 
+from collections.abc import Callable
+from typing import Any
+
 import tensorflow as tf
 
-from isoform.hub.emitters.tf_ops.call import Call, Tensor, op
+from isoform.hub.emitters.tf_ops.call import HALVES, Call, Tensor, op
 
 _SELU_ALPHA, _SELU_GAMMA = 1.67326319217681884765625, 1.05070102214813232421875
 
@@ -102,12 +105,17 @@ def shrink(call: Call) -> Tensor:
 
 @op("Softmax", since=13)
 def softmax(call: Call) -> Tensor:
-    return tf.nn.softmax(call[0], call.attr_int("axis", -1))
+    return _in_single(tf.nn.softmax, call[0], call.attr_int("axis", -1))
 
 
 @op("LogSoftmax", since=13)
 def log_softmax(call: Call) -> Tensor:
-    return tf.nn.log_softmax(call[0], call.attr_int("axis", -1))
+    return _in_single(tf.nn.log_softmax, call[0], call.attr_int("axis", -1))
+
+
+def _in_single(function: Callable[..., Any], x: Tensor, axis: int) -> Tensor:
+    """Return ``function`` of x, half precision computed in single: a sum of halves would be rounded at every step."""
+    return tf.cast(function(tf.cast(x, tf.float32), axis), x.dtype) if x.dtype in HALVES else function(x, axis)
 
 
 @op("Softmax")

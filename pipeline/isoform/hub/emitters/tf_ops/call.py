@@ -22,6 +22,9 @@ Emit = Callable[["Call"], Any]
 OPERATORS: OpTable[Emit] = OpTable("savedmodel")
 op = OPERATORS.op
 
+HALVES = (tf.float16, tf.bfloat16)
+"""Sums and products over many elements of these are computed in float32 and rounded once, as ONNX Runtime does."""
+
 SMALLEST_VARIABLE_RANK = 1
 """Floating scalars stay constants, so that epsilons and scales can be folded; all other floats are variables."""
 
@@ -100,10 +103,11 @@ class Call:
         """
         array = self.constant(index)
         if array is None:
-            raise self._computed(what)
+            raise self.computed(what)
         return array
 
-    def _computed(self, what: str) -> IsoformError:
+    def computed(self, what: str) -> IsoformError:
+        """Return the error that ``what`` is known only at run time, and too late."""
         return IsoformError(
             f"'{self.node.op_type}' (node {self.node.name}) computes its {what} from the model's inputs.",
             "Export the model with this value fixed.",
@@ -177,7 +181,7 @@ class Call:
         """
         size = self[index].shape.num_elements()
         if size is None:
-            raise self._computed(f"number of {what}")
+            raise self.computed(f"number of {what}")
         return int(size)
 
     def body(self, name: str) -> ir.Graph:

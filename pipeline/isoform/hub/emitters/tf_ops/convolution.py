@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from isoform.hub.emitters.tf_ops.call import Call, Tensor
+from isoform.hub.emitters.tf_ops.call import HALVES, Call, Tensor
 from isoform.hub.emitters.tf_ops.layout import both_layouts, is_zero, padded, spatial_sizes, window_pads
 
 
@@ -40,8 +40,13 @@ def _depthwise(
         height_width = [*moved.shape[:-2]] if len(moved.shape) == 4 else [1, *moved.shape[:-2]]
         return module.reshape(moved, [*height_width, group, -1])
 
-    weight = call.arranged(1, "depthwise", arrange)
-    x = padded(x, pads)
+    dtype, weight = x.dtype, call.arranged(1, "depthwise", arrange)
+    if dtype in HALVES:
+        x, weight = (tf.cast(each, tf.float32) for each in (x, weight))
+    return tf.cast(_depthwise_product(padded(x, pads), weight, strides, dilations), dtype)
+
+
+def _depthwise_product(x: Tensor, weight: Tensor, strides: Sequence[int], dilations: Sequence[int]) -> Tensor:
     if len(x.shape) == 4:
         return tf.nn.depthwise_conv2d(x, weight, [1, *strides, 1], "VALID", dilations=list(dilations))
     strides, dilations = [strides[0]] * 2, [1, *dilations]
@@ -53,6 +58,9 @@ def grouped(
     x: Tensor, weight: Tensor, group: int, strides: Sequence[int], pads: Any, dilations: Sequence[int]
 ) -> Tensor:
     """Return x [n, spatial..., c] convolved with a weight [spatial..., c / groups, filters], group by group."""
+    if x.dtype in HALVES:
+        single, kernel = (tf.cast(each, tf.float32) for each in (x, weight))
+        return tf.cast(grouped(single, kernel, group, strides, pads, dilations), x.dtype)
     if group == 1:
         return _plain(x, weight, strides, pads, dilations)
     parts = zip(tf.split(x, group, -1), tf.split(weight, group, -1), strict=True)

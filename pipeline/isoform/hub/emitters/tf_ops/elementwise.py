@@ -8,7 +8,7 @@ import numpy as np
 import onnx_ir as ir
 import tensorflow as tf
 
-from isoform.hub.emitters.tf_ops.call import Call, Emit, Tensor, op
+from isoform.hub.emitters.tf_ops.call import HALVES, Call, Emit, Tensor, op
 
 
 def _unary(function: Callable[[Any], Any]) -> Emit:
@@ -49,12 +49,16 @@ def _divide(first: Tensor, second: Tensor) -> Tensor:
     return tf.truediv(first, second) if first.dtype.is_floating else tf.truncatediv(first, second)
 
 
+def _identity(x: Any) -> Any:
+    return tf.identity(x) if tf.is_tensor(x) else x  # a sequence is immutable already
+
+
 @op("Mod")
 def mod(call: Call) -> Tensor:
     """Return the remainder: with the sign of the divisor, or of the dividend (``fmod``)."""
     first, second = call[0], call[1]
     function = tf.truncatemod if call.attr_int("fmod") else tf.math.floormod
-    if first.dtype in (tf.float16, tf.bfloat16):
+    if first.dtype in HALVES:
         return tf.cast(function(tf.cast(first, tf.float32), tf.cast(second, tf.float32)), first.dtype)
     return function(first, second)
 
@@ -157,7 +161,7 @@ for _name, _function in {
     "Atanh": tf.atanh, "BitwiseNot": tf.bitwise.invert, "Ceil": tf.math.ceil, "Cos": tf.cos, "Cosh": tf.cosh,
     "Erf": tf.math.erf, "Exp": tf.exp, "Floor": tf.floor, "IsNaN": tf.math.is_nan, "Log": tf.math.log,
     "Neg": tf.negative, "Not": tf.logical_not, "Reciprocal": tf.math.reciprocal, "Sin": tf.sin, "Sinh": tf.sinh,
-    "Sqrt": tf.sqrt, "Tan": tf.tan, "Identity": tf.identity,
+    "Sqrt": tf.sqrt, "Tan": tf.tan, "Identity": _identity,
 }.items():  # fmt: skip
     op(_name)(_unary(_function))
 

@@ -12,6 +12,7 @@ from isoform.hub.emitters.tf_ops import (
     linear,
     moving,
     normalization,
+    optional,
     padding,
     pooling,
     quantization,
@@ -19,7 +20,9 @@ from isoform.hub.emitters.tf_ops import (
     reduction,
     resize,
     sampling,
+    scan,
     selection,
+    sequence,
     shaping,
     signal,
     slicing,
@@ -31,6 +34,7 @@ from isoform.hub.emitters.tf_ops import (
 
 __all__ = [
     "activation", "control", "convolution", "creation", "deformable", "detection", "elementwise", "integer",
-    "linear", "moving", "normalization", "padding", "pooling", "quantization", "recurrent", "reduction", "resize",
-    "sampling", "selection", "shaping", "signal", "slicing", "text", "traditional", "trees", "unpooling",
+    "linear", "moving", "normalization", "optional", "padding", "pooling", "quantization", "recurrent", "reduction",
+    "resize", "sampling", "scan", "selection", "sequence", "shaping", "signal", "slicing", "text", "traditional",
+    "trees", "unpooling",
 ]  # fmt: skip

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from isoform.hub.emitters.tf_ops.call import Call, Tensor, op
+from isoform.hub.emitters.tf_ops.call import HALVES, Call, Tensor, op
 
 
 @op("MatMul")
@@ -22,7 +22,7 @@ def gemm(call: Call) -> Tensor:
     """Return alpha A B + beta C."""
     a = tf.transpose(call[0]) if call.attr_int("transA") else call[0]
     b = call.transposed(1, [1, 0]) if call.attr_int("transB") else call[1]
-    product = tf.matmul(a, b)
+    product = _product(a, b)
     alpha, beta = call.attr_float("alpha", 1.0), call.attr_float("beta", 1.0)
     product = product if alpha == 1 else product * tf.cast(alpha, product.dtype)
     if call[2] is None or beta == 0:
@@ -36,7 +36,8 @@ def gemm(call: Call) -> Tensor:
 
 @op("Einsum")
 def einsum(call: Call) -> Tensor:
-    return tf.einsum(call.attr_string("equation").replace(" ", ""), *call.inputs)
+    wide = [tf.cast(x, tf.float32) if x.dtype in HALVES else x for x in call.inputs]
+    return tf.cast(tf.einsum(call.attr_string("equation").replace(" ", ""), *wide), call[0].dtype)
 
 
 @op("Det")
@@ -48,6 +49,8 @@ def _product(a: Tensor, b: Tensor) -> Tensor:
     """Return a times b; a weight that is one matrix is multiplied with all rows of a at once, not batch by batch."""
     if a.dtype in (tf.uint8, tf.uint32, tf.uint64, tf.int8):
         return tf.cast(tf.matmul(tf.cast(a, tf.int64), tf.cast(b, tf.int64)), a.dtype)
+    if a.dtype in HALVES:  # TensorFlow's kernels would round every partial sum
+        return tf.cast(_product(tf.cast(a, tf.float32), tf.cast(b, tf.float32)), a.dtype)
     if len(a.shape) <= 2 or len(b.shape) != 2:
         return tf.matmul(a, b)
     rows = tf.matmul(tf.reshape(a, [-1, tf.shape(b)[0]]), b)

@@ -20,7 +20,10 @@ def concat(call: Call) -> Tensor:
 @op("Expand")
 def expand(call: Call) -> Tensor:
     x, shape = call[0], call[1]
-    return tf.broadcast_to(x, tf.broadcast_dynamic_shape(tf.shape(x, shape.dtype), shape))
+    result = tf.broadcast_to(x, tf.broadcast_dynamic_shape(tf.shape(x, shape.dtype), shape))
+    if shape.shape[0] is None or x.shape.rank is None:
+        return result
+    return tf.ensure_shape(result, [None] * max(len(x.shape), shape.shape[0]))
 
 
 @op("Tile")

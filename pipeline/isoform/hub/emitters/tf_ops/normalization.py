@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from isoform.errors import IsoformError
 from isoform.hub.emitters.registry import CHANNELS_LAST_DOMAIN
-from isoform.hub.emitters.tf_ops.call import Call, Tensor, op
+from isoform.hub.emitters.tf_ops.call import HALVES, Call, Tensor, op
 from isoform.hub.emitters.tf_ops.layout import both_layouts
 
 
@@ -59,7 +59,7 @@ def group_normalization(call: Call) -> Tensor:
 @op("LayerNormalization")
 def layer_normalization(call: Call) -> tuple[Tensor, ...]:
     x, axes = call[0], _trailing(call)
-    wide = tf.cast(x, tf.float32) if x.dtype in (tf.float16, tf.bfloat16) else x
+    wide = tf.cast(x, tf.float32) if x.dtype in HALVES else x
     mean, variance = tf.nn.moments(wide, axes, keepdims=True)
     inverse = tf.math.rsqrt(variance + call.attr_float("epsilon", 1e-5))
     result = tf.cast((wide - mean) * inverse, x.dtype) * call[1]
@@ -69,7 +69,7 @@ def layer_normalization(call: Call) -> tuple[Tensor, ...]:
 @op("RMSNormalization")
 def rms_normalization(call: Call) -> Tensor:
     x = call[0]
-    wide = tf.cast(x, tf.float32) if x.dtype in (tf.float16, tf.bfloat16) else x
+    wide = tf.cast(x, tf.float32) if x.dtype in HALVES else x
     mean = tf.reduce_mean(tf.square(wide), _trailing(call), keepdims=True)
     return tf.cast(wide * tf.math.rsqrt(mean + call.attr_float("epsilon", 1e-5)), x.dtype) * call[1]
 

@@ -61,8 +61,9 @@ def unsqueeze(call: Call) -> Tensor:
     x = call[0]
     if not call.is_computed("axes", 1):
         axes = call.integers("axes", 1) or []
-        rank = len(x.shape) + len(axes)
-        for axis in sorted(axis % rank for axis in axes):
+        if min(axes, default=0) < 0:  # the rank need not be known otherwise
+            axes = [axis % (len(x.shape) + len(axes)) for axis in axes]
+        for axis in sorted(axes):
             x = tf.expand_dims(x, axis)
         return x
     rank = len(x.shape) + call.count(1, "axes")
@@ -80,11 +81,9 @@ def _marked(axes: Tensor, rank: int) -> Tensor:
 
 @op("Shape")
 def shape(call: Call) -> Tensor:
-    sizes = tf.shape(call[0], tf.int64)
-    start, end = call.attr_int("start"), call.attr_int("end", len(call[0].shape))
-    rank = len(call[0].shape)
-    start, end = (max(0, min(rank, bound + rank if bound < 0 else bound)) for bound in (start, end))
-    return sizes[start : max(start, end)]
+    # Both count and clamp as slices in Python do, and so do TensorFlow's.
+    end = call.attr_int("end") if call.has_attribute("end") else None
+    return tf.shape(call[0], tf.int64)[call.attr_int("start") : end]
 
 
 @op("Size")
