@@ -24,7 +24,10 @@ from isoform.hub.passes.simplify import simplify
 
 __all__ = ["OPERATORS", "families", "load"]
 
-OPSET = 21
+OPSET = 20
+OPSET_OF_WIDE_INTEGERS = 21
+"""The first opset that quantises to 16 bits. Not taken without need: there, ONNX Runtime 1.32 fails where it turns
+signed into unsigned integers, since each QuantizeLinear that it adds names its own result INT8."""
 _IR_VERSION = 10
 _DEFAULT_SIGNATURE = "serving_default"
 
@@ -54,12 +57,18 @@ def load(source: str | Path | bytes, signature: str | None = None) -> ir.Model:
     outputs = [_output(frame, name, place) for name, place in entry.outputs.items()]
     graph = ir.Graph(
         list(inputs.values()), outputs, nodes=frame.nodes, initializers=list(target.initializers.values()),
-        opset_imports={"": OPSET}, name=main.name or "main",
+        opset_imports={"": _opset(file)}, name=main.name or "main",
     )  # fmt: skip
     model = ir.Model(graph, ir_version=_IR_VERSION, producer_name="isoform")
     _tidy(model)
     _complete_outputs(model, [main.tensors[place] for place in entry.outputs.values()])
     return model
+
+
+def _opset(file: TfliteFile) -> int:
+    tensors = (tensor for graph in file.sub_graphs for tensor in graph.tensors)
+    is_wide = any(tensor.dtype == "int16" and is_quantized(tensor) for tensor in tensors)
+    return OPSET_OF_WIDE_INTEGERS if is_wide else OPSET
 
 
 def _entry(file: TfliteFile, key: str | None) -> Signature:
@@ -128,6 +137,15 @@ def _inline(outer: Frame, graph: SubGraph, arguments: Sequence[ir.Value]) -> lis
 def _output(frame: Frame, name: str, place: int) -> ir.Value:
     """Return a value of its own that bears an output's name."""
     value = frame.stored(place)
+    taken = {frame.values[each].name: each for each in frame.graph.inputs if each in frame.values}
+    if name in taken:
+        if taken[name] != place:
+            raise IsoformError(
+                f"The output '{name}' bears the name of an input that it is not.",
+                "Give the signature's outputs names of their own.",
+                kind="signature",
+            )
+        return value
     if value.producer() is None or value.is_graph_output() or value.name in frame.target.outputs:
         value = frame.emit("Identity", [value], {})[0]
     value.name = name

@@ -83,6 +83,7 @@ def _before_dequantizing(graph: ir.Graph, node: ir.Node, dequantize: ir.Node) ->
     moved = ir.node("Transpose", [dequantize.inputs[0]], {"perm": permutation(node.outputs[0])})
     again = ir.node("DequantizeLinear", [moved.outputs[0], *dequantize.inputs[1:]])
     _replace(graph, node, [moved, again], again.outputs)
+    _merge(graph, moved)
 
 
 def _skip_moved_ones(node: ir.Node) -> None:

@@ -53,6 +53,13 @@ class Call:
         """Return input ``index``; None where it is absent."""
         return self[index] if self.has(index) else None
 
+    def moved(self, index: int, move: Callable[[ir.Value], ir.Value]) -> ir.Value:
+        """Return input ``index`` after ``move``, which computes nothing: of integers, where they stand for numbers."""
+        place, tensor = self._place(index), self.tensor(index)
+        if self.is_real and is_quantized(tensor) and tensor.quantization and not tensor.quantization.is_per_channel:
+            return self.frame.dequantized(move(self.frame.stored(place)), tensor)
+        return move(self[index])
+
     def tensor(self, index: int) -> Tensor:
         """Return what the file says of input ``index``."""
         return self.frame.graph.tensors[self._place(index)]

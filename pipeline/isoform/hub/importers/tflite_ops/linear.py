@@ -14,16 +14,17 @@ def fully_connected(call: Call) -> ir.Value:
     if options.weightsFormat != schema.FullyConnectedOptionsWeightsFormat.DEFAULT:
         raise call.refusal("weights in shuffled order")
     rank, features = call.rank(0), call.tensor(1).shape[1]
-    x, bias = call[0], call.bias(2)
+    bias = call.bias(2)
     if options.keepNumDims and rank != 2:
         weight = call.weight(1, lambda array: array.T, 1, [1, 0])
-        result = call.emit("MatMul", x, weight)
+        result = call.emit("MatMul", call[0], weight)
         result = result if bias is None else call.emit("Add", result, bias)
     else:
-        if rank != 2 or call.tensor(0).shape[1] != features:
-            if features is None:
-                raise call.refusal("a weight of unknown size")
-            x = call.emit("Reshape", x, call.ints(-1, features))
+        if features is None:
+            raise call.refusal("a weight of unknown size")
+        is_matrix = rank == 2 and call.tensor(0).shape[1] == features
+        flat = call.ints(-1, features)
+        x = call[0] if is_matrix else call.moved(0, lambda value: call.emit("Reshape", value, flat))
         weight = call.weight(1, lambda array: array, 0, [0, 1])
         result = call.emit("Gemm", *([x, weight] if bias is None else [x, weight, bias]), transB=1)
     return call.activated(result, options.fusedActivationFunction)
