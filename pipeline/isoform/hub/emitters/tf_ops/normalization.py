@@ -23,16 +23,29 @@ def batch_normalization_channels_last(call: Call) -> Tensor:
 
 
 @op("BatchNormalization")
-def batch_normalization(call: Call) -> Tensor:
+def batch_normalization(call: Call) -> Any:
+    """Return x normalised by given statistics; in training mode by its own, and then the running ones moved on."""
     x = call[0]
-    if call.attr_int("training_mode") or (call.opset < 7 and not call.attr_int("is_test")):
+    if call.opset < 14 and not (call.opset >= 7 or call.attr_int("is_test")):
         raise IsoformError(
             f"BatchNormalization (node {call.node.name}) is in training mode.",
             "Export the model for inference.",
             kind="unsupported-operator",
         )
+    scale, bias, mean, variance = (call[index] for index in range(1, 5))
+    if not call.attr_int("training_mode"):
+        return _normalized(call, x, scale, bias, mean, variance)
+    own_mean, own_variance = tf.nn.moments(x, [0, *range(2, len(x.shape))])
+    kept = tf.cast(call.attr_float("momentum", 0.9), mean.dtype)
+    running = [
+        old * kept + tf.cast(new, old.dtype) * (1 - kept) for old, new in ((mean, own_mean), (variance, own_variance))
+    ]
+    return _normalized(call, x, scale, bias, own_mean, own_variance), *running
+
+
+def _normalized(call: Call, x: Tensor, *parameters: Tensor) -> Tensor:
     shape = [-1] + [1] * (len(x.shape) - 2)
-    scale, bias, mean, variance = (tf.cast(tf.reshape(call[index], shape), x.dtype) for index in range(1, 5))
+    scale, bias, mean, variance = (tf.cast(tf.reshape(each, shape), x.dtype) for each in parameters)
     return tf.nn.batch_normalization(x, mean, variance, bias, scale, call.attr_float("epsilon", 1e-5))
 
 
@@ -102,17 +115,22 @@ def local_response_normalization(call: Call, x: Tensor) -> Tensor:
 
 @op("Dropout")
 def dropout(call: Call) -> Any:
-    """Return x: nothing is dropped in inference."""
-    training = call.constant(2) if call.opset >= 12 else None
-    if call[2] is not None and (training is None or training.any()):
+    """Return x and the mask of what is kept: everything, unless the model's inputs ask for training."""
+    x = call[0]
+    training, ratio = call.constant(2), call.constant(1) if call.has(1) else np.float32(0.5)
+    is_off = (training is not None and not training.any()) or (ratio is not None and not ratio.any())
+    if call.opset < 12 or not call.has(2) or is_off:
+        return x, tf.ones_like(x, tf.bool if call.opset >= 10 else x.dtype)
+    if training is not None and ratio is not None:
         raise IsoformError(
             f"Dropout (node {call.node.name}) is in training mode.",
             "Export the model for inference.",
             kind="unsupported-operator",
         )
-    x = call[0]
-    mask_dtype = tf.bool if call.opset >= 10 else x.dtype
-    return x, tf.ones_like(x, mask_dtype)
+    share = tf.cast(ratio if ratio is not None else call[1], tf.float32)
+    keeps = tf.random.uniform(tf.shape(x)) >= tf.where(tf.reshape(call[2], []), tf.reshape(share, []), 0.0)
+    scale = tf.where(tf.reshape(call[2], []), 1 / (1 - tf.reshape(share, [])), 1.0)
+    return tf.where(keeps, x * tf.cast(scale, x.dtype), tf.zeros([], x.dtype)), keeps
 
 
 def _trailing(call: Call) -> list[int]:

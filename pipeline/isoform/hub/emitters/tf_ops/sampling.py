@@ -37,6 +37,25 @@ def grid_sample(call: Call) -> Tensor:
     return to_channels_first(tf.cast(result, x.dtype))
 
 
+@op("AffineGrid", since=20)
+def affine_grid(call: Call) -> Tensor:
+    """Return where each pixel of an image of ``size`` reads under theta [n, axis, axis + 1], last axis first."""
+    theta, axes = call[0], call[0].shape[1]
+    sizes = tf.unstack(tf.cast(tf.ensure_shape(call[1], [axes + 2]), tf.int32))[2:]
+    lines = [_line(size, bool(call.attr_int("align_corners")), theta.dtype) for size in sizes]
+    grid = tf.stack([*tf.meshgrid(*lines, indexing="ij")[::-1], tf.ones(tf.stack(sizes), theta.dtype)], -1)
+    rows = tf.matmul(tf.reshape(grid, [-1, axes + 1]), theta, transpose_b=True)  # [n, pixel, axis]
+    return tf.reshape(rows, tf.stack([tf.shape(theta)[0], *sizes, axes]))
+
+
+def _line(size: Tensor, is_corner_aligned: bool, dtype: Any) -> Tensor:
+    """Return the places of the pixels of one axis, which runs from -1 to 1; a lone one is in the middle."""
+    index, total = tf.range(tf.cast(size, dtype)), tf.cast(size, dtype)
+    if is_corner_aligned:
+        return tf.where(total > 1, index * 2 / tf.maximum(total - 1, 1) - 1, tf.zeros_like(index))
+    return (index * 2 + 1) / total - 1
+
+
 def _pixels(place: Tensor, size: Any, is_corner_aligned: bool) -> Tensor:
     size = tf.cast(size, place.dtype)
     return (place + 1) / 2 * (size - 1) if is_corner_aligned else ((place + 1) * size - 1) / 2
