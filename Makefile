@@ -13,7 +13,7 @@ TF_TESTS    := $(wildcard tests/integration/test_tf_*.py tests/integration/test_
 EXPORT_FLAGS = $(if $(IMAGE_SIZE),-p image_size=$(IMAGE_SIZE)) $(if $(DATA),--data $(DATA)) --out $(OUT)
 
 .DEFAULT_GOAL := help
-.PHONY: help install export train verify bench report test test-fast lint format clean
+.PHONY: help install export train verify bench report test test-fast conformance figures lint format clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,13 @@ test: $(STAMP) ## Run every test, fast ones first
 
 test-fast: $(STAMP) ## Run the tests that need no framework
 	$(BIN)/python -m pytest tests/unit tests/cli tests/test_architecture.py
+
+conformance: $(STAMP) ## Run ONNX' backend tests through every emitter (TARGETS=torch FILTER=attention UPDATE=1)
+	cd tests && PYTHONPATH=. ../$(BIN)/python -m conformance $(TARGETS) $(if $(FILTER),--filter $(FILTER)) $(if $(UPDATE),--update)
+
+figures: $(STAMP) ## Measure conversions and what comes out of them, and write docs/figures.md (SECTIONS=applications)
+	@$(BIN)/python -c "import timm" 2>/dev/null || $(BIN)/python -m pip install --quiet --constraint constraints.txt --group zoo
+	cd tests && PYTHONPATH=. ../$(BIN)/python -m figures $(SECTIONS)
 
 lint: $(STAMP) ## Check style, types and who imports whom
 	$(BIN)/ruff check pipeline models tests

@@ -20,6 +20,7 @@ _ROUNDS = 3
 
 def simplify(model: ir.Model) -> None:
     """Inline functions, fold constants and static shapes, drop zero states and dead nodes, in place."""
+    common.RemoveInitializersFromInputsPass()(model)  # before IR version 4 every weight was an input as well
     common.InlinePass()(model)
     _forget_shapes(model)
     common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)

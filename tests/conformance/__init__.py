@@ -1,0 +1,9 @@
+"""ONNX' own backend tests through each emitter, on the format's own runtime.
+
+    make conformance                                    # every target against the tables in docs/conformance
+    make conformance TARGETS=torch FILTER=attention     # one target, some cases
+    make conformance UPDATE=1                           # write the tables anew
+
+A case is right, refused (isoform says so before anything runs), wrong, crashed, or left out (the runtime cannot be
+given such a value). What counts are the cases that ONNX Runtime itself passes.
+"""

@@ -1,0 +1,76 @@
+"""The conversions that are measured: each function loads its source and returns the work to be timed."""
+
+import importlib.util
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from isoform.core.artifact import Artifact
+from isoform.core.protocols import ConvertOptions
+from isoform.core.signature import Signature, TensorSpec
+
+Work = Callable[[], object]
+MODELS = Path(__file__).parents[2] / "models"
+
+
+def signature(image_size: int, layout: str) -> Signature:
+    """Return the image classifier's signature."""
+    shape = {"NCHW": ("batch", 3, image_size, image_size), "NHWC": ("batch", image_size, image_size, 3)}[layout]
+    return Signature(
+        (TensorSpec("image", "float32", shape, layout),), (TensorSpec("probabilities", "float32", ("batch", 10)),)
+    )
+
+
+def network(framework: str, image_size: int) -> Any:
+    """Return the image classifier with fresh weights."""
+    path = MODELS / "image_classifier" / f"{framework}_model.py"
+    spec = importlib.util.spec_from_file_location(f"{framework}_classifier", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.build(image_size)
+
+
+def keras_to_onnx(target: str, image_size: int = 0, application: str = "") -> Work:
+    """Measure the conversion of a loaded Keras network, the writing of the file included."""
+    import keras
+
+    from isoform import hub
+    from isoform.hub import graph
+
+    model = getattr(keras.applications, application)(weights=None) if application else network("keras", image_size)
+    return lambda: graph.save(hub.from_keras(model), Path(target))
+
+
+def torch_to_onnx(target: str, image_size: int) -> Work:
+    """Measure the conversion of a loaded PyTorch module."""
+    import torch
+
+    from isoform import hub
+    from isoform.hub import graph
+
+    module = network("torch", image_size).eval()
+    inputs = (torch.rand(2, 3, image_size, image_size),)
+    shapes = ({0: torch.export.Dim("batch", min=1)},)
+    return lambda: graph.save(hub.from_torch(module, inputs, dynamic_shapes=shapes), Path(target))
+
+
+def onnx_to(target: str, source: str, image_size: int, layout: str, converter: str) -> Work:
+    """Measure a converter from ONNX; what it imports is there before."""
+    module = importlib.import_module(f"isoform.converters.{converter}")
+    artifact = Artifact("onnx", Path(source), signature(image_size, layout))
+    return lambda: module.convert(artifact, Path(target), ConvertOptions())
+
+
+def peer_keras_export(image_size: int = 0, application: str = "") -> Work:
+    """Measure Keras' own ONNX export, the best peer, on a network that was called once as it demands."""
+    import keras
+
+    model = getattr(keras.applications, application)(weights=None) if application else network("keras", image_size)
+    model(np.zeros((1, *model.inputs[0].shape[1:]), np.float32))
+    folder = Path(tempfile.mkdtemp())
+    return lambda: model.export(folder / "model.onnx", format="onnx", verbose=False)
