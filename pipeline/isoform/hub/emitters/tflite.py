@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import onnx_ir as ir
 from ai_edge_litert import schema_py_generated as schema
+from onnx_ir.passes import common
 
 from isoform.errors import IsoformError
 from isoform.hub import graph as hub_graph
@@ -41,6 +42,7 @@ def emit(model: ir.Model) -> bytes:
 
 def build(model: ir.Model) -> FlatFile:
     """Return ``model`` as a file that is not written yet, its weights still where they were."""
+    common.RemoveInitializersFromInputsPass()(model)  # TFLite has no default values for inputs
     simplify(model)
     if expand_functions(model, OPERATORS.carries):
         simplify(model)

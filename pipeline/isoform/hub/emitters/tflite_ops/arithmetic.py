@@ -12,6 +12,8 @@ from isoform.hub.emitters.tflite_builder import Tensor
 from isoform.hub.emitters.tflite_ops.call import Call, Code
 
 Operand = Tensor | float
+Axes = Sequence[int] | Tensor
+"""Axes that are known, or int32 that are computed while the model runs."""
 
 _OPTIONS: dict[int, Any] = {
     Code.ADD: schema.AddOptionsT,
@@ -83,11 +85,18 @@ def select(call: Call, condition: Tensor, yes: Operand, no: Operand) -> Tensor:
     return call.make(Code.SELECT_V2, [condition, first, second], shape, schema.SelectV2OptionsT(), like.dtype)
 
 
-def reduce(call: Call, code: int, x: Tensor, axes: Sequence[int], *, keeps_axes: bool = True) -> Tensor:
+def reduce(call: Call, code: int, x: Tensor, axes: Axes, *, keeps_axes: bool = True) -> Tensor:
     """Return the reduction over ``axes``, which stay with size one unless told."""
     require_axes(call, x)
+    if 0 in x.shape:
+        raise call.refusal("a reduction of no elements")
     options = schema.ReducerOptionsT()
     options.keepDims = keeps_axes
+    if isinstance(axes, Tensor):
+        count = axes.shape[0]
+        assert count is not None or keeps_axes, "the rank of the result is known"
+        rank = len(x.shape) - (0 if keeps_axes else count or 0)
+        return call.make(code, [x, axes], [None] * rank, options)
     gone = {axis % len(x.shape) for axis in axes}
     shape = [1 if axis in gone else size for axis, size in enumerate(x.shape) if keeps_axes or axis not in gone]
     return call.make(code, [x, call.constant(sorted(gone))], shape, options)

@@ -3,7 +3,7 @@
 Integers that a kernel lacks are computed in a wider type and cast back, which wraps around as ONNX does.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import reduce
 from typing import Any
 
@@ -63,10 +63,17 @@ def widened(call: Call, tensors: list[Tensor], compute: Callable[[list[Tensor]],
     return result if result.dtype == "bool" else cast(call, result, dtype)
 
 
+def joint_shape(call: Call, tensors: Sequence[Tensor]) -> tuple[int | None, ...]:
+    """Return the shape that tensors broadcast to, where the graph does not tell it."""
+    if call.node.outputs[0].shape is not None:
+        return call.shape
+    return reduce(arithmetic.broadcast, (tensor.shape for tensor in tensors), ())
+
+
 def _unary(code: int, allowed: tuple[str, ...]) -> Emit:
     def emit(call: Call) -> Tensor:
         require_dtype(call, call[0], allowed)
-        return call.make(code, [call[0]], call.shape)
+        return call.make(code, [call[0]], call[0].shape)
 
     return emit
 
@@ -75,9 +82,9 @@ def _binary(code: int, options: Any) -> Emit:
     def emit(call: Call) -> Tensor:
         require_dtype(call, call[0], (*NUMBERS, *WIDER))
         filled = options()
-        if call.dtype == "float32":
+        if call[0].dtype == "float32":
             filled.fusedActivationFunction = call.take_activation()
-        return widened(call, [call[0], call[1]], lambda both: call.make(code, both, call.shape, filled))
+        return widened(call, [call[0], call[1]], lambda both: call.make(code, both, joint_shape(call, both), filled))
 
     return emit
 
@@ -86,7 +93,7 @@ def _comparing(code: int) -> Emit:
     def emit(call: Call) -> Tensor:
         both = [call[0], call[1]]
         require_dtype(call, both[0], (*NUMBERS, *WIDER, *(["bool"] if code == Code.EQUAL else [])))
-        return widened(call, both, lambda both: call.make(code, both, call.shape, dtype="bool"))
+        return widened(call, both, lambda both: call.make(code, both, joint_shape(call, both), dtype="bool"))
 
     return emit
 
@@ -94,7 +101,7 @@ def _comparing(code: int) -> Emit:
 def _logical(code: int) -> Emit:
     def emit(call: Call) -> Tensor:
         require_dtype(call, call[0], ("bool",))
-        return call.make(code, [call[0], call[1]], call.shape)
+        return call.make(code, [call[0], call[1]], joint_shape(call, [call[0], call[1]]))
 
     return emit
 
@@ -112,19 +119,19 @@ for _name, _code in _LOGICAL.items():
 @op("Abs")
 def absolute(call: Call) -> Tensor:
     require_dtype(call, call[0], ("float32", "int32", *WIDER))
-    return widened(call, [call[0]], lambda x: call.make(Code.ABS, x, call.shape))
+    return widened(call, [call[0]], lambda x: call.make(Code.ABS, x, x[0].shape))
 
 
 @op("Neg")
 def negative(call: Call) -> Tensor:
     require_dtype(call, call[0], (*NUMBERS, *WIDER))
-    return widened(call, [call[0]], lambda x: call.make(Code.NEG, x, call.shape))
+    return widened(call, [call[0]], lambda x: call.make(Code.NEG, x, x[0].shape))
 
 
 @op("Sign")
 def sign(call: Call) -> Tensor:
     require_dtype(call, call[0], ("float32", "int32", *WIDER))
-    return widened(call, [call[0]], lambda x: call.make(Code.SIGN, x, call.shape))
+    return widened(call, [call[0]], lambda x: call.make(Code.SIGN, x, x[0].shape))
 
 
 @op("Div", since=7)
@@ -132,13 +139,14 @@ def divide(call: Call) -> Tensor:
     """Return the quotient, integers truncated; int64 only where it counts sizes, which int32 holds as well."""
     both = [call[0], call[1]]
     options = schema.DivOptionsT()
-    if call.dtype == "int64" and all(map(_is_size, call.node.inputs)):
+    shape = joint_shape(call, both)
+    if both[0].dtype == "int64" and all(map(_is_size, call.node.inputs)):
         narrow = [cast(call, tensor, "int32") for tensor in both]
-        return cast(call, call.make(Code.DIV, narrow, call.shape, options), "int64")
+        return cast(call, call.make(Code.DIV, narrow, shape, options), "int64")
     require_dtype(call, both[0], ("float32", "int32", "int8", "uint8", "int16"))
-    if call.dtype == "float32":
+    if both[0].dtype == "float32":
         options.fusedActivationFunction = call.take_activation()
-    return widened(call, both, lambda both: call.make(Code.DIV, both, call.shape, options))
+    return widened(call, both, lambda both: call.make(Code.DIV, both, shape, options))
 
 
 def _is_size(value: ir.Value | None) -> bool:

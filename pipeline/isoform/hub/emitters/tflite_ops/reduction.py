@@ -1,17 +1,17 @@
-"""Reductions over axes that are known."""
+"""Reductions over axes that are known, or as many as are known: which ones may be computed while the model runs."""
 
 from collections.abc import Callable
 
 from ai_edge_litert import schema_py_generated as schema
 
 from isoform.hub.emitters.tflite_builder import Tensor
-from isoform.hub.emitters.tflite_ops.arithmetic import add, mul, reduce, sub, unary
+from isoform.hub.emitters.tflite_ops.arithmetic import Axes, add, mul, reduce, sub, unary
 from isoform.hub.emitters.tflite_ops.call import Call, Code, Emit, op
 from isoform.hub.emitters.tflite_ops.elementwise import FLOATS, NUMBERS, WIDER, require_dtype, widened
 from isoform.hub.emitters.tflite_ops.moving import as_int32
 from isoform.hub.passes.fold_weights import constant
 
-Reduction = Callable[[Call, Tensor, list[int], bool], Tensor]
+Reduction = Callable[[Call, Tensor, Axes, bool], Tensor]
 
 _PLAIN = {
     "ReduceMax": (Code.REDUCE_MAX, (*NUMBERS, *WIDER)),
@@ -26,7 +26,7 @@ _OF_BOOLEANS = {"ReduceMax": Code.REDUCE_ANY, "ReduceMin": Code.REDUCE_ALL}
 def _plain(name: str) -> Emit:
     code, allowed = _PLAIN[name]
 
-    def reduced(call: Call, x: Tensor, axes: list[int], keeps_axes: bool) -> Tensor:
+    def reduced(call: Call, x: Tensor, axes: Axes, keeps_axes: bool) -> Tensor:
         if x.dtype == "bool" and name in _OF_BOOLEANS:
             return reduce(call, _OF_BOOLEANS[name], x, axes, keeps_axes=keeps_axes)
         require_dtype(call, x, allowed)
@@ -38,58 +38,61 @@ def _plain(name: str) -> Emit:
 def _over_axes(compute: Reduction) -> Emit:
     def emit(call: Call) -> Tensor:
         """Return the reduction; no axes are all axes, or none with ``noop_with_empty_axes``."""
-        if call.node.op_type in _PLAIN and call.has(1) and call.array(1) is None:
-            return _over_computed_axes(call)
-        axes = call.ints_of("axes", 1)
-        if not axes and call.int("noop_with_empty_axes", 0):
+        axes = _axes(call)
+        if _are_none(axes) and call.int("noop_with_empty_axes", 0):
             return compute(call, call[0], [], True) if call.node.op_type not in _PLAIN else call[0]
-        return compute(call, call[0], axes or list(range(len(call[0].shape))), bool(call.int("keepdims", 1)))
+        axes = list(range(len(call[0].shape))) if _are_none(axes) else axes
+        return compute(call, call[0], axes, bool(call.int("keepdims", 1)))
 
     return emit
 
 
-def _over_computed_axes(call: Call) -> Tensor:
-    code, allowed = _PLAIN[call.node.op_type]
-    require_dtype(call, call[0], tuple(set(allowed) & set(NUMBERS)))
-    if not call[1].shape[0] or not call.int("keepdims", 1):
-        raise call.refusal("computed axes of an unknown number, or that are dropped,")
-    options = schema.ReducerOptionsT()
-    options.keepDims = True
-    return call.make(code, [call[0], as_int32(call, call[1])], call.shape, options)
+def _axes(call: Call) -> Axes:
+    """Return the axes, none where none are given."""
+    if "axes" in call.node.attributes or not call.has(1) or call.array(1) is not None:
+        return call.ints_of("axes", 1) or []
+    count = call[1].shape[0]
+    if count is None:
+        raise call.refusal("computed axes of an unknown number")
+    return as_int32(call, call[1]) if count else []
+
+
+def _are_none(axes: Axes) -> bool:
+    return not isinstance(axes, Tensor) and not axes
 
 
 for _name in _PLAIN:
     op(_name)(_plain(_name))
 
 
-def _sum(call: Call, x: Tensor, axes: list[int], keeps_axes: bool) -> Tensor:
+def _sum(call: Call, x: Tensor, axes: Axes, keeps_axes: bool) -> Tensor:
     """Return the sum over axes, x itself over none."""
-    return reduce(call, Code.SUM, x, axes, keeps_axes=keeps_axes) if axes else x
+    return reduce(call, Code.SUM, x, axes, keeps_axes=keeps_axes) if not _are_none(axes) else x
 
 
-def _l1(call: Call, x: Tensor, axes: list[int], keeps_axes: bool) -> Tensor:
+def _l1(call: Call, x: Tensor, axes: Axes, keeps_axes: bool) -> Tensor:
     require_dtype(call, x, FLOATS)
     return _sum(call, unary(call, Code.ABS, x), axes, keeps_axes)
 
 
-def _l2(call: Call, x: Tensor, axes: list[int], keeps_axes: bool) -> Tensor:
+def _l2(call: Call, x: Tensor, axes: Axes, keeps_axes: bool) -> Tensor:
     return unary(call, Code.SQRT, _sum_square(call, x, axes, keeps_axes))
 
 
-def _sum_square(call: Call, x: Tensor, axes: list[int], keeps_axes: bool) -> Tensor:
+def _sum_square(call: Call, x: Tensor, axes: Axes, keeps_axes: bool) -> Tensor:
     require_dtype(call, x, FLOATS)
     return _sum(call, mul(call, x, x), axes, keeps_axes)
 
 
-def _log_sum(call: Call, x: Tensor, axes: list[int], keeps_axes: bool) -> Tensor:
+def _log_sum(call: Call, x: Tensor, axes: Axes, keeps_axes: bool) -> Tensor:
     require_dtype(call, x, FLOATS)
     return unary(call, Code.LOG, _sum(call, x, axes, keeps_axes))
 
 
-def _log_sum_exp(call: Call, x: Tensor, axes: list[int], keeps_axes: bool) -> Tensor:
+def _log_sum_exp(call: Call, x: Tensor, axes: Axes, keeps_axes: bool) -> Tensor:
     """Return m + log(sum(exp(x - m))), m the largest, so that nothing overflows."""
     require_dtype(call, x, FLOATS)
-    if not axes:
+    if _are_none(axes):
         return x
     largest = reduce(call, Code.REDUCE_MAX, x, axes)
     spread = unary(call, Code.EXP, sub(call, x, largest))
