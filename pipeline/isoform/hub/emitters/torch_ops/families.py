@@ -1,6 +1,7 @@
 """Importing this fills the table of operators: one line for each file of this folder."""
 
 from isoform.hub.emitters.torch_ops import activation as activation
+from isoform.hub.emitters.torch_ops import control as control
 from isoform.hub.emitters.torch_ops import convolution as convolution
 from isoform.hub.emitters.torch_ops import creation as creation
 from isoform.hub.emitters.torch_ops import elementwise as elementwise
@@ -13,3 +14,4 @@ from isoform.hub.emitters.torch_ops import quantization as quantization
 from isoform.hub.emitters.torch_ops import recurrent as recurrent
 from isoform.hub.emitters.torch_ops import reduction as reduction
 from isoform.hub.emitters.torch_ops import selection as selection
+from isoform.hub.emitters.torch_ops import sequence as sequence

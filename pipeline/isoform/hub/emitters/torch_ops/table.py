@@ -30,6 +30,8 @@ class Form:
         buffers: inputs that are state, not weights to be trained.
         arranged: what is done to an input; beforehand, once, where it is a weight.
         assumed: tensors that stand for attributes left out.
+        bodies: attributes that hold sub-graphs; ``function`` then makes a module of (name, node, body modules), which is
+            called with the list of inputs and, for each body, the list of what it captures.
     """
 
     function: Callable[..., Any]
@@ -37,6 +39,7 @@ class Form:
     buffers: Collection[int] = ()
     arranged: Mapping[int, Callable[[Tensor], Tensor]] = field(default_factory=dict)
     assumed: Mapping[str, np.ndarray] = field(default_factory=dict)
+    bodies: Sequence[str] = ()
 
     def __call__(self, *inputs: Any, **attributes: Any) -> Any:
         return self.function(*inputs, **attributes)

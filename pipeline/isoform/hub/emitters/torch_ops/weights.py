@@ -1,4 +1,4 @@
-"""The parameters of an emitted module, nested as the names of the initialisers say."""
+"""The parameters of an emitted module, nested as the names of the initialisers say, and the modules inside it."""
 
 import re
 
@@ -26,6 +26,16 @@ def attach(root: torch.nn.Module, name: str, tensor: torch.Tensor, *, is_trained
     else:
         owner.register_buffer(last, tensor)
     return ".".join(_path(root, owner, last))
+
+
+def attach_module(root: torch.nn.Module, name: str, module: torch.nn.Module) -> str:
+    """Put ``module`` into ``root`` under ``name``, numbered where that is taken, and return the name."""
+    free, number = name, 0
+    while hasattr(root, free):
+        number += 1
+        free = f"{name}_{number}"
+    root.add_module(free, module)
+    return free
 
 
 def _child(owner: torch.nn.Module, name: str) -> torch.nn.Module:
