@@ -10,6 +10,7 @@ DATA       ?=
 # PyTorch and TensorFlow in one process cost memory and share thread pools: their tests run apart.
 TORCH_TESTS := $(wildcard tests/integration/test_torch_*.py)
 TF_TESTS    := $(wildcard tests/integration/test_tf_*.py tests/integration/test_keras_*.py)
+CONFORMANCE_FLAGS = $(if $(FILTER),--filter "$(FILTER)") $(if $(JOBS),--jobs $(JOBS)) $(if $(LIST),--list) $(if $(UPDATE),--update)
 EXPORT_FLAGS = $(if $(IMAGE_SIZE),-p image_size=$(IMAGE_SIZE)) $(if $(DATA),--data $(DATA)) --out $(OUT)
 
 .DEFAULT_GOAL := help
@@ -54,8 +55,8 @@ test: $(STAMP) ## Run every test, fast ones first
 test-fast: $(STAMP) ## Run the tests that need no framework
 	$(BIN)/python -m pytest tests/unit tests/cli tests/test_architecture.py
 
-conformance: $(STAMP) ## Run ONNX' backend tests through every emitter (TARGETS=torch FILTER=attention UPDATE=1)
-	cd tests && PYTHONPATH=. ../$(BIN)/python -m conformance $(TARGETS) $(if $(FILTER),--filter $(FILTER)) $(if $(UPDATE),--update)
+conformance: $(STAMP) ## Run ONNX' backend tests through every emitter (TARGETS=torch FILTER=attention LIST=1 UPDATE=1)
+	cd tests && PYTHONPATH=. ../$(BIN)/python -m conformance $(TARGETS) $(CONFORMANCE_FLAGS)
 
 figures: $(STAMP) ## Measure conversions and what comes out of them, and write docs/figures.md (SECTIONS=applications)
 	@$(BIN)/python -c "import timm" 2>/dev/null || $(BIN)/python -m pip install --quiet --constraint constraints.txt --group zoo

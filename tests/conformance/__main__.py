@@ -1,76 +1,119 @@
-"""Run the cases, compare with the tables in docs/conformance, or write them anew."""
+"""``python -m conformance [TARGET...]``: run the cases, and compare with what is checked in or write it anew."""
 
 import argparse
 import json
 import os
+import re
 import sys
-from importlib import metadata
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
 
-from conformance import baseline, page, runner, suite
+from conformance import baseline, page, pool, suite
 from conformance.targets import TARGETS
-from conformance.verdicts import RIGHT, WRONG, Verdict
+from conformance.verdicts import CRASHED, RIGHT, WORDS, WRONG, Verdict
 
-_PACKAGES = {
-    "onnxruntime": ("onnx", "onnxruntime"),
-    "torch": ("onnx", "torch"),
-    "torchscript": ("onnx", "torch"),
-    "tensorflow": ("onnx", "tensorflow"),
-    "tensorflow_weights": ("onnx", "tensorflow"),
-    "tflite": ("onnx", "ai-edge-litert"),
-}
+_MOST_LISTED = 40
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="conformance", description=__doc__)
+    arguments = _arguments()
+    names = [name for name in suite.names() if _is_asked_for(name, arguments.filter)]
+    if not names:
+        sys.exit(f"no case has a name, or an operator, that matches '{arguments.filter}'")
+    record = {}
+    with tempfile.TemporaryDirectory(prefix="conformance.") as folder:
+        suite.pack(names, Path(folder))
+        for target in arguments.targets or TARGETS:
+            found = _run(target, names, Path(folder), arguments.jobs)
+            record[target] = _settled(target, found, arguments)
+    if arguments.json:
+        print(json.dumps(record, indent=1))
+    return int(any(entry["regressions"] or entry["newly_wrong"] for entry in record.values()) and not arguments.update)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="conformance", description="ONNX' own backend tests through each emitter.")
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"of: {', '.join(TARGETS)}; default: all")
-    parser.add_argument("--filter", default="", help="only cases with this in their name")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="worker processes")
-    parser.add_argument("--update", action="store_true", help="write docs/conformance anew")
-    parser.add_argument("--json", action="store_true", help="print every verdict as one JSON document")
+    parser.add_argument("--filter", metavar="REGEX", help="only cases whose name holds it, or whose operator it is")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), metavar="N", help="processes; default: %(default)s")
+    parser.add_argument("--update", action="store_true", help="write docs/conformance/ anew instead of comparing")
+    parser.add_argument("--json", action="store_true", help="print one JSON document, nothing else, to stdout")
+    parser.add_argument("--list", action="store_true", help="print every case that is not right, not only what changed")
     arguments = parser.parse_args()
     unknown = [name for name in arguments.targets if name not in TARGETS]
     if unknown:
         parser.error(f"there is no target '{unknown[0]}'; one of: {', '.join(TARGETS)}")
-    if arguments.update and arguments.filter:
-        parser.error("--update writes the whole table: leave out --filter")
-    names = [name for name in suite.names() if arguments.filter in name]
-    documents, is_worse = {}, False
-    for target in arguments.targets or TARGETS:
-        found = runner.run(target, names, arguments.jobs, lambda done, target=target: _show(target, done, len(names)))
-        print(file=sys.stderr)
-        documents[target] = {name: [verdict.word, verdict.reason] for name, verdict in found.items()}
-        is_worse |= _reported(target, found)
-        if arguments.update:
-            _update(target, found)
-    if arguments.json:
-        print(json.dumps(documents, indent=1))
-    return 1 if is_worse and not arguments.update else 0
+    return arguments
 
 
-def _show(target: str, done: int, total: int) -> None:
-    print(f"\r{target}: {done} of {total}", end="", file=sys.stderr, flush=True)
+def _is_asked_for(name: str, pattern: str | None) -> bool:
+    return pattern is None or bool(re.search(pattern, name)) or suite.subject(name) == pattern
 
 
-def _reported(target: str, found: dict[str, Verdict]) -> bool:
-    """Print what came of a target, and tell whether anything is worse than on record."""
+def _run(target: str, names: list[str], folder: Path, jobs: int) -> dict[str, Verdict]:
+    started, words = time.monotonic(), Counter[str]()
+    step = max(1, len(names) // 20)
+
+    def report(_: str, verdict: Verdict) -> None:
+        words[verdict.word] += 1
+        done = words.total()
+        if done % step == 0 or done == len(names):
+            print(f"{target}: {done} of {len(names)}, {_counted(words)}", file=sys.stderr, flush=True)
+
+    found = pool.run(target, names, folder, jobs, report)
+    print(f"{target}: {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
+    return found
+
+
+def _settled(target: str, found: dict[str, Verdict], arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return what a run says about a target, after it has been printed and, if asked for, written."""
     known = baseline.read(target)
-    counted = baseline.passed_by_yardstick() & set(found)
-    right = sum(found[name].word == RIGHT for name in counted)
-    wrong = [name for name, verdict in found.items() if verdict.word == WRONG]
-    print(f"{target}: {right} right of {len(counted)} that ONNX Runtime passes, {len(wrong)} wrong", file=sys.stderr)
-    worse = baseline.regressions(known, found)
-    for name, reason in worse.items():
-        print(f"  WORSE {name}: {reason}", file=sys.stderr)
-    better = baseline.improvements(known, found)
-    if better:
-        print(f"  better: {len(better)} cases, such as {', '.join(better[:3])}", file=sys.stderr)
-    return bool(worse)
+    changed = baseline.changes(known.verdicts, found)
+    yardstick = found if target == baseline.YARDSTICK else baseline.read(baseline.YARDSTICK).verdicts
+    passed = [name for name in found if yardstick.get(name, Verdict("")).word == RIGHT]
+    entry = {
+        "versions": baseline.versions(target),
+        "totals": Counter(verdict.word for verdict in found.values()),
+        "of_yardstick": {"cases": len(passed), **Counter(found[name].word for name in passed)},
+        "regressions": {each.name: str(each) for each in changed if each.is_regression},
+        "newly_right": sorted(each.name for each in changed if each.after.word == RIGHT),
+        "newly_wrong": {e.name: str(e) for e in changed if e.after.word in (WRONG, CRASHED) and not e.is_regression},
+        "cases": {name: [verdict.word, verdict.reason] for name, verdict in found.items()},
+    }
+    _say(target, entry, found if arguments.list else {})
+    if arguments.update:
+        _write(target, known, found)
+    return entry
 
 
-def _update(target: str, found: dict[str, Verdict]) -> None:
-    versions = {name: metadata.version(name) for name in _PACKAGES[target]}
-    baseline.write(target, versions, found)
-    page.write(baseline.DOCS, target, versions, found, baseline.passed_by_yardstick())
+def _write(target: str, known: baseline.Baseline, found: dict[str, Verdict]) -> None:
+    installed = baseline.versions(target)
+    is_whole = set(found) >= set(suite.names())
+    if not is_whole and known.versions != installed:
+        sys.exit(f"{target}: with other versions than {known.versions} every case has to run: leave --filter out")
+    verdicts = {name: verdict for name, verdict in known.verdicts.items() if name in suite.names()} | found
+    written = baseline.Baseline(installed, verdicts)
+    baseline.write(target, written)
+    yardstick = verdicts if target == baseline.YARDSTICK else baseline.read(baseline.YARDSTICK).verdicts
+    (baseline.DOCS / f"{target}.md").write_text(page.rendered(target, written, yardstick))
+
+
+def _say(target: str, entry: dict[str, Any], listed: dict[str, Verdict]) -> None:
+    lines = [f"{target}: {entry['of_yardstick'].get(RIGHT, 0)} right of {entry['of_yardstick']['cases']} that ONNX"
+             f" Runtime passes; of all: {_counted(entry['totals'])}"]  # fmt: skip
+    lines += [f"  {name}: {verdict}" for name, verdict in listed.items() if verdict.word != RIGHT]
+    for key, title in (("regressions", "REGRESSION"), ("newly_wrong", "NEWLY WRONG"), ("newly_right", "newly right")):
+        found = list(entry[key].values() if isinstance(entry[key], dict) else entry[key])
+        lines += [f"  {title}: {text}" for text in found[:_MOST_LISTED]]
+        lines += [f"  {title}: and {len(found) - _MOST_LISTED} more"] if len(found) > _MOST_LISTED else []
+    print("\n".join(lines), file=sys.stderr, flush=True)
+
+
+def _counted(words: Counter[str]) -> str:
+    return ", ".join(f"{words[word]} {word}" for word in WORDS if words[word])
 
 
 if __name__ == "__main__":

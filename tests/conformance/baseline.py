@@ -1,51 +1,80 @@
-"""docs/conformance: what every case came to when the tables were last written, and what has changed since."""
+"""The verdicts that are checked in, one file a target under docs/conformance/, and what has changed since."""
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import metadata
 from pathlib import Path
+from typing import Any
 
-from conformance.verdicts import REFUSED, RIGHT, WRONG, Verdict
+from conformance.targets import TARGETS
+from conformance.verdicts import RIGHT, Verdict
 
 DOCS = Path(__file__).parents[2] / "docs" / "conformance"
 YARDSTICK = "onnxruntime"
 
 
-def read(target: str) -> dict[str, Verdict]:
-    """Return the verdicts on record; none where there is no table yet."""
-    path = DOCS / f"{target}.json"
-    if not path.is_file():
-        return {}
-    return {name: Verdict(*entry) for name, entry in json.loads(path.read_text())["cases"].items()}
+@dataclass
+class Baseline:
+    """What is known of one target.
+
+    Attributes:
+        versions: of the packages that the verdicts depend on.
+        verdicts: of every case, by its name.
+    """
+
+    versions: dict[str, str] = field(default_factory=dict)
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
 
 
-def passed_by_yardstick() -> set[str]:
-    """Return the cases that ONNX Runtime passes: those that count."""
-    return {name for name, verdict in read(YARDSTICK).items() if verdict.word == RIGHT}
+@dataclass(frozen=True)
+class Change:
+    """A case whose verdict is not the one that is checked in."""
+
+    name: str
+    before: Verdict
+    after: Verdict
+
+    @property
+    def is_regression(self) -> bool:
+        return self.before.word == RIGHT != self.after.word
+
+    def __str__(self) -> str:
+        return f"{self.name}: was {self.before}, is {self.after}"
 
 
-def write(target: str, versions: Mapping[str, str], verdicts: Mapping[str, Verdict]) -> None:
-    """Write the record of ``target``, one line a case."""
+def path(target: str) -> Path:
+    """Return where the verdicts of a target stand."""
+    return DOCS / f"{target}.json"
+
+
+def read(target: str) -> Baseline:
+    """Return what is checked in for a target; without any verdict if nothing is."""
+    if not path(target).is_file():
+        return Baseline()
+    record = json.loads(path(target).read_text())
+    verdicts = {name: Verdict(*(text if isinstance(text, list) else [text])) for name, text in record["cases"].items()}
+    return Baseline(record["versions"], verdicts)
+
+
+def write(target: str, baseline: Baseline) -> None:
+    """Write the verdicts of a target, a line a case: a change of one is a change of one line."""
+    cases = {name: _json(verdict) for name, verdict in sorted(baseline.verdicts.items())}
+    lines = ",\n".join(f"  {json.dumps(name)}: {json.dumps(text)}" for name, text in cases.items())
     DOCS.mkdir(parents=True, exist_ok=True)
-    lines = [
-        f"  {json.dumps(name)}: {json.dumps([verdict.word, verdict.reason] if verdict.reason else [verdict.word])}"
-        for name, verdict in verdicts.items()
-    ]
-    text = f'{{"versions": {json.dumps(dict(versions))}, "cases": {{\n' + ",\n".join(lines) + "\n}}\n"
-    (DOCS / f"{target}.json").write_text(text)
+    path(target).write_text(f'{{"versions": {json.dumps(baseline.versions)}, "cases": {{\n{lines}\n}}}}\n')
 
 
-def regressions(known: Mapping[str, Verdict], found: Mapping[str, Verdict]) -> dict[str, str]:
-    """Return what must not happen: a case that was right and is not, or one that is wrong now and was not before."""
-    worse = {}
-    for name, verdict in found.items():
-        before = known.get(name)
-        was_right = before is not None and before.word == RIGHT
-        is_new_wrong = verdict.word == WRONG and (before is None or before.word in (RIGHT, REFUSED))
-        if (was_right and verdict.word != RIGHT) or is_new_wrong:
-            worse[name] = f"{verdict.word}: {verdict.reason}"
-    return worse
+def versions(target: str) -> dict[str, str]:
+    """Return the installed versions of the packages that a target's verdicts depend on."""
+    return {package: metadata.version(package) for package in ("onnx", *TARGETS[target].packages)}
 
 
-def improvements(known: Mapping[str, Verdict], found: Mapping[str, Verdict]) -> list[str]:
-    """Return the cases that are right now and were not."""
-    return [name for name, verdict in found.items() if verdict.word == RIGHT and known.get(name, verdict).word != RIGHT]
+def changes(before: Mapping[str, Verdict], after: Mapping[str, Verdict]) -> list[Change]:
+    """Return the cases whose verdict is another word than before; a case that is new was nothing."""
+    known = {name: before.get(name, Verdict("not there")) for name in after}
+    return [Change(name, known[name], after[name]) for name in after if known[name].word != after[name].word]
+
+
+def _json(verdict: Verdict) -> Any:
+    return [verdict.word, verdict.reason] if verdict.reason else verdict.word

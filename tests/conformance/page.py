@@ -1,58 +1,66 @@
-"""docs/conformance/<target>.md: totals, and a row an operator."""
+"""A target's verdicts as a Markdown page: totals, a table of operators, and what is not right, with its reason."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
-from pathlib import Path
 
 from conformance import suite
-from conformance.verdicts import CRASHED, LEFT_OUT, REFUSED, RIGHT, WRONG, Verdict
+from conformance.baseline import Baseline
+from conformance.targets import TARGETS
+from conformance.verdicts import CRASHED, LEFT_OUT, REFUSED, RIGHT, WORDS, WRONG, Verdict
 
-_WORDS = (RIGHT, REFUSED, WRONG, CRASHED, LEFT_OUT)
+_MOST_REASON = 160
 
 
-def write(
-    folder: Path, target: str, versions: Mapping[str, str], verdicts: Mapping[str, Verdict], counted: set[str]
-) -> None:
-    """Write the page of one target.
+def rendered(target: str, found: Baseline, yardstick: Mapping[str, Verdict]) -> str:
+    """Return the page of a target.
 
     Args:
-        counted: the cases that ONNX Runtime passes.
+        yardstick: the verdicts of ONNX Runtime; what it passes is what counts.
     """
-    (folder / f"{target}.md").write_text(rendered(target, versions, verdicts, counted))
-
-
-def rendered(target: str, versions: Mapping[str, str], verdicts: Mapping[str, Verdict], counted: set[str]) -> str:
-    """Return the page as Markdown."""
-    among = Counter(verdict.word for name, verdict in verdicts.items() if name in counted)
-    written_with = ", ".join(f"{name} {version}" for name, version in versions.items())
-    plain = [name for name in counted if suite.load(name).is_plain]
-    total = Counter(verdict.word for verdict in verdicts.values())
-    text = [
-        f"# {target}",
-        "",
-        f"Written by `make conformance UPDATE=1`; {written_with}.",
-        "",
-        f"**{among[RIGHT]} right of the {len(counted)} cases that ONNX Runtime passes**, of {len(verdicts)} in all;",
-        f"of its {len(plain)} over NumPy's own types, without bfloat16 and what is smaller: "
-        f"**{sum(verdicts[name].word == RIGHT for name in plain)}**.",
-        "",
-        f"| | {' | '.join(_WORDS)} |",
-        "|---" * (len(_WORDS) + 1) + "|",
-        f"| of those ONNX Runtime passes | {' | '.join(str(among[word]) for word in _WORDS)} |",
-        f"| of all | {' | '.join(str(total[word]) for word in _WORDS)} |",
-        "",
-        "The cases that count, by operator; a case over several operators stands in each row.",
-        "",
-        f"| operator | {' | '.join(_WORDS)} | the first reason |",
-        "|---" * (len(_WORDS) + 2) + "|",
+    counted = [name for name in found.verdicts if yardstick.get(name, Verdict(LEFT_OUT)).word == RIGHT]
+    parts = [
+        f"# Conformance: {TARGETS[target].title}",
+        f"ONNX' own backend tests, written by `make conformance TARGETS={target} UPDATE=1` with "
+        + ", ".join(f"{package} {version}" for package, version in found.versions.items())
+        + ". Not to be edited: the numbers are in the JSON file beside this one.",
+        _totals(found.verdicts, counted),
+        "## By operator\n\nCases that ONNX Runtime passes.\n\n" + _operators(found.verdicts, counted),
     ]
-    rows: dict[str, list[str]] = {}
-    for name in counted & set(verdicts):
-        for operator in suite.load(name).operators:
-            rows.setdefault(operator, []).append(name)
-    for operator, names in sorted(rows.items()):
-        counts = Counter(verdicts[name].word for name in names)
-        reasons = [verdicts[name].reason for name in sorted(names) if verdicts[name].word != RIGHT]
-        first = reasons[0].replace("|", "\\|").replace("\n", " ")[:140] if reasons else ""
-        text.append(f"| {operator} | {' | '.join(str(counts[word] or '') for word in _WORDS)} | {first} |")
-    return "\n".join(text) + "\n"
+    for word, title in ((WRONG, "Wrong"), (CRASHED, "Does not run"), (LEFT_OUT, "Left out")):
+        listed = [name for name, verdict in found.verdicts.items() if verdict.word == word]
+        if listed:
+            parts.append(f"## {title}\n\n" + "\n".join(_line(name, found.verdicts[name]) for name in listed))
+    return "\n\n".join(parts) + "\n"
+
+
+def _totals(verdicts: Mapping[str, Verdict], counted: list[str]) -> str:
+    everything, passed = (Counter(verdicts[name].word for name in names) for names in (verdicts, counted))
+    rows = [f"| {word} | {passed[word]} | {everything[word]} |" for word in WORDS]
+    head = ["| | of those that ONNX Runtime passes | of all |", "|---|---|---|"]
+    return "\n".join([*head, *rows, f"| **cases** | {len(counted)} | {len(verdicts)} |"])
+
+
+def _operators(verdicts: Mapping[str, Verdict], counted: list[str]) -> str:
+    groups: defaultdict[str, list[Verdict]] = defaultdict(list)
+    for name in counted:
+        groups[suite.subject(name)].append(verdicts[name])
+    head = ["| operator | cases | right | refused | wrong | why |", "|---|---|---|---|---|---|"]
+    return "\n".join([*head, *(_row(operator, groups[operator]) for operator in sorted(groups))])
+
+
+def _row(operator: str, found: list[Verdict]) -> str:
+    words = Counter(verdict.word for verdict in found)
+    wrong = words[WRONG] + words[CRASHED]
+    reasons = Counter(verdict.reason for verdict in found if verdict.word in (REFUSED, WRONG, CRASHED, LEFT_OUT))
+    why = "; ".join(f"{_short(reason)} ({count})" for reason, count in reasons.most_common(3))
+    figures = (len(found), words[RIGHT], words[REFUSED], wrong)
+    return f"| {operator} | " + " | ".join(str(each) if each else "" for each in figures) + f" | {why} |"
+
+
+def _line(name: str, verdict: Verdict) -> str:
+    return f"- `{name}`: {_short(verdict.reason)}"
+
+
+def _short(reason: str) -> str:
+    text = reason if len(reason) <= _MOST_REASON else reason[: _MOST_REASON - 1] + "…"
+    return text.replace("|", "\\|").replace("<", "&lt;")

@@ -1,10 +1,10 @@
-"""The cases, in memory: model, data sets and tolerances."""
+"""The cases: model, data sets and tolerances, and what each is a case of."""
 
-import glob
-import os
-from collections.abc import Iterator
+import pickle
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,13 @@ _PROTOS = {
     "sequence_type": onnx.SequenceProto,
     "optional_type": onnx.OptionalProto,
 }
+_GROUPS = {
+    "simple": "(simple models)",
+    "pytorch-converted": "(PyTorch layers)",
+    "pytorch-operator": "(PyTorch operators)",
+}
+_EXPANDED = "_expanded"
+"""The end of the name of a case whose operator is replaced by the function that ONNX defines it by."""
 
 
 @dataclass(frozen=True)
@@ -55,15 +62,39 @@ def names() -> list[str]:
     return list(_found())
 
 
+@lru_cache
 def load(name: str) -> Case:
     """Return the case ``name``, its files read where it has any."""
     case = _found()[name]
     model, sets = case.model, case.data_sets
     if model is None:
-        model = onnx.load(os.path.join(case.model_dir, "model.onnx"))
-        sets = list(_data_sets(case.model_dir, model))
+        folder = Path(case.model_dir)
+        model = onnx.load(folder / "model.onnx")
+        sets = list(_data_sets(folder, model))
     pairs = tuple(([value(each) for each in inputs], [value(each) for each in outputs]) for inputs, outputs in sets)
     return Case(name, model, pairs, case.rtol, case.atol)
+
+
+def subject(name: str) -> str:
+    """Return what a case is filed under: the operator it is a case of, or in brackets the kind of model it holds."""
+    kind, _, bare = name.partition("/")
+    if kind != "node":
+        return _GROUPS[kind]
+    origin = f"node/{bare.partition(_EXPANDED)[0]}"
+    found = load(origin if origin in _found() else name).operators
+    return (found - {"Constant"} or {"Constant"}).pop()
+
+
+def pack(names: Sequence[str], folder: Path) -> None:
+    """Write one file a case into ``folder``, so that a process need not make all cases to run one."""
+    for name in names:
+        (folder / _file(name)).write_bytes(pickle.dumps(load(name)))
+
+
+def unpack(name: str, folder: Path) -> Case:
+    """Return the case that ``pack`` wrote."""
+    case: Case = pickle.loads((folder / _file(name)).read_bytes())
+    return case
 
 
 def value(given: Any) -> Any:
@@ -79,22 +110,28 @@ def value(given: Any) -> Any:
     return None if given is None else np.asarray(given)
 
 
+def is_plain(dtype: np.dtype[Any]) -> bool:
+    """Return whether NumPy has the type itself; bfloat16, and what is smaller than a byte, come from ml_dtypes."""
+    return dtype.type.__module__ == "numpy"
+
+
 def _is_plain(given: Any) -> bool:
-    if isinstance(given, list):
-        return all(map(_is_plain, given))
-    return given is None or given.dtype.isbuiltin == 1 or given.dtype.kind in "OU"
+    return all(map(_is_plain, given)) if isinstance(given, list) else given is None or is_plain(given.dtype)
 
 
-def _data_sets(folder: str, model: onnx.ModelProto) -> Iterator[tuple[list[Any], list[Any]]]:
-    for place in sorted(glob.glob(os.path.join(folder, "test_data_set_*"))):
+def _file(name: str) -> str:
+    return name.replace("/", ".") + ".pickle"
+
+
+def _data_sets(folder: Path, model: onnx.ModelProto) -> Iterator[tuple[list[Any], list[Any]]]:
+    for place in sorted(folder.glob("test_data_set_*")):
         yield _protos(place, "input", model.graph.input), _protos(place, "output", model.graph.output)
 
 
-def _protos(place: str, side: str, values: Any) -> list[Any]:
+def _protos(place: Path, side: str, values: Any) -> list[Any]:
     found = []
-    for index in range(len(glob.glob(os.path.join(place, f"{side}_*.pb")))):
+    for index in range(len(list(place.glob(f"{side}_*.pb")))):
         proto = _PROTOS[values[index].type.WhichOneof("value")]()
-        with open(os.path.join(place, f"{side}_{index}.pb"), "rb") as file:
-            proto.ParseFromString(file.read())
+        proto.ParseFromString((place / f"{side}_{index}.pb").read_bytes())
         found.append(proto)
     return found

@@ -9,6 +9,7 @@ import numpy as np
 from conformance.suite import Case
 
 RIGHT, REFUSED, WRONG, CRASHED, LEFT_OUT = "right", "refused", "wrong", "crashed", "left out"
+WORDS = (RIGHT, REFUSED, WRONG, CRASHED, LEFT_OUT)
 RTOL, ATOL = 1e-3, 1e-6
 _EPSILONS = {"float16": 2.0**-10, "bfloat16": 2.0**-7}
 _ROUNDINGS = 4
@@ -19,12 +20,19 @@ class CannotFeed(Exception):
     """A runtime's interface has no form for a value: the case is left out, and says why."""
 
 
+class Refused(Exception):
+    """A runtime that is not isoform's own says that it does not carry the model."""
+
+
 @dataclass(frozen=True)
 class Verdict:
     """What came of one case, and why if it is not right."""
 
     word: str
     reason: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.word} ({self.reason})" if self.reason else self.word
 
 
 def compare(case: Case, wanted: list[Any], found: list[Any]) -> Verdict:
@@ -61,8 +69,11 @@ def _numbers(case: Case, wanted: Any, found: Any) -> str:
     one, other = wanted.astype(wide), found.astype(wide)
     if np.allclose(one, other, rtol=rtol, atol=max(case.atol, ATOL), equal_nan=True):
         return ""
-    both = np.isfinite(one) & np.isfinite(other)
-    return f"off by up to {np.abs(one[both] - other[both]).max(initial=0.0):.3g}" if both.any() else "not finite"
+    is_number = np.isfinite(one) & np.isfinite(other)
+    same = np.equal(one, other) | (np.isnan(one) & np.isnan(other))
+    if not (is_number | same).all():
+        return f"NaN or infinity in {int((~(is_number | same)).sum())} places of {one.size} where it should not be"
+    return f"off by up to {np.abs(one[is_number] - other[is_number]).max():.3g}"
 
 
 def _words(array: Any) -> list[Any]:

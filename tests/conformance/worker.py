@@ -1,51 +1,67 @@
-"""One process that holds one target's runtime: names come in on stdin, a line of JSON a verdict goes out."""
+"""One process that holds one target's runtime: names come in on stdin, a line of JSON a verdict goes out.
+
+The first line out says that the runtime is loaded. What a runtime prints goes to stderr.
+"""
 
 import importlib
 import json
 import os
 import sys
 import warnings
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from conformance import suite
-from conformance.verdicts import CRASHED, LEFT_OUT, REFUSED, RIGHT, CannotFeed, Verdict, compare
+from conformance.verdicts import CRASHED, LEFT_OUT, REFUSED, RIGHT, CannotFeed, Refused, Verdict, compare
 from isoform.errors import IsoformError
 
+Run = Callable[[list[Any]], list[Any]]
+Prepare = Callable[[Any, list[Any]], Run]
 
-def judge(case: suite.Case, prepare: Any) -> Verdict:
+
+def judge(case: suite.Case, prepare: Prepare) -> Verdict:
     """Return the verdict over all data sets of a case: the first that is not right.
 
     Args:
         prepare: makes of a model, and its inputs for what has to be traced, a function from inputs to outputs.
     """
-    for inputs, outputs in case.data_sets:
-        try:
-            found = prepare(case.model, inputs)(inputs)
-        except IsoformError as error:
-            return Verdict(REFUSED, error.what[:300])
-        except CannotFeed as error:
-            return Verdict(LEFT_OUT, str(error))
-        except MemoryError:
-            raise
-        except Exception as error:  # noqa: BLE001 - runtimes raise types of their own; each is a case that does not run
-            reason = (str(error).strip().splitlines() or [""])[0]
-            return Verdict(CRASHED, f"{type(error).__name__}: {reason[:200]}")
-        verdict = compare(case, outputs, found)
-        if verdict.word != RIGHT:
-            return verdict
+    try:
+        run = prepare(case.model, case.data_sets[0][0])
+        for inputs, outputs in case.data_sets:
+            verdict = compare(case, outputs, run(inputs))
+            if verdict.word != RIGHT:
+                return verdict
+    except IsoformError as error:
+        return Verdict(REFUSED, _line(error.what))
+    except Refused as error:
+        return Verdict(REFUSED, _line(str(error)))
+    except CannotFeed as error:
+        return Verdict(LEFT_OUT, _line(str(error)))
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 - runtimes raise types of their own; each is a case that does not run
+        return Verdict(CRASHED, f"{type(error).__name__}: {_line(str(error))}")
     return Verdict(RIGHT)
 
 
-def main() -> None:
+def _line(text: str) -> str:
+    return (text.strip().splitlines() or ["without a word"])[0][:300]
+
+
+def main(target: str, folder: Path | None = None) -> None:
+    """Serve ``target``; the cases are read from ``folder``, or made here if there is none."""
     warnings.simplefilter("ignore")
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what a runtime prints is not an answer
-    prepare = importlib.import_module(f"conformance.targets.{sys.argv[1]}").prepare
+    os.dup2(2, 1)
+    prepare = importlib.import_module(f"conformance.targets.{target}").prepare
+    if folder is not None:
+        print(json.dumps("ready"), file=answers, flush=True)
     for line in sys.stdin:
         name = line.strip()
-        verdict = judge(suite.load(name), prepare)
+        verdict = judge(suite.unpack(name, folder) if folder else suite.load(name), prepare)
         print(json.dumps([name, verdict.word, verdict.reason]), file=answers, flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1], *map(Path, sys.argv[2:]))

@@ -1,71 +1,82 @@
 """The yardstick: ONNX Runtime on the CPU."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import onnx
 import onnxruntime
-from onnx import helper
+from onnx import TensorProto, helper
+from onnxruntime.capi import onnxruntime_pybind11_state as errors
+
+from conformance.forms import Run
+from conformance.suite import is_plain
+from conformance.verdicts import Refused
 
 onnxruntime.set_default_logger_severity(4)
+_SMALL = {TensorProto.INT4: TensorProto.INT8, TensorProto.INT2: TensorProto.INT8,
+          TensorProto.UINT4: TensorProto.UINT8, TensorProto.UINT2: TensorProto.UINT8}  # fmt: skip
+"""Integers that share a byte, and the type that they are cast from and to: the binding takes and gives whole bytes."""
 
 
-def prepare(model: onnx.ModelProto, inputs: list[Any]) -> Callable[[list[Any]], list[Any]]:
-    """Return a session's run; types that NumPy has not are fed by their bits."""
-    wide = _with_plain_outputs(model)
-    session = onnxruntime.InferenceSession(wide.SerializeToString(), providers=["CPUExecutionProvider"])
+def prepare(model: onnx.ModelProto, inputs: list[Any]) -> Run:
+    """Return a session's run; floats that NumPy has not are fed by their bits, and come back as float32."""
+    framed = _framed(model)
+    try:
+        session = onnxruntime.InferenceSession(framed.SerializeToString(), providers=["CPUExecutionProvider"])
+    except errors.NotImplemented as error:
+        raise Refused(str(error)) from error
     names = [value.name for value in session.get_inputs()]
+    dtypes = [_dtype(output) for output in model.graph.output]
 
     def run(given: list[Any]) -> list[Any]:
-        feeds = dict(zip(names, map(_plain, given), strict=False))
-        if all(map(_is_plain, given)):
-            return list(session.run(None, feeds))
-        values = {name: _ort_value(array) for name, array in feeds.items()}
-        outputs = session.run_with_ort_values([value.name for value in session.get_outputs()], values)
-        return [value.numpy() for value in outputs]
+        feeds = dict(zip(names, map(_fed, given), strict=False))  # inputs with initialisers may stay out
+        if any(isinstance(value, onnxruntime.OrtValue) for value in feeds.values()):
+            feeds = {name: _as_ort(value) for name, value in feeds.items()}
+            asked = [value.name for value in session.get_outputs()]
+            found = [value.numpy() for value in session.run_with_ort_values(asked, feeds)]
+        else:
+            found = session.run(None, feeds)
+        return [array if is_plain(dtype) else array.astype(dtype) for array, dtype in zip(found, dtypes, strict=True)]
 
-    def answer(given: list[Any]) -> list[Any]:
-        return [_as_declared(value, output) for value, output in zip(run(given), model.graph.output, strict=True)]
-
-    return answer
-
-
-def _plain(value: Any) -> Any:
-    return np.asarray(value) if isinstance(value, np.generic) else value
+    return run
 
 
-def _is_plain(value: Any) -> bool:
-    return not isinstance(value, np.ndarray) or value.dtype.isbuiltin == 1 or value.dtype.kind in "OU"
-
-
-def _ort_value(array: Any) -> onnxruntime.OrtValue:
-    if _is_plain(array):
-        return onnxruntime.OrtValue.ortvalue_from_numpy(array)
-    kind = helper.np_dtype_to_tensor_dtype(array.dtype)
-    bits = array.view(np.uint8 if array.dtype.itemsize == 1 else np.uint16)
+def _fed(value: Any) -> Any:
+    """Return a test value as a session takes it."""
+    if not isinstance(value, np.ndarray) or is_plain(value.dtype):
+        return value
+    kind = helper.np_dtype_to_tensor_dtype(value.dtype)
+    if kind in _SMALL:
+        return value.astype(helper.tensor_dtype_to_np_dtype(_SMALL[kind]))
+    bits = value.view(np.uint8 if value.dtype.itemsize == 1 else np.uint16)
     return onnxruntime.OrtValue.ortvalue_from_numpy_with_onnx_type(bits, kind)
 
 
-def _with_plain_outputs(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return the model with a Cast behind each output that NumPy has no type for: the binding cannot give it out."""
-    copy = onnx.ModelProto()
-    copy.CopyFrom(model)
-    for output in copy.graph.output:
-        if _is_wide(output):
-            kind = onnx.TensorProto.INT8 if "int" in _dtype(output).name else onnx.TensorProto.FLOAT
-            copy.graph.node.append(helper.make_node("Cast", [output.name], [f"{output.name}/wide"], to=kind))
-            output.name, output.type.tensor_type.elem_type = f"{output.name}/wide", kind
-    return copy
+def _as_ort(value: Any) -> onnxruntime.OrtValue:
+    return value if isinstance(value, onnxruntime.OrtValue) else onnxruntime.OrtValue.ortvalue_from_numpy(value)
 
 
-def _as_declared(value: Any, output: onnx.ValueInfoProto) -> Any:
-    return np.asarray(value).astype(_dtype(output)) if _is_wide(output) else value
+def _framed(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return the model with a Cast at each end whose type cannot pass through the binding."""
+    framed = onnx.ModelProto()
+    framed.CopyFrom(model)
+    for index, value in enumerate(framed.graph.input):
+        kind = value.type.tensor_type.elem_type
+        if kind in _SMALL:
+            framed.graph.node.insert(index, _cast(f"{value.name}/whole", value.name, kind))
+            value.name, value.type.tensor_type.elem_type = f"{value.name}/whole", _SMALL[kind]
+    for value in framed.graph.output:
+        if not is_plain(_dtype(value)):
+            kind = _SMALL.get(value.type.tensor_type.elem_type, TensorProto.FLOAT)
+            framed.graph.node.append(_cast(value.name, f"{value.name}/whole", kind))
+            value.name, value.type.tensor_type.elem_type = f"{value.name}/whole", kind
+    return framed
 
 
-def _is_wide(output: onnx.ValueInfoProto) -> bool:
-    return output.type.HasField("tensor_type") and _dtype(output).isbuiltin != 1 and _dtype(output).kind not in "OU"
+def _cast(source: str, result: str, kind: int) -> onnx.NodeProto:
+    return helper.make_node("Cast", [source], [result], to=kind)
 
 
-def _dtype(output: onnx.ValueInfoProto) -> np.dtype[Any]:
-    return np.dtype(helper.tensor_dtype_to_np_dtype(output.type.tensor_type.elem_type))
+def _dtype(value: onnx.ValueInfoProto) -> np.dtype[Any]:
+    is_tensor = value.type.HasField("tensor_type")
+    return np.dtype(helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type) if is_tensor else object)

@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 import torch
 
+from conformance.suite import is_plain
 from conformance.verdicts import CannotFeed
 from isoform import hub
 
@@ -46,7 +47,7 @@ def tensor(value: Any) -> Any:
     if value.dtype.name in _BITS:
         kind, bits, same = _BITS[value.dtype.name]
         return torch.from_numpy(value.view(bits).copy()).view(same).view(kind)
-    if value.dtype.kind not in "fiubc" or value.dtype.isbuiltin != 1:
+    if value.dtype.kind not in "fiubc" or not is_plain(value.dtype):
         raise CannotFeed(f"PyTorch has no {value.dtype}")
     return torch.from_numpy(value.copy())
 
