@@ -13,5 +13,6 @@ from isoform.hub.emitters.torch_ops import pooling as pooling
 from isoform.hub.emitters.torch_ops import quantization as quantization
 from isoform.hub.emitters.torch_ops import recurrent as recurrent
 from isoform.hub.emitters.torch_ops import reduction as reduction
+from isoform.hub.emitters.torch_ops import resize as resize
 from isoform.hub.emitters.torch_ops import selection as selection
 from isoform.hub.emitters.torch_ops import sequence as sequence
