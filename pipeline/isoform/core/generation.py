@@ -1,6 +1,6 @@
 """Input sets made for a signature: seeded, of every kind, every dynamic dimension at several sizes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from isoform.core.signature import Signature, TensorSpec
 DEFAULT_SEED = 20_26
 SIZES = {"batch": (1, 3, 2, 5), "other": (7, 1, 13, 32)}
 """Sizes that a dynamic dimension takes, in turn: one, primes, and none that exporters trace with."""
+BATCH_NAMES = ("batch", "n", "N")
 
 _KINDS = (
     ("representative", 16),
@@ -23,33 +24,45 @@ _KINDS = (
 _MASK_RANK = 2
 
 
-def generate(signature: Signature, samples: Sequence[Tensors] = (), seed: int = DEFAULT_SEED) -> Cases:
+def generate(
+    signature: Signature,
+    samples: Sequence[Tensors] = (),
+    sizes: Mapping[str, Sequence[int]] | None = None,
+    seed: int = DEFAULT_SEED,
+) -> Cases:
     """Return 32 seeded input sets in the mix of method.md, every dynamic dimension at several sizes.
 
     Args:
         samples: representative inputs; each array's leading axis counts samples when the first dimension of its
             spec is dynamic. Without them the representative cases are drawn uniformly from [0, 1).
+        sizes: those that a dynamic dimension can have, where it cannot have the usual ones.
     """
     rng = np.random.default_rng(seed)
     kinds = tuple(kind for kind, count in _KINDS for _ in range(count))
     inputs = []
     for index, kind in enumerate(kinds):
-        sizes = _sizes(signature, index, at_least=2 if kind == "repeated" else 1)
+        chosen = _sizes(signature, sizes or {}, index, at_least=2 if kind == "repeated" else 1)
         pool = samples[index % len(samples)] if samples else {}
         inputs.append({
-            spec.name: draw(spec, kind, spec.sizes(sizes), rng, pool.get(spec.name), index)
+            spec.name: draw(spec, kind, spec.sizes(chosen), rng, pool.get(spec.name), index)
             for spec in signature.inputs
         })  # fmt: skip
     return Cases(kinds, tuple(inputs))
 
 
-def _sizes(signature: Signature, index: int, at_least: int) -> dict[str, int]:
+def usual_sizes(symbol: str) -> tuple[int, ...]:
+    """Return the sizes that a dynamic dimension of this name takes if nothing else is known of it."""
+    return SIZES["batch" if symbol in BATCH_NAMES else "other"]
+
+
+def _sizes(signature: Signature, known: Mapping[str, Sequence[int]], index: int, at_least: int) -> dict[str, int]:
     """Return a size for each dynamic dimension; they move at different rates, so that their combinations vary."""
     sizes = {}
     for position, symbol in enumerate(signature.symbols):
-        choices = SIZES["batch"] if symbol in ("batch", "n", "N") else SIZES["other"]
+        choices = tuple(known.get(symbol) or usual_sizes(symbol))
         size = choices[(index + index // len(choices) * position) % len(choices)]
-        sizes[symbol] = max(size, at_least if position == 0 else 1)
+        larger = [choice for choice in choices if choice >= at_least]
+        sizes[symbol] = larger[0] if position == 0 and size < at_least and larger else size
     return sizes
 
 

@@ -34,8 +34,20 @@ class FileRequest:
     inputs: Sequence[TensorSpec] = ()
 
 
-def from_file(request: FileRequest, pool: Pool, workspace: Path) -> Artifact:
-    """Return the source that a file is, its inputs and outputs known.
+@dataclass(frozen=True)
+class Source:
+    """A file that was opened: its inputs and outputs are known.
+
+    Attributes:
+        sizes: by dynamic dimension, sizes at which it was seen to run.
+    """
+
+    artifact: Artifact
+    sizes: Mapping[str, tuple[int, ...]]
+
+
+def from_file(request: FileRequest, pool: Pool, workspace: Path) -> Source:
+    """Return the source that a file is.
 
     Args:
         workspace: gets a copy of a checkpoint that has to be written another way first.
@@ -65,7 +77,9 @@ def from_file(request: FileRequest, pool: Pool, workspace: Path) -> Artifact:
         root=architecture.root if architecture else None,
     )
     found = Signature.from_json(answer.value["signature"])
-    return replace(source, model=Path(answer.value["model"]), signature=_declared(found, request.inputs))
+    _refuse_unknown(found, request.inputs)
+    sizes = {symbol: tuple(known) for symbol, known in answer.value["sizes"].items()}
+    return Source(replace(source, model=Path(answer.value["model"]), signature=found), sizes)
 
 
 def _architecture(request: FileRequest, name: str) -> Architecture | None:
@@ -90,13 +104,10 @@ def _architecture(request: FileRequest, name: str) -> Architecture | None:
     return Architecture(file.parent, f"{file.name}:{attribute}", arguments)
 
 
-def _declared(found: Signature, inputs: Sequence[TensorSpec]) -> Signature:
-    """Return ``found`` with what the user declares of its inputs: names of dimensions, fixed sizes, layouts."""
-    declared = {spec.name: spec for spec in inputs}
-    unknown = sorted(set(declared) - {spec.name for spec in found.inputs})
+def _refuse_unknown(found: Signature, inputs: Sequence[TensorSpec]) -> None:
+    unknown = sorted({spec.name for spec in inputs} - {spec.name for spec in found.inputs})
     if unknown:
         raise UsageError(
             f"--input '{unknown[0]}': the model has no such input.",
             f"Its inputs: {', '.join(map(str, found.inputs))}.",
         )
-    return replace(found, inputs=tuple(declared.get(spec.name, spec) for spec in found.inputs))

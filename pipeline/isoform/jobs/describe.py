@@ -5,8 +5,9 @@ a dimension that follows a dynamic input dimension at both sizes gets its name.
 """
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,15 @@ from isoform.core.cases import Tensors
 from isoform.core.protocols import RunOptions
 from isoform.core.signature import Dim, Signature, TensorSpec
 from isoform.errors import IsoformError
-from isoform.jobs.observe import named_dim, observed, observed_with_free_names
+from isoform.jobs.observe import Observation, named_dim, observed, observed_with_free_names
 
 _ONNX_DTYPES = {"FLOAT": "float32", "DOUBLE": "float64"}
 
 
 def describe(arguments: dict[str, Any], progress: Callable[..., None]) -> dict[str, Any]:
-    """Return the signature and the model file of ``arguments["source"]``; a pickled state dict becomes safetensors.
+    """Return signature, workable sizes and model file of ``arguments["source"]``.
+
+    A pickled state dict becomes a safetensors file.
 
     Raises:
         IsoformError: the file cannot be opened, or does not run on the declared inputs.
@@ -31,8 +34,8 @@ def describe(arguments: dict[str, Any], progress: Callable[..., None]) -> dict[s
     source = Artifact.from_json(arguments["source"])
     if source.format == "torch":
         source = replace(source, model=_as_safetensors(source.model, Path(arguments["workspace"])))
-    signature = _DESCRIBERS[source.format](source)
-    return {"signature": signature.to_json(), "model": str(source.model)}
+    found = _DESCRIBERS[source.format](source)
+    return {"signature": found.signature.to_json(), "sizes": dict(found.sizes), "model": str(source.model)}
 
 
 def _as_safetensors(path: Path, workspace: Path) -> Path:
@@ -63,7 +66,7 @@ def _as_safetensors(path: Path, workspace: Path) -> Path:
     return target
 
 
-def _of_torch(source: Artifact) -> Signature:
+def _of_torch(source: Artifact) -> Observation:
     import torch
 
     from isoform.hub.torch_source import call, load
@@ -86,17 +89,21 @@ def _flat(outputs: Any) -> dict[str, Any]:
     return {f"output_{index}" if len(outputs) > 1 else "output": tensor for index, tensor in enumerate(outputs)}
 
 
-def _of_runtime(source: Artifact) -> Signature:
-    """Return the signature that the format's own runtime reads from the file, under the user's names for dimensions."""
+def _of_runtime(source: Artifact) -> Observation:
+    """Return what the format's own runtime reads from the file, under the user's names for dimensions."""
     row = registry.runtime(formats.lookup(source.format).runtime)
-    declared = {spec.name: spec for spec in source.signature.inputs}
     session = importlib.import_module(row.module).load(source, RunOptions())
     try:
-        found = session.signature.inputs
-        inputs = [declared.get(spec.name, _free(spec, position)) for position, spec in enumerate(found)]
-        return observed_with_free_names(inputs, session.run)
+        inputs = [_free(spec, position) for position, spec in enumerate(session.signature.inputs)]
+        return observed_with_free_names(_declared(source, inputs), session.run)
     finally:
         session.close()
+
+
+def _declared(source: Artifact, inputs: Sequence[TensorSpec]) -> list[TensorSpec]:
+    """Return ``inputs`` with what the user declares of them: names of dimensions, fixed sizes, ranges."""
+    declared = {spec.name: spec for spec in source.signature.inputs}
+    return [declared.get(spec.name, spec) for spec in inputs]
 
 
 def _free(spec: TensorSpec, position: int) -> TensorSpec:
@@ -104,11 +111,18 @@ def _free(spec: TensorSpec, position: int) -> TensorSpec:
     return replace(spec, shape=tuple(named_dim(size, f"dim_{position}", axis) for axis, size in enumerate(sizes)))
 
 
-def _of_keras(source: Artifact) -> Signature:
+def _of_keras(source: Artifact) -> Observation:
     from isoform.hub.keras_source import load
+    from isoform.runtimes import keras_eager
 
     model = load(source)
-    return Signature(_keras_specs(model.inputs), _keras_specs(model.outputs, model.output_names))
+    inputs = _declared(source, _keras_specs(model.inputs))
+    outputs = _keras_specs(model.outputs, model.output_names)
+    session = keras_eager.load(replace(source, signature=Signature(tuple(inputs), outputs)), RunOptions())
+    try:
+        return observed_with_free_names(inputs, session.run)
+    finally:
+        session.close()
 
 
 def _keras_specs(tensors: Any, names: Any = None) -> tuple[TensorSpec, ...]:
@@ -122,11 +136,18 @@ def _keras_specs(tensors: Any, names: Any = None) -> tuple[TensorSpec, ...]:
     )
 
 
-def _of_onnx(source: Artifact) -> Signature:
+def _of_onnx(source: Artifact) -> Observation:
     from isoform.hub.graph import load
 
-    model = load(source.model)
-    return Signature(_onnx_specs(model.graph.inputs), _onnx_specs(model.graph.outputs))
+    graph = load(source.model).graph
+    inputs = _declared(source, _onnx_specs([value for value in graph.inputs if not value.is_initializer()]))
+    if find_spec("onnxruntime") is None:  # the reference evaluator would take too long to look for sizes
+        return Observation(Signature(tuple(inputs), _onnx_specs(graph.outputs)), {})
+    session = importlib.import_module("isoform.runtimes.ort").load(source, RunOptions())
+    try:
+        return observed(inputs, session.run)
+    finally:
+        session.close()
 
 
 def _onnx_specs(values: Any) -> tuple[TensorSpec, ...]:
@@ -150,7 +171,7 @@ def _onnx_dims(value: Any, position: int) -> tuple[Dim, ...]:
     )
 
 
-_DESCRIBERS: dict[str, Callable[[Artifact], Signature]] = {
+_DESCRIBERS: dict[str, Callable[[Artifact], Observation]] = {
     "keras": _of_keras,
     "onnx": _of_onnx,
     "savedmodel": _of_runtime,

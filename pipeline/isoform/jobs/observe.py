@@ -1,40 +1,60 @@
-"""The outputs of a model, found by running it at two sizes: an axis that follows an input's axis gets its name."""
+"""What running a model shows: the sizes that its dynamic dimensions can have, and what its outputs are.
+
+An output's axis that follows an input's axis at two sizes gets its name.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from isoform.core.cases import Array, Tensors
-from isoform.core.generation import draw
+from isoform.core.generation import BATCH_NAMES, draw, usual_sizes
 from isoform.core.signature import Dim, Signature, TensorSpec
 from isoform.errors import IsoformError, UsageError
 
 Run = Callable[[Tensors], Mapping[str, Any]]
-_SIZES = ((2, 17, 33, 49), (3, 19, 37, 53))
-"""Two sizes for each dynamic dimension in turn, none a multiple of another."""
+_FIRST = (13, 32, 64, 128, 224)
+"""Where a dimension is looked for first: networks of halvings run at multiples of 32 only."""
+_MORE = (64, 96, 160, 128, 224)
+_ENOUGH = 3
 
 
-def observed(inputs: Sequence[TensorSpec], run: Run) -> Signature:
+@dataclass(frozen=True)
+class Observation:
+    """What a model was seen to do.
+
+    Attributes:
+        sizes: by dynamic dimension, sizes at which it runs.
+    """
+
+    signature: Signature
+    sizes: Mapping[str, tuple[int, ...]]
+
+
+def observed(inputs: Sequence[TensorSpec], run: Run) -> Observation:
     """Return the signature of a model with these inputs: its outputs as ``run`` gives them, dimensions named.
 
     Args:
         run: returns the model's outputs by name for arrays by input name.
 
     Raises:
-        IsoformError: it does not run at one of the sizes.
+        IsoformError: it runs at none of the sizes that are tried, or at one of a dimension's only.
     """
-    inputs = tuple(inputs)
-    runs = []
-    for position in range(len(_SIZES)):
-        sizes = _sizes(Signature(inputs, ()).symbols, position)
-        arrays = {spec.name: example(spec, spec.sizes(sizes)) for spec in inputs}
-        runs.append((sizes, _answer(run, arrays, sizes)))
-    return Signature(inputs, tuple(_output(name, runs) for name in runs[0][1]))
+    probe = _Probe(tuple(inputs), run)
+    symbols = Signature(probe.inputs, ()).symbols
+    base = probe.base(symbols)
+    sizes = {
+        symbol: usual_sizes(symbol) if symbol in BATCH_NAMES else probe.workable(symbol, base) for symbol in symbols
+    }
+    other = _distinct(symbols, sizes, base)
+    one, two = (base, probe.answer(base)), (other, probe.answer(other))
+    return Observation(Signature(probe.inputs, tuple(_output(name, [one, two]) for name in one[1])), sizes)
 
 
-def observed_with_free_names(inputs: Sequence[TensorSpec], run: Run) -> Signature:
+def observed_with_free_names(inputs: Sequence[TensorSpec], run: Run) -> Observation:
     """Return `observed`, for inputs whose dimension names are made up here: where they cannot all differ, they agree.
 
     A file may know that an axis is dynamic, and not that it is the same in two inputs.
@@ -66,24 +86,79 @@ def example(spec: TensorSpec, shape: tuple[int, ...]) -> Array:
     return draw(spec, "representative", shape, np.random.default_rng(0))
 
 
-def _sizes(symbols: Sequence[str], position: int) -> dict[str, int]:
-    known = _SIZES[position]
-    return {symbol: known[index % len(known)] for index, symbol in enumerate(symbols)}
+@dataclass(frozen=True)
+class _Probe:
+    """A model that is run to see at which sizes it does."""
+
+    inputs: tuple[TensorSpec, ...]
+    run: Run
+
+    def base(self, symbols: Sequence[str]) -> dict[str, int]:
+        """Return sizes, one a dimension and no two alike, at which the model runs."""
+        errors = []
+        for size in _FIRST:
+            step = 1 if size % 32 else 32
+            sizes = {
+                symbol: 2 if is_batch(symbol, place) else size + step * place for place, symbol in enumerate(symbols)
+            }
+            try:
+                self.answer(sizes)
+            except IsoformError as error:
+                errors.append(error)
+            else:
+                return sizes
+        raise errors[0]
+
+    def workable(self, symbol: str, base: Mapping[str, int]) -> tuple[int, ...]:
+        """Return at least `_ENOUGH` sizes at which one dimension runs, the usual ones first; fewer if there are not."""
+        usual = usual_sizes(symbol)
+        found: list[int] = []
+        for position, size in enumerate(dict.fromkeys(chain(usual, _MORE, [base[symbol]]))):
+            if position >= len(usual) and len(found) >= _ENOUGH:
+                break
+            try:
+                self.answer({**base, symbol: size})
+            except IsoformError:
+                continue
+            found.append(size)
+        return tuple(found) or (base[symbol],)
+
+    def answer(self, sizes: Mapping[str, int]) -> Mapping[str, Any]:
+        """Return the outputs at these sizes, or raise IsoformError with the reason why there are none."""
+        arrays = {spec.name: example(spec, spec.sizes(sizes)) for spec in self.inputs}
+        try:
+            return self.run(arrays)
+        except (MemoryError, IsoformError):
+            raise
+        except Exception as error:  # runtimes and user code raise types of their own; all mean that it does not run
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+            at = ", ".join(f"{name}={size}" for name, size in sizes.items()) or "fixed sizes"
+            raise IsoformError(
+                f"The model does not run on its declared inputs at {at}: {type(error).__name__}: {reason}",
+                "Correct --input: order, dtype, shape; a number for an axis that has to have one size.",
+                kind="does-not-run",
+            ) from error
 
 
-def _answer(run: Run, arrays: Tensors, sizes: Mapping[str, int]) -> Mapping[str, Any]:
-    try:
-        return run(arrays)
-    except (MemoryError, IsoformError):
-        raise
-    except Exception as error:  # runtimes and user code raise types of their own; all mean that it does not run
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
-        at = ", ".join(f"{name}={size}" for name, size in sizes.items()) or "fixed sizes"
-        raise IsoformError(
-            f"The model does not run on its declared inputs at {at}: {type(error).__name__}: {reason}",
-            "Correct --input: order, dtype, shape; a number for an axis that has to have one size.",
-            kind="does-not-run",
-        ) from error
+def is_batch(symbol: str, place: int) -> bool:
+    """Tell whether a dynamic dimension counts samples: by its name, or as the first of all."""
+    return place == 0 or symbol in BATCH_NAMES
+
+
+def _distinct(symbols: Sequence[str], sizes: Mapping[str, tuple[int, ...]], base: Mapping[str, int]) -> dict[str, int]:
+    """Return for each dimension a size other than in ``base``, and other than that of its neighbours if it can be."""
+    chosen: dict[str, int] = {}
+    for symbol in symbols:
+        others = [size for size in sizes[symbol] if size != base[symbol]]
+        free = [size for size in others if size not in chosen.values() and size > 1]
+        if not others:
+            raise IsoformError(
+                f"The model runs with '{symbol}' = {base[symbol]} only, of the sizes that were tried.",
+                f"Declare a number for it in --input, for example {base[symbol]}.",
+                kind="frozen-axis",
+            )
+        chosen[symbol] = (free or others)[0]
+    return chosen
 
 
 def _tied(dim: Dim, axis: int) -> Dim:

@@ -50,7 +50,8 @@ def convert(request: ConvertRequest, pool: Pool, on_event: Events) -> list[expor
     try:
         on_event("", f"opening {request.source}")
         file = FileRequest(request.source, request.arch, request.arch_arguments, request.inputs)
-        source = from_file(file, pool, workspace)
+        opened = from_file(file, pool, workspace)
+        source = opened.artifact
         wanted = export.ExportRequest(
             source=source,
             name=name,
@@ -59,6 +60,7 @@ def convert(request: ConvertRequest, pool: Pool, on_event: Events) -> list[expor
             out=request.out / name,
             reproduce=request.reproduce,
             cases=request.cases,
+            sizes=opened.sizes,
             via=request.via,
             avoid=request.avoid,
             io_layout=request.io_layout,

@@ -46,5 +46,5 @@ def describe(path: Path, pool: Pool, workspace: Path) -> dict[str, Any]:
         "signature": None,
     }
     if name in _TELLING:
-        described["signature"] = from_file(FileRequest(path), pool, workspace).signature.to_json()
+        described["signature"] = from_file(FileRequest(path), pool, workspace).artifact.signature.to_json()
     return described

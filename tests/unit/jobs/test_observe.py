@@ -1,5 +1,7 @@
 """Outputs found by running: names of dimensions that follow, sizes that must agree, models that do not run."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pytest
 
@@ -11,12 +13,12 @@ from isoform.jobs.observe import observed, observed_with_free_names
 def test_an_axis_that_follows_an_input_gets_its_name_and_another_one_a_name_of_its_own() -> None:
     inputs = [TensorSpec.parse("x:float32[batch,length,8]")]
     found = observed(inputs, lambda arrays: {"y": np.zeros((len(arrays["x"]), arrays["x"].shape[1] + 1, 8))})
-    assert [str(spec) for spec in found.outputs] == ["y:float64[batch,y_1,8]"]
+    assert [str(spec) for spec in found.signature.outputs] == ["y:float64[batch,y_1,8]"]
 
 
 def test_inputs_whose_free_axes_cannot_differ_share_a_name() -> None:
     inputs = [TensorSpec.parse("ids:int64[batch,dim_0_1]"), TensorSpec.parse("mask:int64[batch,dim_1_1]")]
-    found = observed_with_free_names(inputs, lambda arrays: {"sum": arrays["ids"] + arrays["mask"]})
+    found = observed_with_free_names(inputs, lambda arrays: {"sum": arrays["ids"] + arrays["mask"]}).signature
     assert found.inputs[0].shape == found.inputs[1].shape == found.outputs[0].shape == ("batch", "dim_1")
 
 
@@ -24,7 +26,7 @@ def test_what_does_not_run_says_at_which_sizes_and_why() -> None:
     def run(arrays: object) -> dict[str, np.ndarray]:
         raise ValueError("only squares")
 
-    with pytest.raises(IsoformError, match=r"at batch=2, side=17: ValueError: only squares") as caught:
+    with pytest.raises(IsoformError, match=r"at batch=2, side=14: ValueError: only squares") as caught:
         observed([TensorSpec.parse("x:float32[batch,side]")], run)
     assert caught.value.kind == "does-not-run"
 
@@ -32,3 +34,25 @@ def test_what_does_not_run_says_at_which_sizes_and_why() -> None:
 def test_text_inputs_are_refused_by_name() -> None:
     with pytest.raises(IsoformError, match="'sentence' takes text"):
         observed([TensorSpec("sentence", "string", ("batch",))], lambda arrays: {})
+
+
+def test_a_network_of_halvings_is_tried_at_multiples_of_32() -> None:
+    def halvings(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        _, height, width = arrays["image"].shape
+        if height % 32 or width % 32:
+            raise ValueError("sizes of tensors must match")
+        return {"mask": arrays["image"][:, ::2, ::2]}
+
+    found = observed([TensorSpec.parse("image:float32[batch,height,width]")], halvings)
+    assert found.sizes["height"] == (32, 64, 96)
+    assert found.signature.outputs[0].shape[0] == "batch"
+
+
+def test_an_axis_that_runs_at_one_size_only_is_named() -> None:
+    def run(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        if arrays["x"].shape[1] != 64:
+            raise ValueError("64 features")
+        return {"y": arrays["x"]}
+
+    with pytest.raises(IsoformError, match="runs with 'features' = 64 only"):
+        observed([TensorSpec.parse("x:float32[batch,features]")], run)

@@ -1,6 +1,7 @@
 """What an export would do: a task for each format, its routes, and the key that tells whether it was done already."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ class ExportRequest:
         out: the folder that gets one sub-folder a format.
         samples: an npz of representative inputs; None where there are none.
         cases: an npz of the user's own cases, used instead of generated ones.
+        sizes: by dynamic dimension, those that generated cases take; the usual ones where it is not named.
         io_layout: "keep", "nhwc" or "nchw": the axes of images on the outside of what is written.
         reproduce: the command that makes one format again; ``{format}`` stands for its name.
     """
@@ -35,6 +37,7 @@ class ExportRequest:
     reproduce: str
     samples: Path | None = None
     cases: Path | None = None
+    sizes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     io_layout: str = KEEP
     via: str | None = None
     avoid: tuple[str, ...] = ()
@@ -85,6 +88,7 @@ def _task(request: ExportRequest, target: str, source: str) -> Task:
             "tokenizer": store.digest_file(request.source.tokenizer) if request.source.tokenizer else None,
             "target": target,
             "routes": [route.names for route in found],
+            "sizes": {symbol: list(sizes) for symbol, sizes in request.sizes.items()},
             "io_layout": request.io_layout,
             "is_verified": request.is_verified,
             "code": _code_digest(),

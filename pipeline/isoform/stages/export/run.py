@@ -79,7 +79,7 @@ def _cases(request: ExportRequest) -> Cases:
     if request.samples is not None:
         with np.load(request.samples, allow_pickle=False) as archive:
             samples = [{name: archive[name] for name in archive.files}]
-    return generation.generate(signature, samples)
+    return generation.generate(signature, samples, request.sizes)
 
 
 class Exporter:
