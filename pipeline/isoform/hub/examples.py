@@ -12,8 +12,10 @@ from isoform.core.signature import Signature
 from isoform.errors import IsoformError
 from isoform.hub import torch_source
 
-_TRACED = ((2, 11, 23, 31), (2, 64, 96, 128), (2, 224, 256, 192))
-_CHECKED = ((1, 7, 13, 17), (3, 19, 5, 29), (1, 96, 64, 160), (3, 128, 160, 64), (1, 256, 224, 288))
+_TRACED = ((2, 11, 23, 31), (2, 16, 24, 40), (2, 64, 96, 128), (2, 224, 256, 192))
+_CHECKED = (
+    (1, 7, 13, 17), (3, 19, 5, 29), (1, 24, 40, 8), (3, 40, 16, 24), (1, 96, 64, 160), (3, 128, 160, 64), (1, 256, 224, 288),
+)  # fmt: skip
 _CHECKS = 2
 
 

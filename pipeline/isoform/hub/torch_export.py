@@ -89,7 +89,8 @@ def reason(error: BaseException) -> str:
     while error.__cause__ is not None:
         error = error.__cause__
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__
+    telling = " ".join(lines[:2]) if lines and lines[0].endswith(":") else lines[0] if lines else ""
+    return f"{type(error).__name__}: {telling[:300]}" if lines else type(error).__name__
 
 
 def _failure(step: str, error: Exception) -> IsoformError:

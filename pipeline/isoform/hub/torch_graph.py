@@ -13,6 +13,7 @@ from isoform.errors import IsoformError
 from isoform.hub.answers import refuse_other_answers
 from isoform.hub.examples import Example
 from isoform.hub.passes.name_weights import name_weights, origins
+from isoform.hub.passes.restore_split import restore_split
 from isoform.hub.passes.simplify import simplify
 
 
@@ -24,6 +25,7 @@ def finish(model: ir.Model, signature: Signature) -> None:
     """
     _name(model, signature)
     common.InlinePass()(model)
+    restore_split(model)
     _shorten_weight_names(model)
     made_of = origins(model)
     simplify(model)
@@ -47,6 +49,13 @@ def prove(target: Path, signature: Signature, examples: Sequence[Example]) -> No
 
 def _name(model: ir.Model, signature: Signature) -> None:
     """Give inputs, outputs and their dynamic dimensions the names of the signature."""
+    clash = {spec.name for spec in signature.inputs} & {spec.name for spec in signature.outputs}
+    if clash:
+        raise IsoformError(
+            f"'{min(clash)}' is the name of an input and of an output.",
+            "Rename one: ONNX has one name for one tensor.",
+            kind="signature",
+        )
     sides: tuple[tuple[str, Any, Any], ...] = (
         ("inputs", model.graph.inputs, signature.inputs),
         ("outputs", model.graph.outputs, signature.outputs),
@@ -63,6 +72,20 @@ def _name(model: ir.Model, signature: Signature) -> None:
                 _refuse_frozen_axes(value, spec.name, spec.shape)
             value.name = spec.name
             value.shape = ir.Shape(spec.shape)
+        if side == "inputs":
+            _part_outputs(model.graph)
+
+
+def _part_outputs(graph: ir.Graph) -> None:
+    """Give each output a value of its own: one that is an input, or another output too, cannot have its own name."""
+    taken = set(graph.inputs)
+    for position, value in enumerate(graph.outputs):
+        if value in taken:
+            node = ir.node("Identity", [value])
+            node.outputs[0].type, node.outputs[0].shape = value.type, value.shape
+            graph.append(node)
+            graph.outputs[position] = node.outputs[0]
+        taken.add(graph.outputs[position])
 
 
 def _refuse_frozen_axes(value: ir.Value, name: str, shape: Sequence[int | str]) -> None:

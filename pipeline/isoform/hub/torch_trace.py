@@ -14,6 +14,8 @@ import onnx
 import onnx_ir as ir
 import torch
 from onnx_ir.tensor_adapters import TorchTensor
+from torch.onnx import symbolic_helper
+from torch.onnx.errors import SymbolicValueError
 
 from isoform.core.signature import Signature
 from isoform.errors import IsoformError
@@ -22,6 +24,8 @@ from isoform.hub.torch_export import reason
 
 OPSET = 20
 """The newest that this exporter writes."""
+_UNFLATTEN, _SINCE = "aten::unflatten", 15
+_END = 1 << 30
 _INFERENCE = "_jit_pass_onnx_graph_shape_type_inference"
 _LARGEST_INFERRED = 1024
 """Elements of a weight whose values may decide a shape; larger ones are not."""
@@ -112,12 +116,33 @@ def _settings() -> Iterator[None]:
     """Turn off warnings, which are judged elsewhere, and the fused attention kernels that have no ONNX form."""
     is_enabled: Any = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
+    torch.onnx.register_custom_op_symbolic(_UNFLATTEN, _unflatten, _SINCE)
     try:
         with warnings.catch_warnings(), _small_inference():
             warnings.simplefilter("ignore")
             yield
     finally:
+        torch.onnx.unregister_custom_op_symbolic(_UNFLATTEN, _SINCE)
         torch.backends.mha.set_fastpath_enabled(is_enabled)
+
+
+def _unflatten(g: Any, tensor: Any, dim: Any, sizes: Any) -> Any:
+    """Return Tensor.unflatten in ONNX, its other sizes asked for at run time.
+
+    The exporter's own form makes its shape inference take the traced sizes for fixed ones: attention loses its length.
+    """
+    axis = symbolic_helper._parse_arg(dim, "i")
+    rank = symbolic_helper._get_tensor_rank(tensor)
+    if axis < 0 and rank is None:
+        raise SymbolicValueError("unflatten counts its axis from the end of a tensor of unknown rank", tensor)
+    axis += rank if axis < 0 else 0
+    if symbolic_helper._is_packed_list(sizes):
+        zero = g.op("Constant", value_t=torch.tensor([0]))
+        parts = [g.op("Unsqueeze", size, zero) for size in symbolic_helper._unpack_list(sizes)]
+    else:
+        parts = [sizes]
+    before, after = (g.op("Shape", tensor, start_i=start, end_i=end) for start, end in ((0, axis), (axis + 1, _END)))
+    return g.op("Reshape", tensor, g.op("Concat", before, *parts, after, axis_i=0))
 
 
 @contextmanager

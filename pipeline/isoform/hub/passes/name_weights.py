@@ -9,13 +9,18 @@ import itertools
 import onnx_ir as ir
 
 Origins = dict[str, tuple[str, ...]]
+_MOVING = {"Cast", "Expand", "Identity", "Reshape", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze"}
 
 
 def origins(model: ir.Model) -> Origins:
-    """Return, for each value computed from initialisers and constants alone, the initialisers' names in order."""
+    """Return, for each value computed from initialisers and constants alone, the initialisers' names in order.
+
+    Where a tensor is moved, the sizes that say how may be computed from anything: they turn out constant or they do not.
+    """
     found: Origins = {name: (name,) for name in model.graph.initializers}
     for node in model.graph:
         inputs = [value for value in node.inputs if value is not None]
+        inputs = inputs[:1] if node.op_type in _MOVING else inputs
         if not all(str(value.name) in found for value in inputs):
             continue
         names = tuple(dict.fromkeys(name for value in inputs for name in found[str(value.name)]))

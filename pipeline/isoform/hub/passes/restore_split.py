@@ -1,6 +1,6 @@
-"""Read a SplitToSequence, the parts of which are taken out by known positions, as the Split that it is.
+"""Turn a sequence of parts of which each is taken out by number into Split, or into Slice where the parts are not known.
 
-Exporters write ``torch.split`` and ``torch.chunk`` so; most targets have no sequences, and none needs one for this.
+PyTorch's exporter writes a split that way, and types the sequence as a tensor, which no runtime accepts.
 """
 
 from collections.abc import Sequence
@@ -10,79 +10,71 @@ import onnx_ir as ir
 
 from isoform.hub.passes.fold_weights import constant, initializer
 
-_SPLIT_HAS_INPUT = 13
-"""From this opset on Split takes the sizes of its parts as an input."""
+_PARTS = "SplitToSequence"
+_PART = "SequenceAt"
 
 
 def restore_split(model: ir.Model) -> None:
-    """Rewrite such sequences in place; shapes have to be inferred before."""
-    if model.opset_imports.get("", 1) < _SPLIT_HAS_INPUT:
-        return
+    """Replace every SplitToSequence of which only numbered parts are used, in place."""
     for node in list(model.graph):
-        if node.op_type == "SplitToSequence" and node.domain == "":
-            sizes, takers = _sizes(node), _takers(node)
-            if sizes is not None and takers and all(-len(sizes) <= place < len(sizes) for _, place in takers):
-                _rewrite(model.graph, node, sizes, takers)
+        if node.op_type != _PARTS or ("keepdims" in node.attributes and not node.attributes["keepdims"].as_int()):
+            continue
+        takers = [use.node for use in node.outputs[0].uses()]
+        numbers = [_number(taker) for taker in takers]
+        split = constant(node.inputs[1]) if len(node.inputs) > 1 else None
+        if node.outputs[0].is_graph_output() or split is None or any(number is None for number in numbers):
+            continue
+        known = [(taker, number) for taker, number in zip(takers, numbers, strict=True) if number is not None]
+        _replace(model.graph, node, split, known)
 
 
-def _sizes(node: ir.Node) -> list[int] | None:
-    """Return the sizes of the parts; None where they are computed, or the parts lose their axis."""
+def _number(taker: ir.Node) -> int | None:
+    if taker.op_type != _PART or taker.inputs[1] is None:
+        return None
+    position = constant(taker.inputs[1])
+    return None if position is None or int(position) < 0 else int(position)
+
+
+def _replace(graph: ir.Graph, node: ir.Node, split: np.ndarray, takers: Sequence[tuple[ir.Node, int]]) -> None:
+    axis = node.attributes["axis"].as_int() if "axis" in node.attributes else 0
     data = node.inputs[0]
-    axis = node.attributes.get_int("axis", 0)
-    if data is None:
-        return None
+    assert data is not None
     size = data.shape[axis] if data.shape is not None else None
-    if len(node.inputs) < 2 or node.inputs[1] is None:  # every slice is a part
-        is_kept = node.attributes.get_int("keepdims", 1) == 1
-        return [1] * size if is_kept and isinstance(size, int) else None
-    wanted = constant(node.inputs[1])
-    if wanted is None:
-        return None
-    if wanted.ndim:
-        return [int(part) for part in wanted]
+    parts = _sizes(split, size)
+    name = str(node.outputs[0].name)
+    if parts is not None:
+        sizes = initializer(graph, f"{name}/sizes", np.array(parts, np.int64))
+        whole = ir.node("Split", [data, sizes], {"axis": axis}, num_outputs=len(parts), name=node.name)
+        graph.insert_before(node, whole)
+        found = {number: whole.outputs[number] for _, number in takers}
+        for number, value in enumerate(whole.outputs):
+            value.name = f"{name}/{number}"
+    else:
+        found = {number: _slice(graph, node, data, axis, number, int(split)) for _, number in takers}
+    for taker, number in takers:
+        ir.convenience.replace_all_uses_with(taker.outputs[0], found[number], replace_graph_outputs=True)
+        found[number].type = data.type
+        graph.remove(taker, safe=True)
+    graph.remove(node, safe=True)
+
+
+def _sizes(split: np.ndarray, size: int | ir.SymbolicDim | None) -> list[int] | None:
+    """Return the size of each part; None where one size stands for all and their number is not known."""
+    if split.ndim:
+        return [int(part) for part in split]
     if not isinstance(size, int):
         return None
-    step = int(wanted)
-    return [min(step, size - start) for start in range(0, size, step)]
+    part = int(split)
+    return [min(part, size - start) for start in range(0, size, part)]
 
 
-def _takers(node: ir.Node) -> list[tuple[ir.Node, int]] | None:
-    """Return every SequenceAt that reads the sequence, with its position; None where something else reads it."""
-    sequence = node.outputs[0]
-    if sequence.is_graph_output():
-        return None
-    takers = []
-    for user, _ in sequence.uses():
-        place = constant(user.inputs[1]) if user.op_type == "SequenceAt" and user.domain == "" else None
-        if place is None or place.size != 1:
-            return None
-        takers.append((user, int(place.reshape(()))))
-    return takers
-
-
-def _rewrite(graph: ir.Graph, node: ir.Node, sizes: Sequence[int], takers: Sequence[tuple[ir.Node, int]]) -> None:
-    name = node.outputs[0].name
-    parts = initializer(graph, f"{name}/sizes", np.array(sizes, np.int64))
-    axis = node.attributes.get_int("axis", 0)
-    split = ir.node("Split", [node.inputs[0], parts], {"axis": axis}, num_outputs=len(sizes))
-    data = node.inputs[0]
-    for place, (value, size) in enumerate(zip(split.outputs, sizes, strict=True)):
-        value.name = f"{name}/{place}"
-        if data is not None:
-            value.type = data.type
-            if data.shape is not None:
-                dims: list[int | ir.SymbolicDim] = list(data.shape)
-                dims[axis] = size
-                value.shape = ir.Shape(dims)
-    graph.insert_before(node, split)
-    for taker, place in takers:
-        part = split.outputs[place]
-        for index, value in enumerate(graph.outputs):
-            if value is taker.outputs[0]:
-                part.name, graph.outputs[index] = value.name, part
-        ir.convenience.replace_all_uses_with(taker.outputs[0], part)
-    owner = [taker for taker, _ in takers]
-    for taker in owner:
-        assert taker.graph is not None
-        taker.graph.remove(taker, safe=True)
-    graph.remove(node, safe=True)
+def _slice(graph: ir.Graph, node: ir.Node, data: ir.Value, axis: int, number: int, size: int) -> ir.Value:
+    name = f"{node.outputs[0].name}/{number}"
+    bounds = [
+        initializer(graph, f"{name}/{word}", np.array([value], np.int64))
+        for word, value in (("start", number * size), ("end", (number + 1) * size), ("axis", axis))
+    ]
+    part = ir.node("Slice", [data, *bounds], name=name)
+    graph.insert_before(node, part)
+    part.outputs[0].name = name
+    return part.outputs[0]
