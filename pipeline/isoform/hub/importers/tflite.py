@@ -13,6 +13,7 @@ from onnx_ir.passes import common
 
 from isoform.errors import IsoformError, UsageError
 from isoform.hub import graph as hub_graph
+from isoform.hub.importers.tflite_dilation import join_dilated
 from isoform.hub.importers.tflite_file import Signature, SubGraph, Tensor, TfliteFile, read
 from isoform.hub.importers.tflite_ops import families
 from isoform.hub.importers.tflite_ops.call import OPERATORS, Call
@@ -22,7 +23,7 @@ from isoform.hub.importers.tflite_ops.types import tensor_type
 from isoform.hub.passes.channels_first import to_channels_first
 from isoform.hub.passes.simplify import simplify
 
-__all__ = ["OPERATORS", "families", "load"]
+__all__ = ["OPERATORS", "build", "families", "load"]
 
 OPSET = 20
 OPSET_OF_WIDE_INTEGERS = 21
@@ -43,7 +44,11 @@ def load(source: str | Path | bytes, signature: str | None = None) -> ir.Model:
         IsoformError: the file is damaged, or holds an operator in a form that ONNX cannot have.
     """
     file = read(source)
-    entry = _entry(file, signature)
+    return build(file, _entry(file, signature))
+
+
+def build(file: TfliteFile, entry: Signature) -> ir.Model:
+    """Return what ``entry`` names of a file that is read as the hub graph."""
     OPERATORS.require(file)
     target = Target(file, _inline)
     for name in (*entry.inputs, *entry.outputs):
@@ -106,7 +111,7 @@ def _input(name: str, tensor: Tensor, position: int) -> ir.Value:
 
 
 def _run(frame: Frame) -> None:
-    for operator in frame.graph.operators:
+    for operator in join_dilated(frame.graph).operators:
         function, reading = OPERATORS.rows[operator.name]
         tensors = [frame.graph.tensors[place] for place in (*operator.inputs, *operator.outputs) if place != -1]
         is_real = reading is Reading.REAL or (reading is Reading.ALIKE and not _are_alike(tensors))
@@ -118,9 +123,11 @@ def _run(frame: Frame) -> None:
 
 
 def _are_alike(tensors: Sequence[Tensor]) -> bool:
+    """Return whether all tensors that are quantised are so alike, in eight bits: ONNX Runtime moves no others."""
     quantized = [tensor for tensor in tensors if is_quantized(tensor)]
     return all(
-        tensor.dtype == quantized[0].dtype
+        tensor.dtype != "int16"
+        and tensor.dtype == quantized[0].dtype
         and tensor.quantization is not None
         and tensor.quantization.same_as(quantized[0].quantization)
         for tensor in quantized

@@ -85,6 +85,7 @@ class Operator:
         name: the builtin's name; ``CUSTOM name`` for a custom one.
         options: the schema's object for its options, None where it has none.
         inputs: places of tensors; -1 where an optional one is absent.
+        pads: before height and width, then after them, for a convolution that was put together; no file holds them.
     """
 
     index: int
@@ -93,6 +94,7 @@ class Operator:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     options: Any
+    pads: tuple[int, int, int, int] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +124,11 @@ class TfliteFile:
 
     sub_graphs: Sequence[SubGraph]
     signatures: Mapping[str, Signature]
+
+
+def readings(graph: SubGraph) -> list[int]:
+    """Return the places that are read, once for each reader: operators, and whoever takes the outputs."""
+    return [*(place for operator in graph.operators for place in operator.inputs), *graph.outputs]
 
 
 def read(source: str | Path | bytes) -> TfliteFile:

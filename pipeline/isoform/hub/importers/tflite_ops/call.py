@@ -98,6 +98,18 @@ class Call:
         """Return whether input ``index`` is read as floating numbers."""
         return self.real_dtype(index).startswith("float")
 
+    def entries(self, index: int) -> list[int | None]:
+        """Return what is known of a list of sizes: all entries of a constant, the constant ones of a packed list."""
+        array = self.array(index)
+        if array is not None:
+            return [int(number) for number in array.reshape(-1)]
+        place = self._place(index)
+        maker = next((each for each in self.frame.graph.operators if place in each.outputs), None)
+        if maker is None or maker.name != "PACK":
+            return []
+        parts = [self.frame.array(each) for each in maker.inputs]
+        return [None if part is None else int(part.item()) for part in parts]
+
     def axis(self, axis: int, index: int = 0) -> int:
         """Return an axis of input ``index``, counted from the front."""
         rank = self.rank(index)

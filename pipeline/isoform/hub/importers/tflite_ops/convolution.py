@@ -7,7 +7,6 @@ import numpy as np
 import onnx_ir as ir
 from ai_edge_litert import schema_py_generated as schema
 
-from isoform.hub.importers.tflite_file import Array
 from isoform.hub.importers.tflite_ops.call import Call, op
 
 TO_FIRST, TO_LAST = {4: [0, 3, 1, 2], 5: [0, 4, 1, 2, 3]}, {4: [0, 2, 3, 1], 5: [0, 2, 3, 4, 1]}
@@ -73,11 +72,12 @@ def conv_3d(call: Call) -> ir.Value:
 def _convolved(call: Call, weight: ir.Value, kernel: list[int], groups: int) -> ir.Value:
     options = call.operator.options
     strides, dilations = window(options)
-    rank = len(kernel) + 2
+    rank, known = len(kernel) + 2, call.operator.pads
+    around = padding(options.padding == SAME, kernel, strides, dilations) if known is None else {"pads": list(known)}
     inputs = [call.transposed(call[0], TO_FIRST[rank]), weight, call.bias(2)]
     result = call.emit(
         "Conv", *(inputs if inputs[2] is not None else inputs[:2]), kernel_shape=kernel, strides=strides,
-        dilations=dilations, group=groups, **padding(options.padding == SAME, kernel, strides, dilations),
+        dilations=dilations, group=groups, **around,
     )  # fmt: skip
     return call.transposed(call.activated(result, options.fusedActivationFunction), TO_LAST[rank])
 
@@ -110,8 +110,8 @@ def _spread(call: Call, weight: ir.Value, kernel: list[int]) -> ir.Value:
     extents = [dilation * (size - 1) + 1 for size, dilation in zip(kernel, dilations, strict=True)]
     attributes = {"kernel_shape": kernel, "strides": strides, "dilations": dilations}
     bias = call.bias(3)
-    wanted, given = call.array(0), call.tensor(2).shape[1:-1]
-    static = None if wanted is None else _static(wanted[1:-1], given, strides, extents, options.padding == SAME)
+    wanted, given = call.entries(0), call.tensor(2).shape[1:-1]
+    static = _static(wanted[1:-1], given, strides, extents, options.padding == SAME)
     if static is not None:
         inputs = [data, weight] + ([bias] if bias is not None else [])
         result = call.emit("ConvTranspose", *inputs, **attributes, **static)
@@ -124,12 +124,18 @@ def _spread(call: Call, weight: ir.Value, kernel: list[int]) -> ir.Value:
 
 
 def _static(
-    wanted: Array, given: Sequence[int | None], strides: Sequence[int], extents: Sequence[int], same: bool
+    wanted: Sequence[int | None],
+    given: Sequence[int | None],
+    strides: Sequence[int],
+    extents: Sequence[int],
+    same: bool,
 ) -> dict[str, Any] | None:
     """Return pads and output_padding; None where a size is unknown or is none that the forward direction gives."""
     before, after, more = [], [], []
-    for size, known, stride, extent in zip(map(int, wanted), given, strides, extents, strict=True):
-        if known is None or known != -(-(size if same else size - extent + 1) // stride):
+    if len(wanted) != len(given):
+        return None
+    for size, known, stride, extent in zip(wanted, given, strides, extents, strict=True):
+        if size is None or known is None or known != -(-(size if same else size - extent + 1) // stride):
             return None
         total = (known - 1) * stride + extent - size
         before.append(max(total, 0) // 2 if same else 0)
