@@ -26,7 +26,7 @@ def convert(source: Artifact, target: Path, options: ConvertOptions) -> None:
     inner = source.signature
     _require_names(inner, inputs, outputs)
     outer = outer_signature(inner, options)
-    module = emitter.emit(model)
+    module = emitter.emit(model, holds_values=False)
     names_in, names_out = ([spec.name for spec in side] for side in (inner.inputs, inner.outputs))
 
     def call(*tensors: object) -> list[object]:
@@ -34,7 +34,7 @@ def convert(source: Artifact, target: Path, options: ConvertOptions) -> None:
         results = dict(zip(outputs, module.call(*[given[name] for name in inputs]), strict=True))
         return to_outer(inner, outer, [results[name] for name in names_out])
 
-    savedmodel.save(call, module.weights, outer, target, source.tokenizer)
+    savedmodel.save(call, module.weights, outer, target, source.tokenizer, module.contents)
 
 
 def _require_names(signature: Signature, inputs: list[str], outputs: list[str]) -> None:

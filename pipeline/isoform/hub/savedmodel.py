@@ -13,6 +13,8 @@ import tensorflow as tf
 
 from isoform.core.signature import Signature
 from isoform.errors import IsoformError
+from isoform.hub import checkpoint
+from isoform.hub.checkpoint import Contents
 from isoform.hub.keras_source import tensor_spec
 from isoform.hub.text import Tokenizer
 
@@ -36,8 +38,13 @@ def save(
     signature: Signature,
     target: Path,
     tokenizer: Path | None,
+    contents: Mapping[str, Contents] | None = None,
 ) -> None:
-    """Write the folder ``target``; ``call`` takes tensors and returns tensors, both in signature order."""
+    """Write the folder ``target``; ``call`` takes tensors and returns tensors, both in signature order.
+
+    Args:
+        contents: what the weights hold that are only placeholders.
+    """
     module = Served(weights, signature)
     names = [spec.name for spec in signature.outputs]
 
@@ -51,6 +58,8 @@ def save(
         module.tokenizer = Tokenizer(tokenizer)
         signatures[TEXT_SIGNATURE] = _text_function(module.tokenizer, serve, signature)
     tf.saved_model.save(module, str(target), signatures)
+    if contents:
+        checkpoint.fill(target / "variables" / "variables", "weights", contents)
 
 
 def _text_function(tokenizer: Tokenizer, serve: Callable[..., dict[str, Any]], signature: Signature) -> Any:

@@ -29,17 +29,19 @@ class Emitted(tf.Module):
 
     Attributes:
         weights: the variables by the names of the initialisers they come from.
+        contents: what the variables hold, by name, where they are placeholders.
         serve: a tf.function of the graph's inputs in their order; it returns a tuple of its outputs in theirs.
     """
 
-    def __init__(self, model: ir.Model) -> None:
+    def __init__(self, model: ir.Model, holds_values: bool) -> None:
         super().__init__(name="model")
         self._model = model
-        self._store = Weights()
+        self._store = Weights(holds_values)
         specs = [spec_of(value) for value in model.graph.inputs]
         self.serve = tf.function(self.call, input_signature=specs, autograph=False)
         self.serve.get_concrete_function()  # makes the variables
         self.weights = self._store.variables
+        self.contents = self._store.contents
 
     def call(self, *tensors: Any) -> tuple[Any, ...]:
         """Return the outputs for ``tensors``, emitted into whatever graph is being traced."""
@@ -72,8 +74,11 @@ class Emitted(tf.Module):
         return [_ranked(result, value) for result, value in zip(results, node.outputs, strict=False)]
 
 
-def emit(model: ir.Model) -> Emitted:
+def emit(model: ir.Model, holds_values: bool = True) -> Emitted:
     """Return ``model`` as a tf.Module; the model itself is left as it is, its weights are shared.
+
+    Args:
+        holds_values: whether the variables are filled; if not, the module can only be written, with its ``contents``.
 
     Raises:
         UnsupportedOperator: nodes that no function here carries, all of them.
@@ -86,7 +91,7 @@ def emit(model: ir.Model) -> Emitted:
         simplify(model)
     OPERATORS.require(model)
     to_channels_last(model)
-    return Emitted(model)
+    return Emitted(model, holds_values)
 
 
 def _ranked(result: Any, value: ir.Value) -> Any:

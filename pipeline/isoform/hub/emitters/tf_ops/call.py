@@ -5,6 +5,7 @@ tuple where the operator has several outputs. Not aware of the order in which no
 """
 
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import onnx_ir as ir
 import tensorflow as tf
 
 from isoform.errors import IsoformError
+from isoform.hub.checkpoint import Contents, placeholder
 from isoform.hub.emitters.registry import OpTable
 
 Array = npt.NDArray[Any]
@@ -30,17 +32,56 @@ SMALLEST_VARIABLE_RANK = 1
 
 
 class Weights:
-    """The variables of a module, made from initialisers on first use, each in the form its operator wants."""
+    """The variables of a module, made from initialisers on first use, each in the form its operator wants.
 
-    def __init__(self) -> None:
+    Args:
+        holds_values: whether a variable gets its value at once; if not, ``contents`` tells it later.
+
+    Attributes:
+        contents: what the variables hold by name, to be read, where they hold nothing themselves.
+    """
+
+    def __init__(self, holds_values: bool = True) -> None:
         self.variables: dict[str, tf.Variable] = {}
+        self.contents: dict[str, Contents] = {}
+        self._holds_values = holds_values
+        self._names: dict[tuple[ir.Value, str], str] = {}
 
-    def variable(self, name: str, make: Callable[[], Array]) -> tf.Variable:
-        """Return the variable ``name``; outside of any graph that is being traced when it has to be made."""
-        if name not in self.variables:
+    def variable(self, value: ir.Value, key: str, arrange: Callable[[Array], Array]) -> tf.Variable:
+        """Return the variable of an initialiser, outside of any graph that is being traced when it has to be made.
+
+        Args:
+            key: names the arrangement; it is part of the variable's name only where there are several.
+            arrange: what to do with the initialiser's array.
+        """
+        if (value, key) not in self._names:
+            name = str(value.name)
+            name = name if name not in self.variables else f"{name}/{key or 'plain'}"
+            self._names[value, key] = name
             with tf.init_scope():
-                self.variables[name] = tf.Variable(make(), trainable=True, name=_scope_name(name))
-        return self.variables[name]
+                self.variables[name] = self._made(value, name, arrange)
+        return self.variables[self._names[value, key]]
+
+    def _made(self, value: ir.Value, name: str, arrange: Callable[[Array], Array]) -> tf.Variable:
+        tensor = value.const_value
+
+        def read() -> Array:
+            return arrange(tensor.numpy())
+
+        array = read()
+        if not self._holds_values:
+            self.contents[name] = Contents(read, lambda: _release(tensor))
+            return placeholder(array.shape, tf.as_dtype(array.dtype), _scope_name(name))
+        variable = tf.Variable(array, trainable=True, name=_scope_name(name))
+        del array
+        _release(tensor)
+        return variable
+
+
+def _release(tensor: Any) -> None:
+    """Give back the mapping of a tensor that lies in a file: its pages count as this process' memory until then."""
+    with suppress(BufferError):  # somebody else still looks at the mapped bytes: they stay mapped, as they have to
+        getattr(tensor, "release", lambda: None)()
 
 
 class Call:
@@ -124,8 +165,7 @@ class Call:
         array = initial(value) if value is not None and value not in self._values else None
         if array is None or not _is_weight(array):
             return arrange(self[index], tf)
-        name = f"{value.name}" if key == "" else f"{value.name}/{key}"
-        return tf.convert_to_tensor(self._weights.variable(name, lambda: np.ascontiguousarray(arrange(array, np))))
+        return tf.convert_to_tensor(self._weights.variable(value, key, lambda array: arrange(array, np)))
 
     def transposed(self, index: int, perm: Sequence[int]) -> Tensor:
         """Return input ``index`` with its axes in the order ``perm``, done beforehand for a weight."""
@@ -202,7 +242,7 @@ def read(value: ir.Value, values: Mapping[ir.Value, Tensor], weights: Weights) -
             f"The graph reads '{value.name}' before anything writes it.", "Check the file.", kind="invalid-graph"
         )
     if _is_weight(array):
-        return tf.convert_to_tensor(weights.variable(str(value.name), lambda: array))
+        return tf.convert_to_tensor(weights.variable(value, "", lambda array: array))
     return tf.constant(array)
 
 
