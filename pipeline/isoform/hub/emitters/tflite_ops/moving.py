@@ -31,6 +31,11 @@ def shape_of(call: Call, tensor: Tensor, dtype: str = "int32") -> Tensor:
     return call.make(Code.SHAPE, [tensor], [len(tensor.shape)], options, dtype)
 
 
+def size_at(call: Call, tensor: Tensor, axis: int, dtype: str = "int32") -> Tensor:
+    """Return the size of one axis as a scalar that is read while the model runs."""
+    return strided_slice(call, shape_of(call, tensor, dtype), [axis], [axis + 1], [1], [], dropped=0)
+
+
 @op("Identity")
 def identity(call: Call) -> Tensor:
     return call[0]

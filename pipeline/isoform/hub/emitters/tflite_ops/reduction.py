@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 
+import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from isoform.hub.emitters.tflite_builder import Tensor
-from isoform.hub.emitters.tflite_ops.arithmetic import Axes, add, mul, reduce, sub, unary
+from isoform.hub.emitters.tflite_ops.arithmetic import Axes, add, compare, mul, reduce, select, sub, unary
 from isoform.hub.emitters.tflite_ops.call import Call, Code, Emit, op
 from isoform.hub.emitters.tflite_ops.elementwise import FLOATS, NUMBERS, WIDER, require_dtype, widened
-from isoform.hub.emitters.tflite_ops.moving import as_int32
+from isoform.hub.emitters.tflite_ops.moving import as_int32, concat, shape_of
 from isoform.hub.passes.fold_weights import constant
 
 Reduction = Callable[[Call, Tensor, Axes, bool], Tensor]
@@ -51,10 +52,20 @@ def _axes(call: Call) -> Axes:
     """Return the axes, none where none are given."""
     if "axes" in call.node.attributes or not call.has(1) or call.array(1) is not None:
         return call.ints_of("axes", 1) or []
-    count = call[1].shape[0]
-    if count is None:
+    axes, count = as_int32(call, call[1]), call[1].shape[0]
+    if count is not None:
+        return axes if count else []
+    if not call.int("keepdims", 1) or call.int("noop_with_empty_axes", 0):
         raise call.refusal("computed axes of an unknown number")
-    return as_int32(call, call[1]) if count else []
+    return _or_all(call, axes)
+
+
+def _or_all(call: Call, axes: Tensor) -> Tensor:
+    """Return the axes and one of them again and again, or where there are none, all axes."""
+    every = call.constant(np.arange(len(call[0].shape)))
+    is_empty = compare(call, Code.EQUAL, shape_of(call, axes), 0)
+    filling = select(call, is_empty, every, reduce(call, Code.REDUCE_MAX, axes, [0]))
+    return concat(call, [axes, filling], 0, [None])
 
 
 def _are_none(axes: Axes) -> bool:
