@@ -1,8 +1,8 @@
 """The hub graph as PyTorch: a module whose code is one call an operator, with real, named parameters.
 
 One function per operator stands in torch_ops/, in the file of its family; fx arranges their calls. Sizes stay tensors
-while the module is traced, so that none is frozen; branches and loops stay branches and loops. Not aware of TorchScript's
-files.
+while the module is traced, so that none is frozen; branches and loops stay what they are. Not aware of
+TorchScript's files.
 """
 
 import onnx_ir as ir

@@ -65,7 +65,7 @@ class Emission:
         return self.graph.call_function(form.function, tuple(inputs), self._attributes(node, form))
 
     def _called_module(self, node: ir.Node, form: Form) -> fx.Node:
-        """Return the call of a module that holds the sub-graphs of ``node``: its inputs, then what each body captures."""
+        """Return the call of a module that holds the sub-graphs of ``node``, with its inputs and what each captures."""
         bodies = [Emission(self.model, node.attributes[name].as_graph(), self) for name in form.bodies]
         modules = {name: body.body(name) for name, body in zip(form.bodies, bodies, strict=True)}
         module = form.function(str(node.name or node.op_type), node, modules)
@@ -127,7 +127,8 @@ class Emission:
     def _attributes(self, node: ir.Node, form: Form) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for name, attribute in node.attributes.items():
-            found[name] = self._attribute(node, name, attribute)
+            if attribute.type != ir.AttributeType.TYPE_PROTO:  # what an optional may hold is seen from what it holds
+                found[name] = self._attribute(node, name, attribute)
         for name, array in form.assumed.items():
             if name not in found:
                 found[name] = self._attached(f"{node.name}/{name}", as_tensor(array), is_trained=False)

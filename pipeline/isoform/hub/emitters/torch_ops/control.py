@@ -50,8 +50,10 @@ class If(Control):
             return self.answer(self.then_branch(*then_captured) if condition else self.else_branch(*else_captured))
         values = ([condition, *then_captured], [condition, *else_captured])
         branches = [
-            scripted.traced(self.label, lambda _, *captured, branch=branch: branch(*captured), given)
-            for branch, given in zip((self.then_branch, self.else_branch), values, strict=True)
+            scripted.traced_branch(
+                f"{self.label}, {name}", getattr(self, name), given, is_taken=taken == bool(condition)
+            )
+            for name, given, taken in zip(("then_branch", "else_branch"), values, (True, False), strict=True)
         ]
         return self.answer(scripted.choice(*branches)(condition, *values))
 
@@ -95,7 +97,7 @@ class Loop(Repeated):
         super().__init__(name, node, bodies, node.attributes["body"].as_graph(), max(len(node.inputs) - 2, 0), 1)
 
     def forward(self, inputs: list[Any], captured: list[Any]) -> Any:
-        rounds, goes_on, *carried = [*inputs, *[None] * (2 - len(inputs))]
+        rounds, goes_on, *carried = inputs if len(inputs) > 1 else [*inputs, None]
         rounds = torch.tensor(_ENDLESS) if rounds is None else rounds.reshape(())
         goes_on = torch.tensor(True) if goes_on is None else goes_on.reshape(())
         step = self.step(self.body, [torch.tensor(0), goes_on, *carried, *captured])
@@ -158,7 +160,8 @@ class ScanOfBatches(Scan):
             raise scripted.frozen(self.label, "the number of rows, scanned one by one before opset 9,")
         rows = []
         for row in zip(*inputs[1:], strict=True):
-            arrays = [_turned(array, back) for array, back in zip(row[self.states :], self.input_directions, strict=True)]
+            elements = zip(row[self.states :], self.input_directions, strict=True)
+            arrays = [_turned(array, back) for array, back in elements]
             final, stacked = self.scanned(list(row[: self.states]), arrays, captured)
             rows.append([*final, *stacked])
         return self.answer([torch.stack(column) for column in zip(*rows, strict=True)])

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from isoform.hub.emitters.torch_ops.table import Integers, Tensor, numbers, op
+from isoform.hub.emitters.torch_ops.table import Integers, Tensor, number, numbers, op
 
 
 @op("Shape")
@@ -49,9 +49,7 @@ def constant_of_shape(shape: Integers, *, value: Tensor) -> Tensor:
 @op("Range")
 def span(start: Tensor, limit: Tensor, delta: Tensor) -> Tensor:
     """Return start, start + delta, ... up to before limit."""
-    if torch.jit.is_tracing():
-        return torch.arange(start, limit, delta, dtype=start.dtype)
-    return torch.arange(start.item(), limit.item(), delta.item(), dtype=start.dtype)
+    return torch.arange(number(start), number(limit), number(delta), dtype=start.dtype)
 
 
 @op("EyeLike")

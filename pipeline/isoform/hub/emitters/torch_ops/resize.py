@@ -42,7 +42,8 @@ def resize(
     wanted = _by_scales(x, along, scales) if is_by_scale else _by_sizes(x, along, sizes, keep_aspect_ratio_policy)
     wanted = _with_regions(wanted, roi) if coordinate_transformation_mode == "tf_crop_and_resize" else wanted
     changed = [axis for axis in wanted if not _is_kept(axis, isinstance(scales, list))]
-    own = _own_mode(x, changed, kind, keep_aspect_ratio_policy)
+    is_plain = keep_aspect_ratio_policy == "stretch" and not (is_by_scale and _has_computed(changed))
+    own = _own_mode(x, changed, kind) if is_plain else None
     if own is not None:
         result = _interpolated(x, changed, own, by_scale=is_by_scale)
     else:
@@ -100,10 +101,10 @@ def _is_kept(axis: Axis, is_scale_known: bool) -> bool:
     return axis.scale == 1.0 if is_scale_known else axis.index < 2 and int(axis.size) == int(axis.wanted)
 
 
-def _own_mode(x: Tensor, changed: list[Axis], kind: Filter, policy: str) -> tuple[str, bool | None] | None:
+def _own_mode(x: Tensor, changed: list[Axis], kind: Filter) -> tuple[str, bool | None] | None:
     """Return (mode, align_corners) of F.interpolate where that computes the same; None where it does not."""
     is_image = 3 <= x.dim() <= 5 and all(axis.index >= 2 for axis in changed) and x.is_floating_point()
-    if not is_image or kind.is_antialiased or kind.excludes_outside or policy != "stretch":
+    if not is_image or kind.is_antialiased or kind.excludes_outside:
         return None
     if kind.mode == "nearest":
         return ("nearest", None) if (kind.coordinates, kind.nearest) == ("asymmetric", "floor") else None
@@ -118,6 +119,11 @@ def _own_mode(x: Tensor, changed: list[Axis], kind: Filter, policy: str) -> tupl
     return ("bicubic", is_aligned) if x.dim() == 4 and kind.cubic_a == _CUBIC_A else None
 
 
+def _has_computed(axes: list[Axis]) -> bool:
+    """Tell whether a scale is computed while tracing: PyTorch takes only numbers, or the ratio of whole sizes."""
+    return any(isinstance(axis.scale, torch.Tensor) for axis in axes)
+
+
 def _is_never_one(axis: Axis) -> bool:
     """Tell whether an axis is known not to be cut down to one element, where ONNX and PyTorch differ."""
     if isinstance(axis.wanted, torch.Tensor):
@@ -127,7 +133,7 @@ def _is_never_one(axis: Axis) -> bool:
 
 def _interpolated(x: Tensor, changed: list[Axis], own: tuple[str, bool | None], *, by_scale: bool) -> Tensor:
     mode, is_aligned = own
-    if by_scale and all(isinstance(axis.scale, float) for axis in changed):
+    if by_scale:
         factors = [1.0] * (x.dim() - 2)
         for axis in changed:
             factors[axis.index - 2] = axis.scale

@@ -1,12 +1,12 @@
 """How control flow stays control flow in TorchScript: bodies are traced, the branch or loop around them is scripted.
 
-A module that is being traced pauses, traces the body with the values at hand, and calls a scripted function in which the
-traced body stands; that call is recorded with its loop. Outside of tracing the same functions run as Python.
+A module that is being traced pauses, traces the body with the values at hand, and calls a scripted function in which
+the traced body stands; that call is recorded with its loop. Outside of tracing the same functions run as Python.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, List  # noqa: UP035 - TorchScript reads these annotations
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,7 +20,7 @@ Body = Callable[[list[Tensor]], list[Tensor]]
 def paused() -> Iterator[None]:
     """Leave the trace that is being made, and take it up again afterwards: traces do not nest by themselves."""
     state, modules = torch._C._get_tracing_state(), torch.jit._trace._trace_module_map
-    torch._C._set_tracing_state(None)  # type: ignore[arg-type]
+    torch._C._set_tracing_state(None)
     torch.jit._trace._trace_module_map = None
     try:
         yield
@@ -46,6 +46,27 @@ def traced(label: str, body: Callable[..., Any], values: Sequence[Any]) -> Body:
             raise frozen(label, f"a body that does not run on the example ({reason})") from error
 
 
+def traced_branch(label: str, branch: Callable[..., Any], values: Sequence[Any], *, is_taken: bool) -> Body:
+    """Return a branch as `traced` does; one that does not run on these values, and is not taken, fails when taken."""
+    try:
+        return traced(label, lambda _, *captured: branch(*captured), values)
+    except IsoformError as error:
+        if is_taken:
+            raise
+        return _failing(error.what)
+
+
+def _failing(reason: str) -> Body:
+    lines = [
+        "def run(values: List[Tensor]) -> List[Tensor]:",
+        f"  raise RuntimeError({reason!r})",
+        "  return values",
+    ]
+    with paused():
+        function: Body = torch.jit.CompilationUnit("\n".join([*lines, ""])).run
+    return function
+
+
 def frozen(label: str, what: str) -> IsoformError:
     return IsoformError(
         f"{label}: TorchScript would freeze {what}.",
@@ -64,12 +85,8 @@ def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 def choice(then_branch: Body, else_branch: Body) -> Callable[..., list[Tensor]]:
     """Return a function of a condition and the values of each branch."""
 
-    def run(condition: Tensor, then_values: List[Tensor], else_values: List[Tensor]) -> List[Tensor]:  # noqa: UP006
-        if bool(condition):
-            results = then_branch(then_values)
-        else:
-            results = else_branch(else_values)
-        return results
+    def run(condition: Tensor, then_values: list[Tensor], else_values: list[Tensor]) -> list[Tensor]:
+        return then_branch(then_values) if bool(condition) else else_branch(else_values)
 
     return _compiled(run)
 
@@ -78,8 +95,12 @@ def loop(body: Body) -> Callable[..., list[Tensor]]:
     """Return a function that repeats ``body`` while it says so: the carried values, then what it gave out, stacked."""
 
     def run(
-        rounds: Tensor, goes_on: Tensor, carried: List[Tensor], captured: List[Tensor], blanks: List[Tensor]  # noqa: UP006
-    ) -> List[Tensor]:  # noqa: UP006
+        rounds: Tensor,
+        goes_on: Tensor,
+        carried: list[Tensor],
+        captured: list[Tensor],
+        blanks: list[Tensor],
+    ) -> list[Tensor]:
         rows = [[blank] for blank in blanks]
         count = len(carried)
         last = int(rounds)
@@ -103,8 +124,11 @@ def scan(body: Body) -> Callable[..., list[Tensor]]:
     """Return a function that gives ``body`` the elements of arrays: the states, then what it gave out, stacked."""
 
     def run(
-        states: List[Tensor], arrays: List[Tensor], captured: List[Tensor], blanks: List[Tensor]  # noqa: UP006
-    ) -> List[Tensor]:  # noqa: UP006
+        states: list[Tensor],
+        arrays: list[Tensor],
+        captured: list[Tensor],
+        blanks: list[Tensor],
+    ) -> list[Tensor]:
         rows = [[blank] for blank in blanks]
         count = len(states)
         length = arrays[0].shape[0]

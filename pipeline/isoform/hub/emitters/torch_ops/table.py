@@ -30,8 +30,8 @@ class Form:
         buffers: inputs that are state, not weights to be trained.
         arranged: what is done to an input; beforehand, once, where it is a weight.
         assumed: tensors that stand for attributes left out.
-        bodies: attributes that hold sub-graphs; ``function`` then makes a module of (name, node, body modules), which is
-            called with the list of inputs and, for each body, the list of what it captures.
+        bodies: attributes that hold sub-graphs; ``function`` then makes a module of (name, node, body modules), which
+            is called with the list of inputs and, for each body, the list of what it captures.
     """
 
     function: Callable[..., Any]
