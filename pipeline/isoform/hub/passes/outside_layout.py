@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import onnx_ir as ir
 from onnx_ir.passes import common
 
-from isoform.hub.passes.tf_idioms import cancel_transposes
+from isoform.hub.passes.cancel_transposes import cancel_transposes
 
 
 def move_outside(model: ir.Model, inputs: Mapping[str, Sequence[int]], outputs: Mapping[str, Sequence[int]]) -> None:

@@ -7,12 +7,13 @@ import onnx_ir as ir
 from onnx_ir.passes import common
 
 from isoform.hub import graph
+from isoform.hub.passes.cancel_transposes import cancel_transposes
 from isoform.hub.passes.drop_zero_bias import drop_zero_bias
 from isoform.hub.passes.drop_zero_state import drop_zero_state
 from isoform.hub.passes.fold_shapes import fold_shapes
 from isoform.hub.passes.fold_weights import fold_weights
+from isoform.hub.passes.restore_flatten import restore_flatten
 from isoform.hub.passes.restore_split import restore_split
-from isoform.hub.passes.tf_idioms import cancel_transposes, restore_flatten
 
 _ROUNDS = 3
 """A folded size makes a Reshape foldable, which makes a shape known: this often is enough for what exporters write."""

@@ -1,0 +1,1 @@
+"""Operators of TensorFlow that tf2onnx has no form for: one file a family, one function an operator."""
