@@ -6,17 +6,17 @@ may differ by the rounding of its own arithmetic, 2 units in the last place, and
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import permutations
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from isoform.core.near import NearIndex
+
 Array = npt.NDArray[Any]
 Weights = Mapping[str, Array]
 
 EPSILONS = (1e-3, 1e-5, 1e-6, 1e-4, 1e-7, 1e-8, 1e-12)
-ULPS = 2
 _ROLES = {
     "gamma": ("weight", "gamma"),
     "beta": ("bias", "beta"),
@@ -61,15 +61,19 @@ def layers(source: Weights) -> Iterator[BatchNorm]:
 
 def folded_parameters(source: Weights, missing: Weights, export: Weights) -> dict[str, tuple[str, ...]]:
     """Return the parameters among ``missing`` that a fold explains, each with the export's tensors it went into."""
+    index = NearIndex(export)
     explained: dict[str, tuple[str, ...]] = {}
+    epsilons = list(EPSILONS)
     for layer in layers(source):
         # A fresh layer's parameters may equal tensors of the export by chance: then only the kernel is missing.
         if not set(layer.names.values()) & set(missing) and not _could_scale(layer, missing):
             continue
-        for epsilon in EPSILONS:
-            found = _explained(layer, epsilon, source, missing, export)
+        for epsilon in epsilons:
+            found = _explained(layer, epsilon, source, missing, index)
             if found:
                 explained |= found
+                epsilons.remove(epsilon)
+                epsilons.insert(0, epsilon)  # a network has one, mostly
                 break
     return explained
 
@@ -80,52 +84,36 @@ def _could_scale(layer: BatchNorm, missing: Weights) -> bool:
 
 
 def _explained(
-    layer: BatchNorm, epsilon: float, source: Weights, missing: Weights, export: Weights
+    layer: BatchNorm, epsilon: float, source: Weights, missing: Weights, index: NearIndex
 ) -> dict[str, tuple[str, ...]]:
     scale = layer.scale(epsilon)
     own = set(layer.names.values())
     biases = {name: array for name, array in source.items() if array.shape == scale.shape and name not in own}
-    shift, bias_name = _shift_tensor(layer, epsilon, biases, export)
+    shift, bias_name = _shift_tensor(layer, epsilon, biases, index)
     if shift is None:
         return {}
-    factor = _named(scale, export)
-    kernel, folded = (None, factor) if factor else _kernel(scale, missing, export)
+    factor = index.find(scale)
+    kernel, folded = (None, factor) if factor else _kernel(scale, missing, index)
     if folded is None:
         return {}
     names = [*own, *filter(None, (kernel, bias_name))]
     return {name: (folded, shift) for name in names if name in missing}
 
 
-def _shift_tensor(layer: BatchNorm, epsilon: float, biases: Weights, export: Weights) -> tuple[str | None, str | None]:
+def _shift_tensor(layer: BatchNorm, epsilon: float, biases: Weights, index: NearIndex) -> tuple[str | None, str | None]:
     for name, bias in (("", np.zeros(1)), *biases.items()):
-        tensor = _named(layer.shift(epsilon, bias.astype(np.float64)), export)
+        tensor = index.find(layer.shift(epsilon, bias.astype(np.float64)))
         if tensor:
             return tensor, name or None
     return None, None
 
 
-def _kernel(scale: Array, missing: Weights, export: Weights) -> tuple[str | None, str | None]:
+def _kernel(scale: Array, missing: Weights, index: NearIndex) -> tuple[str | None, str | None]:
     for name, kernel in missing.items():
         for axis, size in enumerate(kernel.shape):
             if kernel.ndim > 1 and size == scale.size:
                 shape = [-1 if position == axis else 1 for position in range(kernel.ndim)]
-                tensor = _named(kernel.astype(np.float64) * scale.reshape(shape), export)
+                tensor = index.find(kernel, scale.reshape(shape))
                 if tensor:
                     return name, tensor
     return None, None
-
-
-def _named(value: Array, export: Weights) -> str | None:
-    """Return the export's tensor that is ``value``, transposed or reshaped, within `ULPS` of float32 rounding."""
-    expected = value.astype(np.float32)
-    spacing = ULPS * np.spacing(np.abs(expected)) + ULPS * np.spacing(np.float32(np.abs(expected).max()) * 2.0**-12)
-    for name, tensor in export.items():
-        if tensor.size != expected.size or tensor.dtype != np.float32:
-            continue
-        for order in permutations(range(expected.ndim)):
-            candidate, allowed = expected.transpose(order).reshape(-1), spacing.transpose(order).reshape(-1)
-            if np.all(np.abs(candidate[:8] - tensor.reshape(-1)[:8]) <= allowed[:8]) and np.all(
-                np.abs(candidate - tensor.reshape(-1)) <= allowed
-            ):
-                return name
-    return None

@@ -110,7 +110,12 @@ def lost(entry: Mapping[str, Any]) -> str:
 
 
 def _parameters(tensors: Weights) -> dict[str, Array]:
-    return {name: array for name, array in tensors.items() if array.dtype.kind == "f" and array.size}
+    """Return the floating-point tensors; what is stored in half precision as it is computed with, which is exact."""
+    return {
+        name: array.astype(np.float32) if array.dtype == np.float16 else array
+        for name, array in tensors.items()
+        if array.dtype.kind == "f" and array.size
+    }
 
 
 def _leave_out_zeros(source: Weights, export: Weights, found: dict[str, tuple[str, tuple[str, ...]]]) -> None:

@@ -1,0 +1,71 @@
+"""Finding an array among an export's tensors, whatever the order of its axes, within the rounding of float32.
+
+The first elements are compared before anything large is computed: a network has hundreds of tensors of each size.
+"""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from itertools import permutations
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+ULPS = 2
+"""Units in the last place that an export's own arithmetic may add."""
+_HEAD = 8
+_SMALLEST = 2.0**-12
+"""Elements far below the largest one are rounded as if they were this much of it."""
+
+
+class NearIndex:
+    """The float32 tensors of an export, by size."""
+
+    def __init__(self, export: Mapping[str, Array]) -> None:
+        self._tensors: dict[int, list[tuple[str, Array]]] = {}
+        for name, tensor in export.items():
+            if tensor.dtype == np.float32 and tensor.size:
+                self._tensors.setdefault(tensor.size, []).append((name, tensor.reshape(-1)))
+        self._heads = {
+            size: np.stack([flat[:_HEAD] for _, flat in group]).astype(np.float64)
+            for size, group in self._tensors.items()
+        }
+
+    def find(self, value: Array, factor: Array | float = 1.0) -> str | None:
+        """Return the tensor that is ``value * factor``, transposed or reshaped, within `ULPS` of float32 rounding.
+
+        Args:
+            factor: broadcast against ``value``.
+        """
+        if value.size not in self._tensors:
+            return None
+        factors = np.broadcast_to(factor, value.shape)
+        largest = float(np.abs(value).max() * np.abs(factor).max())
+        product: Array | None = None
+        for order in permutations(range(value.ndim)):
+            places = _first_places(value.shape, order)
+            head = value[places].astype(np.float64) * factors[places]
+            near = np.all(np.abs(self._heads[value.size] - head) <= 2 * _slack(head, largest), axis=1)
+            for index in np.flatnonzero(near):
+                product = (value.astype(np.float64) * factors).astype(np.float32) if product is None else product
+                name, flat = self._tensors[value.size][index]
+                moved = product.transpose(order).reshape(-1)
+                if np.all(np.abs(moved - flat) <= _slack(moved, float(np.abs(product).max()))):
+                    return name
+        return None
+
+
+def _slack(values: Array, largest: float) -> Array:
+    slack: Array = ULPS * (np.spacing(np.abs(values.astype(np.float32))) + np.spacing(np.float32(largest * _SMALLEST)))
+    return slack
+
+
+@lru_cache(maxsize=4096)
+def _first_places(shape: tuple[int, ...], order: tuple[int, ...]) -> tuple[Array, ...]:
+    """Return the index of the first elements of an array of ``shape`` when its axes stand in ``order``."""
+    moved = tuple(shape[axis] for axis in order)
+    count = min(_HEAD, int(np.prod(shape)))
+    indices = np.unravel_index(np.arange(count), moved) if moved else ()
+    return tuple(indices[order.index(axis)] for axis in range(len(shape)))
