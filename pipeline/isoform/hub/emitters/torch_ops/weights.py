@@ -1,5 +1,6 @@
 """The parameters of an emitted module, nested as the names of the initialisers say, and the modules inside it."""
 
+import keyword
 import re
 
 import torch
@@ -13,7 +14,7 @@ def attach(root: torch.nn.Module, name: str, tensor: torch.Tensor, *, is_trained
 
     ``encoder/layer.0/kernel:0`` becomes ``encoder.layer.0.kernel_0``; a path that is taken gets a number.
     """
-    parts = [_OTHER.sub("_", part) for part in _SEPARATORS.split(name) if part] or ["weight"]
+    parts = [_word(part) for part in _SEPARATORS.split(name) if part] or ["weight"]
     owner = root
     for part in parts[:-1]:
         owner = _child(owner, part)
@@ -36,6 +37,12 @@ def attach_module(root: torch.nn.Module, name: str, module: torch.nn.Module) -> 
         free = f"{name}_{number}"
     root.add_module(free, module)
     return free
+
+
+def _word(part: str) -> str:
+    """Return a part of a path as Python may write it: TensorFlow has scopes called while."""
+    word = _OTHER.sub("_", part)
+    return f"{word}_" if keyword.iskeyword(word) else word
 
 
 def _child(owner: torch.nn.Module, name: str) -> torch.nn.Module:
