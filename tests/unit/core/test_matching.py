@@ -129,6 +129,12 @@ def test_a_batch_norm_kept_as_scale_and_shift_is_explained_too() -> None:
     assert set(how(layer, export).values()) == {"batch-norm fold"}
 
 
+def test_what_is_stored_in_half_precision_is_found_widened_and_not_altered() -> None:
+    half = np.random.default_rng(0).normal(size=(3, 5)).astype(np.float16)
+    assert how({"w": half}, {"a": half.T.astype(np.float32)}) == {"w": "exact"}
+    assert how({"w": half}, {"a": half.astype(np.float32) * np.float32(1.001)}) == {"w": "unexplained"}
+
+
 def test_integers_are_no_parameters() -> None:
     assert match({"count": np.array([3])}, {}) == []
 
