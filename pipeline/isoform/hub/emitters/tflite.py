@@ -18,12 +18,14 @@ from isoform.hub.emitters.tflite_ops import families
 from isoform.hub.emitters.tflite_ops.call import OPERATORS, Call, Scope
 from isoform.hub.passes.expand_functions import expand_functions
 from isoform.hub.passes.fold_batch_norm import fold_batch_norm
+from isoform.hub.passes.fold_small import fold_small
 from isoform.hub.passes.fold_weights import constant
 from isoform.hub.passes.layout import to_channels_last
 from isoform.hub.passes.one_dimensional import widen_one_dimensional
 from isoform.hub.passes.restore_gelu import restore_gelu
 from isoform.hub.passes.restore_squeeze import restore_squeeze
 from isoform.hub.passes.simplify import simplify
+from isoform.hub.passes.widen_half import widen_half
 
 __all__ = ["OPERATORS", "build", "emit", "families"]
 
@@ -42,16 +44,7 @@ def emit(model: ir.Model) -> bytes:
 
 def build(model: ir.Model) -> FlatFile:
     """Return ``model`` as a file that is not written yet, its weights still where they were."""
-    common.RemoveInitializersFromInputsPass()(model)  # TFLite has no default values for inputs
-    simplify(model)
-    if expand_functions(model, OPERATORS.carries):
-        simplify(model)
-    restore_squeeze(model)
-    hub_graph.infer_shapes(model)
-    widen_one_dimensional(model)
-    to_channels_last(model, also=("Resize",))
-    fold_batch_norm(model)
-    restore_gelu(model)
+    _prepare(model)
     OPERATORS.require(model)
     file = FlatFile()
     graph = file.sub_graph("main")
@@ -64,6 +57,24 @@ def build(model: ir.Model) -> FlatFile:
     for value in model.graph.outputs:
         graph.outputs.append(_output(value, scope, {tensor.name for tensor in graph.outputs}))
     return file
+
+
+def _prepare(model: ir.Model) -> None:
+    """Rewrite ``model`` until it says what it computes in the operators and the layout that the file will have."""
+    common.RemoveInitializersFromInputsPass()(model)  # TFLite has no default values for inputs
+    simplify(model)
+    if expand_functions(model, OPERATORS.carries):
+        simplify(model)
+    fold_small(model)
+    hub_graph.infer_shapes(model)
+    if widen_half(model):
+        simplify(model)
+    restore_squeeze(model)
+    hub_graph.infer_shapes(model)
+    widen_one_dimensional(model)
+    to_channels_last(model, also=("Resize",))
+    fold_batch_norm(model)
+    restore_gelu(model)
 
 
 def _emit_node(model: ir.Model, node: ir.Node, scope: Scope) -> None:

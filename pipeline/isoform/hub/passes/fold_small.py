@@ -1,0 +1,85 @@
+"""Fold what small constants alone determine, as ONNX' own reference evaluator computes it: sizes, axes, masks.
+
+Exporters compute axes with Range and cast numbers with CastLike; until that is folded, ranks stay unknown. Weights are
+folded elsewhere, without being copied. Not aware of operators that draw random numbers or hold sub-graphs.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+from onnx.reference import ReferenceEvaluator
+
+from isoform.hub.passes.fold_weights import Array, constant, initializer
+
+LARGEST_BYTES = 1 << 16
+_FOLDED = {
+    "Abs", "Add", "And", "Cast", "CastLike", "Ceil", "Concat", "ConstantOfShape", "Div", "Equal", "Expand", "Floor",
+    "Gather", "GatherND", "Greater", "GreaterOrEqual", "Identity", "Less", "LessOrEqual", "Max", "Min", "Mod", "Mul",
+    "Neg", "Not", "Or", "Pow", "Range", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceSum", "Reshape", "Shape",
+    "Size", "Slice", "Sqrt", "Squeeze", "Sub", "Tile", "Transpose", "Unsqueeze", "Where", "Xor",
+}  # fmt: skip
+
+
+def fold_small(model: ir.Model) -> None:
+    """Replace such nodes by the initialisers they compute, in place, in sub-graphs too."""
+    for node in list(model.graph.all_nodes()):
+        if node.op_type not in _FOLDED or node.domain not in ("", "ai.onnx") or node.graph is None:
+            continue
+        _resolve_type(node)
+        inputs = [constant(value) for value in node.inputs]
+        is_known = all(value is None or array is not None for value, array in zip(node.inputs, inputs, strict=True))
+        if not is_known or any(value.is_graph_output() for value in node.outputs):
+            continue
+        if sum(array.nbytes for array in inputs if array is not None) <= LARGEST_BYTES and _stays_small(node, inputs):
+            opset = node.version or model.opset_imports.get("", 1)
+            _replace(node, _evaluate(node, opset, inputs))
+
+
+def _resolve_type(node: ir.Node) -> None:
+    """Turn CastLike into Cast where the type is known: then it depends on nothing but the number."""
+    like = node.inputs[1] if node.op_type == "CastLike" else None
+    if like is not None and like.dtype is not None:
+        node.resize_inputs(1)
+        node.op_type = "Cast"
+        node.attributes["to"] = ir.AttrInt64("to", int(like.dtype))
+
+
+def _stays_small(node: ir.Node, inputs: Sequence[Array | None]) -> bool:
+    """Return whether an operator whose result may be larger than its inputs keeps it small."""
+    sizes = inputs[1] if node.op_type in ("Expand", "Tile") else inputs[0]
+    if node.op_type not in ("ConstantOfShape", "Expand", "Tile") or sizes is None:
+        return node.op_type != "Range" or _length(inputs) <= LARGEST_BYTES
+    item = inputs[0].nbytes if node.op_type != "ConstantOfShape" and inputs[0] is not None else 8
+    return float(np.prod(sizes.astype(np.float64))) * item <= LARGEST_BYTES
+
+
+def _length(inputs: Sequence[Array | None]) -> float:
+    start, limit, delta = (float(array.reshape(-1)[0]) for array in inputs if array is not None)
+    return abs((limit - start) / delta) if delta else np.inf
+
+
+def _evaluate(node: ir.Node, opset: int, inputs: Sequence[Array | None]) -> list[Array]:
+    proto = ir.to_proto(node)
+    names = [f"input_{place}" if array is not None else "" for place, array in enumerate(inputs)]
+    del proto.input[:]
+    proto.input.extend(names)
+    unknown = onnx.TypeProto()
+    known = [onnx.helper.make_value_info(name, unknown) for name in names if name]
+    results = [onnx.helper.make_value_info(name, unknown) for name in proto.output]
+    model = onnx.helper.make_model(
+        onnx.helper.make_graph([proto], "folded", known, results),
+        opset_imports=[onnx.helper.make_opsetid("", opset)],
+    )
+    feeds = {name: array for name, array in zip(names, inputs, strict=True) if name}
+    return [np.asarray(array) for array in ReferenceEvaluator(model).run(None, feeds)]
+
+
+def _replace(node: ir.Node, results: Sequence[Array]) -> None:
+    graph = node.graph
+    assert isinstance(graph, ir.Graph)
+    for value, array in zip(node.outputs, results, strict=True):
+        name, value.name = value.name, f"{value.name}/unfolded"
+        ir.convenience.replace_all_uses_with(value, initializer(graph, str(name), array))
+    graph.remove(node, safe=True)
