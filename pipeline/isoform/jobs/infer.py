@@ -16,10 +16,12 @@ from isoform import registry
 from isoform.core import cases as case_files
 from isoform.core.artifact import Artifact
 from isoform.core.cases import Array, Cases, Tensors
-from isoform.core.matching import against_ledger, ledger, match, strangers
+from isoform.core.matching import SMALLEST_PARAMETER, against_ledger, ledger, match, strangers
 from isoform.core.protocols import RunOptions
 
 Progress = Callable[..., None]
+_CHECKPOINTS = ("keras", "torch")
+"""Formats whose every tensor is a parameter."""
 _REASON_LENGTH = 300
 
 
@@ -67,13 +69,20 @@ def _reason(error: Exception) -> str:
 
 
 def save_weights(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
-    """Write every parameter of a source as one .npy that another child can map, and an index of their names."""
+    """Write every parameter of a source as one .npy that another child can map, and an index of their names.
+
+    A graph holds constants beside its parameters (epsilons, scales), which a conversion may fold: the smallest tensors
+    of a format that is no checkpoint are left out.
+    """
     row, artifact = opened(arguments)
     folder = Path(arguments["folder"])
     folder.mkdir(parents=True, exist_ok=True)
     names: list[str] = []
     module = importlib.import_module(row.module)
+    smallest = 0 if artifact.format in _CHECKPOINTS else SMALLEST_PARAMETER
     for name, array in module.weights(artifact).items():
+        if array.size <= smallest:
+            continue
         np.save(folder / f"{len(names)}.npy", np.asarray(array), allow_pickle=False)
         names.append(name)
     unused = module.unused(artifact) if hasattr(module, "unused") else []

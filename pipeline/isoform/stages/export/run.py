@@ -67,7 +67,7 @@ def _run_pending(
 def _reference(request: ExportRequest, pool: Pool, on_event: Events, workspace: Path) -> reference.Reference | None:
     if not request.is_verified:
         return None
-    on_event("", "recording float64 reference outputs")
+    on_event("", "recording reference outputs")
     return reference.record(request.source, _cases(request), pool, workspace / "reference")
 
 
