@@ -23,7 +23,7 @@ def to_channels_first(model: ir.Model) -> None:
         elif node.domain == "" and node.op_type in RULES:
             _sink(graph, node)
     for node in reversed(list(graph)):
-        if node.op_type == "Transpose" and not list(node.outputs[0].uses()) and not node.outputs[0].is_graph_output():
+        if not any(list(value.uses()) or value.is_graph_output() for value in node.outputs):
             graph.remove(node, safe=True)
 
 
