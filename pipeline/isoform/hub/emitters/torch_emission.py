@@ -51,7 +51,7 @@ class Emission:
         """Append the call of the function that carries ``node``."""
         form = OPERATORS.lookup(node, opset_of(self.model, node))
         assert form is not None, "the pre-flight has seen every node"
-        called = self._called_module(node, form) if form.bodies else self._called_function(node, form)
+        called = self._called_module(node, form) if form.bodies or form.is_module else self._called_function(node, form)
         called.name = self.graph._graph_namespace.create_name(identifier(str(node.outputs[0].name)), called)
         if len(node.outputs) == 1:
             self.values[node.outputs[0]] = called

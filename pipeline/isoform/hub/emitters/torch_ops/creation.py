@@ -30,6 +30,12 @@ def cast_like(x: Tensor, target: Tensor, *, saturate: int = 1, round_mode: str =
     return x.to(target.dtype)
 
 
+@op("BitCast")
+def bit_cast(x: Tensor, *, to: torch.dtype) -> Tensor:
+    """Return the bits of x as numbers of another dtype of the same width."""
+    return torch.view_copy(x, dtype=to)  # TorchScript takes the dtype given to view for a size
+
+
 @op("Constant")
 def constant(*, value: Any = None, value_float: float | None = None, value_floats: Sequence[float] | None = None,
              value_int: int | None = None, value_ints: Sequence[int] | None = None) -> Tensor:  # fmt: skip

@@ -4,6 +4,7 @@ from isoform.hub.emitters.torch_ops import activation as activation
 from isoform.hub.emitters.torch_ops import control as control
 from isoform.hub.emitters.torch_ops import convolution as convolution
 from isoform.hub.emitters.torch_ops import creation as creation
+from isoform.hub.emitters.torch_ops import deformable as deformable
 from isoform.hub.emitters.torch_ops import elementwise as elementwise
 from isoform.hub.emitters.torch_ops import gru as gru
 from isoform.hub.emitters.torch_ops import linear as linear
@@ -16,3 +17,5 @@ from isoform.hub.emitters.torch_ops import reduction as reduction
 from isoform.hub.emitters.torch_ops import resize as resize
 from isoform.hub.emitters.torch_ops import selection as selection
 from isoform.hub.emitters.torch_ops import sequence as sequence
+from isoform.hub.emitters.torch_ops import traditional as traditional
+from isoform.hub.emitters.torch_ops import trees as trees

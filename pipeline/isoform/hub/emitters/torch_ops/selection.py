@@ -68,6 +68,19 @@ def scatter_nd(x: Tensor, indices: Tensor, updates: Tensor, *, reduction: str = 
     return rows.scatter_reduce(0, places, written, _REDUCTIONS[reduction]).reshape(x.shape)
 
 
+@op("TensorScatter")
+def tensor_scatter(
+    past: Tensor, update: Tensor, begin: Tensor | None = None, *, axis: int = -2, mode: str = "linear"
+) -> Tensor:
+    """Return a cache with ``update`` written along ``axis``, for each row of the batch from its own index on."""
+    steps = torch.arange(update.shape[axis], device=past.device).unsqueeze(0)
+    places = steps if begin is None else steps + begin.reshape(-1, 1)  # [batch, step]
+    places = torch.remainder(places, past.shape[axis]) if mode == "circular" else places
+    shape = [1] * past.dim()
+    shape[0], shape[axis] = places.shape
+    return past.scatter(axis, places.to(torch.int64).reshape(shape).expand(update.shape), update)
+
+
 @op("Unique")
 def unique(x: Tensor, *, outputs: int, axis: int | None = None, sorted: int = 1) -> Any:  # noqa: A002
     """Return the distinct elements or slices, their first places, the way back, and their counts."""

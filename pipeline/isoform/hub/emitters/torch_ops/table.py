@@ -30,8 +30,9 @@ class Form:
         buffers: inputs that are state, not weights to be trained.
         arranged: what is done to an input; beforehand, once, where it is a weight.
         assumed: tensors that stand for attributes left out.
-        bodies: attributes that hold sub-graphs; ``function`` then makes a module of (name, node, body modules), which
-            is called with the list of inputs and, for each body, the list of what it captures.
+        bodies: attributes that hold sub-graphs, each a module of its own.
+        is_module: ``function`` makes a module of (name, node, body modules), which is called with the list of inputs
+            and, for each body, the list of what it captures; so does it wherever there are bodies.
     """
 
     function: Callable[..., Any]
@@ -40,6 +41,7 @@ class Form:
     arranged: Mapping[int, Callable[[Tensor], Tensor]] = field(default_factory=dict)
     assumed: Mapping[str, np.ndarray] = field(default_factory=dict)
     bodies: Sequence[str] = ()
+    is_module: bool = False
 
     def __call__(self, *inputs: Any, **attributes: Any) -> Any:
         return self.function(*inputs, **attributes)
