@@ -4,22 +4,20 @@ One function per operator stands in tflite_ops/, in the file of its family. Not 
 """
 
 import io
-from collections.abc import Sequence
 
 import onnx_ir as ir
-from ai_edge_litert import schema_py_generated as schema
 from onnx_ir.passes import common
 
 from isoform.errors import IsoformError
 from isoform.hub import graph as hub_graph
-from isoform.hub.emitters.registry import opset_of
 from isoform.hub.emitters.tflite_builder import DTYPES, FlatFile, Tensor
 from isoform.hub.emitters.tflite_ops import families
-from isoform.hub.emitters.tflite_ops.call import OPERATORS, Call, Scope
+from isoform.hub.emitters.tflite_ops.call import OPERATORS, Scope
+from isoform.hub.emitters.tflite_ops.emission import emit_nodes, own_tensor, tensor_of
+from isoform.hub.passes.describe_bodies import describe_bodies
 from isoform.hub.passes.expand_functions import expand_functions
 from isoform.hub.passes.fold_batch_norm import fold_batch_norm
 from isoform.hub.passes.fold_small import fold_small
-from isoform.hub.passes.fold_weights import constant
 from isoform.hub.passes.layout import to_channels_last
 from isoform.hub.passes.one_dimensional import widen_one_dimensional
 from isoform.hub.passes.restore_gelu import restore_gelu
@@ -48,14 +46,12 @@ def build(model: ir.Model) -> FlatFile:
     OPERATORS.require(model)
     file = FlatFile()
     graph = file.sub_graph("main")
-    scope = Scope(graph)
+    scope = Scope(graph, model)
     for value in model.graph.inputs:
         scope.values[value] = graph.input(str(value.name), *_described(value))
-    for node in model.graph:
-        if node not in scope.done:
-            _emit_node(model, node, scope)
+    emit_nodes(model.graph, scope)
     for value in model.graph.outputs:
-        graph.outputs.append(_output(value, scope, {tensor.name for tensor in graph.outputs}))
+        graph.outputs.append(_output(value, scope))
     return file
 
 
@@ -65,10 +61,11 @@ def _prepare(model: ir.Model) -> None:
     simplify(model)
     if expand_functions(model, OPERATORS.carries):
         simplify(model)
-    fold_small(model)
-    hub_graph.infer_shapes(model)
     if widen_half(model):
         simplify(model)
+    describe_bodies(model)
+    while fold_small(model):
+        describe_bodies(model)
     restore_squeeze(model)
     hub_graph.infer_shapes(model)
     widen_one_dimensional(model)
@@ -77,30 +74,9 @@ def _prepare(model: ir.Model) -> None:
     restore_gelu(model)
 
 
-def _emit_node(model: ir.Model, node: ir.Node, scope: Scope) -> None:
-    opset = opset_of(model, node)
-    function = OPERATORS.lookup(node, opset)
-    assert function is not None, "the pre-flight has seen every node"
-    call = Call(node, opset, scope)
-    results = function(call)
-    tensors: Sequence[Tensor] = [results] if isinstance(results, Tensor) else results
-    for value in call.last.outputs[len(tensors) :]:
-        if list(value.uses()) or value.is_graph_output():
-            raise call.refusal(f"the output '{value.name}'")
-    scope.values.update(zip(call.last.outputs, tensors, strict=False))
-
-
-def _output(value: ir.Value, scope: Scope, taken: set[str]) -> Tensor:
+def _output(value: ir.Value, scope: Scope) -> Tensor:
     """Return a tensor of its own that bears an output's name: a copy of an input, a constant or another output."""
-    if value not in scope.values:
-        array = constant(value)
-        assert array is not None, "every output is computed or constant"
-        scope.values[value] = scope.graph.constant(array, str(value.name))
-    tensor = scope.values[value]
-    if tensor in scope.graph.inputs or tensor.array is not None or tensor.name in taken:
-        options = schema.CastOptionsT()
-        options.inDataType = options.outDataType = DTYPES[tensor.dtype]
-        tensor = scope.graph.make(schema.BuiltinOperator.CAST, [tensor], tensor.shape, options)
+    tensor = own_tensor(tensor_of(value, scope), scope.graph)
     named = Tensor(tensor.index, str(value.name), tensor.dtype, tensor.shape)
     scope.graph.tensors[tensor.index] = named
     return named

@@ -4,6 +4,7 @@ Exporters compute axes with Range and cast numbers with CastLike; until that is 
 folded elsewhere, without being copied. Not aware of operators that draw random numbers or hold sub-graphs.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -22,19 +23,54 @@ _FOLDED = {
 }  # fmt: skip
 
 
-def fold_small(model: ir.Model) -> None:
-    """Replace such nodes by the initialisers they compute, in place, in sub-graphs too."""
+def fold_small(model: ir.Model) -> bool:
+    """Replace such nodes by what they compute, in place, in sub-graphs too; tell whether there was one."""
+    is_changed = False
     for node in list(model.graph.all_nodes()):
-        if node.op_type not in _FOLDED or node.domain not in ("", "ai.onnx") or node.graph is None:
+        if node.graph is None or node.domain not in ("", "ai.onnx") or any(map(_is_result, node.outputs)):
             continue
-        _resolve_type(node)
-        inputs = [constant(value) for value in node.inputs]
-        is_known = all(value is None or array is not None for value, array in zip(node.inputs, inputs, strict=True))
-        if not is_known or any(value.is_graph_output() for value in node.outputs):
-            continue
-        if sum(array.nbytes for array in inputs if array is not None) <= LARGEST_BYTES and _stays_small(node, inputs):
+        if node.op_type == "If":
+            is_changed = _take_branch(node) or is_changed
+        elif node.op_type in _FOLDED:
             opset = node.version or model.opset_imports.get("", 1)
-            _replace(node, _evaluate(node, opset, inputs))
+            is_changed = _fold(node, opset) or is_changed
+    return is_changed
+
+
+def _is_result(value: ir.Value) -> bool:
+    return value.is_graph_output()
+
+
+def _fold(node: ir.Node, opset: int) -> bool:
+    _resolve_type(node)
+    if node.op_type == "Size" and node.inputs[0] is not None:
+        return _fold_size(node, node.inputs[0])
+    inputs = [constant(value) for value in node.inputs]
+    if any(value is not None and array is None for value, array in zip(node.inputs, inputs, strict=True)):
+        return False
+    if sum(array.nbytes for array in inputs if array is not None) > LARGEST_BYTES or not _stays_small(node, inputs):
+        return False
+    _replace(node, _evaluate(node, opset, inputs))
+    return True
+
+
+def _take_branch(node: ir.Node) -> bool:
+    """Put the nodes of the branch that a known condition chooses in the place of an If."""
+    known, graph = constant(node.inputs[0]), node.graph
+    if known is None or not isinstance(graph, ir.Graph):
+        return False
+    branch = node.attributes["then_branch" if known.any() else "else_branch"].as_graph()
+    for value in list(branch.initializers.values()):
+        del branch.initializers[str(value.name)]
+        graph.register_initializer(value)
+    nodes, outputs = list(branch), list(branch.outputs)
+    branch.outputs.clear()
+    branch.remove(nodes)
+    graph.insert_before(node, nodes)
+    for old, new in zip(node.outputs, outputs, strict=True):
+        ir.convenience.replace_all_uses_with(old, new)
+    graph.remove(node, safe=True)
+    return True
 
 
 def _resolve_type(node: ir.Node) -> None:
@@ -44,6 +80,14 @@ def _resolve_type(node: ir.Node) -> None:
         node.resize_inputs(1)
         node.op_type = "Cast"
         node.attributes["to"] = ir.AttrInt64("to", int(like.dtype))
+
+
+def _fold_size(node: ir.Node, value: ir.Value) -> bool:
+    sizes = [] if value.shape is None else [dim for dim in value.shape if isinstance(dim, int)]
+    if value.shape is None or len(sizes) < len(value.shape):
+        return False
+    _replace(node, [np.array(math.prod(sizes), np.int64)])
+    return True
 
 
 def _stays_small(node: ir.Node, inputs: Sequence[Array | None]) -> bool:

@@ -26,11 +26,13 @@ class Scope:
     """What is emitted already.
 
     Attributes:
+        model: the hub graph, whose opsets the nodes of every sub-graph are of.
         values: tensors of the sub-graph by the values of the hub graph.
         done: nodes that an earlier one took into itself.
     """
 
     graph: SubGraph
+    model: ir.Model
     values: dict[ir.Value, Tensor] = field(default_factory=dict)
     done: set[ir.Node] = field(default_factory=set)
 

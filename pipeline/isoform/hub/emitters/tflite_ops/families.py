@@ -3,6 +3,7 @@
 from isoform.hub.emitters.tflite_ops import activation as activation
 from isoform.hub.emitters.tflite_ops import bits as bits
 from isoform.hub.emitters.tflite_ops import blocks as blocks
+from isoform.hub.emitters.tflite_ops import control as control
 from isoform.hub.emitters.tflite_ops import convolution as convolution
 from isoform.hub.emitters.tflite_ops import convolution_transposed as convolution_transposed
 from isoform.hub.emitters.tflite_ops import creation as creation
@@ -10,6 +11,7 @@ from isoform.hub.emitters.tflite_ops import elementwise as elementwise
 from isoform.hub.emitters.tflite_ops import gathering as gathering
 from isoform.hub.emitters.tflite_ops import integers as integers
 from isoform.hub.emitters.tflite_ops import linear as linear
+from isoform.hub.emitters.tflite_ops import loops as loops
 from isoform.hub.emitters.tflite_ops import moving as moving
 from isoform.hub.emitters.tflite_ops import normalization as normalization
 from isoform.hub.emitters.tflite_ops import pooling as pooling

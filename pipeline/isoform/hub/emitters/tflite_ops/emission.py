@@ -1,0 +1,80 @@
+"""Nodes of the hub graph, one after the other, as operators of a sub-graph of the file; and bodies as sub-graphs."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import onnx_ir as ir
+from ai_edge_litert import schema_py_generated as schema
+
+from isoform.hub.emitters.registry import opset_of
+from isoform.hub.emitters.tflite_builder import DTYPES, SubGraph, Tensor
+from isoform.hub.emitters.tflite_ops.call import OPERATORS, Call, Code, Scope
+from isoform.hub.passes.fold_weights import constant
+
+
+def emit_nodes(nodes: Iterable[ir.Node], scope: Scope) -> None:
+    """Emit nodes in order, those that an earlier one took in left out."""
+    for node in nodes:
+        if node not in scope.done:
+            _emit(node, scope)
+
+
+def _emit(node: ir.Node, scope: Scope) -> None:
+    opset = opset_of(scope.model, node)
+    function = OPERATORS.lookup(node, opset)
+    assert function is not None, "the pre-flight has seen every node"
+    call = Call(node, opset, scope)
+    results = function(call)
+    tensors: Sequence[Tensor] = [results] if isinstance(results, Tensor) else results
+    for value in call.last.outputs[len(tensors) :]:
+        if list(value.uses()) or value.is_graph_output():
+            raise call.refusal(f"the output '{value.name}'")
+    scope.values.update(zip(call.last.outputs, tensors, strict=False))
+
+
+def tensor_of(value: ir.Value, scope: Scope) -> Tensor:
+    """Return what a value is in this sub-graph; a constant becomes a tensor of it when it is first read."""
+    if value not in scope.values:
+        array = constant(value)
+        assert array is not None, "every value is computed before it is read"
+        scope.values[value] = scope.graph.constant(array, value.name or "constant")
+    return scope.values[value]
+
+
+def own_tensor(tensor: Tensor, graph: SubGraph) -> Tensor:
+    """Return the tensor, or a copy where it is an input, a constant or an output already, which LiteRT mixes up."""
+    if tensor not in graph.inputs and tensor.array is None and tensor not in graph.outputs:
+        return tensor
+    options = schema.CastOptionsT()
+    options.inDataType = options.outDataType = DTYPES[tensor.dtype]
+    return graph.make(Code.CAST, [tensor], tensor.shape, options)
+
+
+def captured(*bodies: ir.Graph) -> list[ir.Value]:
+    """Return the values from outside that bodies read, constants left out: each sub-graph holds its own."""
+    found: dict[ir.Value, None] = {}
+    for body in bodies:
+        inner = set(_inner_values(body))
+        found.update(dict.fromkeys(value for value in _read(body) if value not in inner and constant(value) is None))
+    return list(found)
+
+
+def _inner_values(body: ir.Graph) -> Iterator[ir.Value]:
+    yield from (*body.inputs, *body.initializers.values())
+    for node in body.all_nodes():
+        yield from node.outputs
+        for graph in sub_graphs(node):
+            yield from (*graph.inputs, *graph.initializers.values())
+
+
+def _read(body: ir.Graph) -> Iterator[ir.Value]:
+    for node in body.all_nodes():
+        yield from (value for value in node.inputs if value is not None)
+        for graph in sub_graphs(node):
+            yield from graph.outputs
+    yield from body.outputs
+
+
+def sub_graphs(node: ir.Node) -> list[ir.Graph]:
+    """Return the bodies that a node holds."""
+    attributes = node.attributes.values()
+    return [attribute.as_graph() for attribute in attributes if attribute.type == ir.AttributeType.GRAPH]
