@@ -43,15 +43,20 @@ def _depthwise(
     dtype, weight = x.dtype, call.arranged(1, "depthwise", arrange)
     if dtype in HALVES:
         x, weight = (tf.cast(each, tf.float32) for each in (x, weight))
-    return tf.cast(_depthwise_product(padded(x, pads), weight, strides, dilations), dtype)
+    return tf.cast(_depthwise_product(x, weight, strides, pads, dilations), dtype)
 
 
-def _depthwise_product(x: Tensor, weight: Tensor, strides: Sequence[int], dilations: Sequence[int]) -> Tensor:
-    if len(x.shape) == 4:
-        return tf.nn.depthwise_conv2d(x, weight, [1, *strides, 1], "VALID", dilations=list(dilations))
-    strides, dilations = [strides[0]] * 2, [1, *dilations]
-    result = tf.nn.depthwise_conv2d(tf.expand_dims(x, 1), weight, [1, *strides, 1], "VALID", dilations=dilations)
-    return tf.squeeze(result, 1)
+def _depthwise_product(
+    x: Tensor, weight: Tensor, strides: Sequence[int], pads: Any, dilations: Sequence[int]
+) -> Tensor:
+    if len(x.shape) == 3:
+        square, dilations = [strides[0]] * 2, [1, *dilations]
+        wide = tf.expand_dims(padded(x, pads), 1)
+        return tf.squeeze(tf.nn.depthwise_conv2d(wide, weight, [1, *square, 1], "VALID", dilations=dilations), 1)
+    padding, image = _padding(x, weight, strides, pads, dilations)
+    if not isinstance(padding, str):
+        padding, image = "VALID", padded(x, pads)  # this kernel knows no other padding than TensorFlow's words
+    return tf.nn.depthwise_conv2d(image, weight, [1, *strides, 1], padding, dilations=list(dilations))
 
 
 def grouped(

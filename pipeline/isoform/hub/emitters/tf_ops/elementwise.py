@@ -82,8 +82,15 @@ def clip(call: Call) -> Tensor:
     if call.opset < 11:
         low = low if "min" in call.node.attributes else None
         high = high if "max" in call.node.attributes else None
+    if x.dtype.is_floating and _is(low, 0.0) and _is(high, 6.0):
+        return tf.nn.relu6(x)  # which TensorFlow fuses into the convolution before it
     x = x if low is None else tf.maximum(x, tf.cast(low, x.dtype))
     return x if high is None else tf.minimum(x, tf.cast(high, x.dtype))
+
+
+def _is(bound: Any, number: float) -> bool:
+    known = bound if bound is None or isinstance(bound, float) else tf.get_static_value(bound)
+    return known is not None and float(known) == number
 
 
 @op("Where")

@@ -91,4 +91,5 @@ def padded(x: Tensor, pads: Pads, value: Any = 0) -> Tensor:
     """Return x [n, spatial..., c] with ``value`` around its spatial axes."""
     if is_zero(pads):
         return x
-    return tf.pad(x, [(0, 0), *pads, (0, 0)], constant_values=tf.cast(value, x.dtype))
+    amounts = [(0, 0), *pads, (0, 0)]
+    return tf.pad(x, amounts, constant_values=tf.cast(value, x.dtype)) if value else tf.pad(x, amounts)
