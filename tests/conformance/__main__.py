@@ -55,7 +55,7 @@ def _is_asked_for(name: str, pattern: str | None) -> bool:
 
 def _run(target: str, names: list[str], folder: Path, jobs: int) -> dict[str, Verdict]:
     started, words = time.monotonic(), Counter[str]()
-    step = max(1, len(names) // 20)
+    step = max(100, len(names) // 20)
 
     def report(_: str, verdict: Verdict) -> None:
         words[verdict.word] += 1

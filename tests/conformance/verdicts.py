@@ -24,6 +24,10 @@ class Refused(Exception):
     """A runtime that is not isoform's own says that it does not carry the model."""
 
 
+class Differs(Exception):
+    """A runtime answers in two ways, and the answers are not the same."""
+
+
 @dataclass(frozen=True)
 class Verdict:
     """What came of one case, and why if it is not right."""

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from conformance import suite
-from conformance.verdicts import CRASHED, LEFT_OUT, REFUSED, RIGHT, CannotFeed, Refused, Verdict, compare
+from conformance import suite, verdicts
+from conformance.verdicts import RIGHT, Verdict, compare
 from isoform.errors import IsoformError
 
 Run = Callable[[list[Any]], list[Any]]
@@ -33,20 +33,25 @@ def judge(case: suite.Case, prepare: Prepare) -> Verdict:
             if verdict.word != RIGHT:
                 return verdict
     except IsoformError as error:
-        return Verdict(REFUSED, _line(error.what))
-    except Refused as error:
-        return Verdict(REFUSED, _line(str(error)))
-    except CannotFeed as error:
-        return Verdict(LEFT_OUT, _line(str(error)))
+        return Verdict(verdicts.REFUSED, _line(error.what))
+    except verdicts.Refused as error:
+        return Verdict(verdicts.REFUSED, _line(str(error)))
+    except verdicts.Differs as error:
+        return Verdict(verdicts.WRONG, _line(str(error)))
+    except verdicts.CannotFeed as error:
+        return Verdict(verdicts.LEFT_OUT, _line(str(error)))
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001 - runtimes raise types of their own; each is a case that does not run
-        return Verdict(CRASHED, f"{type(error).__name__}: {_line(str(error))}")
+        return Verdict(verdicts.CRASHED, f"{type(error).__name__}: {_line(str(error))}")
     return Verdict(RIGHT)
 
 
 def _line(text: str) -> str:
-    return (text.strip().splitlines() or ["without a word"])[0][:300]
+    """Return the line of a message that says something; a graph of TensorFlow's says it above the node's name."""
+    above, found, _ = text.partition("[[{{node")
+    lines = [line.strip() for line in above.splitlines() if line.strip()] or ["without a word"]
+    return lines[-1 if found else 0][:300]
 
 
 def main(target: str, folder: Path | None = None) -> None:
