@@ -21,6 +21,8 @@ from isoform.hub.importers.tflite_ops.frame import Frame, Target, is_quantized
 from isoform.hub.importers.tflite_ops.table import Reading
 from isoform.hub.importers.tflite_ops.types import tensor_type
 from isoform.hub.passes.channels_first import to_channels_first
+from isoform.hub.passes.drop_reshapes import drop_reshapes
+from isoform.hub.passes.fold_targets import fold_targets
 from isoform.hub.passes.simplify import simplify
 
 __all__ = ["OPERATORS", "build", "families", "load"]
@@ -30,6 +32,8 @@ OPSET_OF_WIDE_INTEGERS = 21
 """The first opset that quantises to 16 bits. Not taken without need: there, ONNX Runtime 1.32 fails where it turns
 signed into unsigned integers, since each QuantizeLinear that it adds names its own result INT8."""
 _IR_VERSION = 10
+_ROUNDS = 4
+"""A folded target makes a shape known, and that the next target: this often is enough for what converters write."""
 _DEFAULT_SIGNATURE = "serving_default"
 
 
@@ -165,7 +169,12 @@ def _tidy(model: ir.Model) -> None:
     common.RemoveUnusedNodesPass()(model)
     simplify(model)
     hub_graph.infer_shapes(model)
+    for _ in range(_ROUNDS):
+        if not fold_targets(model):
+            break
+        hub_graph.infer_shapes(model)
     to_channels_first(model)
+    drop_reshapes(model)
     common.RemoveUnusedNodesPass()(model)
     hub_graph.infer_shapes(model)
 
