@@ -40,6 +40,8 @@ def program(
         try:
             dims: dict[str, Any] = {symbol: torch.export.Dim(symbol, min=1) for symbol in signature.symbols}
             return _exported(module, signature, inputs, dims)
+        except IsoformError:
+            raise
         except Exception as error:  # the exporter raises types of many packages; each names the step that failed
             if _VIOLATED not in str(error) or "specialized it to be a constant" in str(error):
                 raise _failure("torch.export", error) from error

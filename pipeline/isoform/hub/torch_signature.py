@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 
@@ -12,9 +12,9 @@ from isoform.errors import UsageError
 from isoform.hub import torch_source
 from isoform.hub.examples import Example
 
-Inputs = torch.Tensor | Sequence[torch.Tensor] | Mapping[str, torch.Tensor]
-Axes = Mapping[int, Any]
-DynamicShapes = Mapping[str, Axes | None] | Sequence[Axes | None] | None
+Inputs: TypeAlias = torch.Tensor | Sequence[torch.Tensor] | Mapping[str, torch.Tensor]
+Axes: TypeAlias = Mapping[int, Any]
+DynamicShapes: TypeAlias = Mapping[str, Axes | None] | Sequence[Axes | None] | None
 
 
 def of_inputs(module: torch.nn.Module, inputs: Inputs, dynamic_shapes: DynamicShapes) -> Signature:

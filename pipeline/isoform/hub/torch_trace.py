@@ -58,6 +58,35 @@ def traced(module: torch.nn.Module, signature: Signature, inputs: Sequence[tuple
     return models[0]
 
 
+def scripted(script: torch.jit.ScriptModule, signature: Signature, inputs: tuple[torch.Tensor, ...]) -> ir.Model:
+    """Return ``script`` with its control flow.
+
+    Raises:
+        IsoformError: the exporter fails; or the program takes other arguments than the signature has inputs.
+    """
+    arguments = script.forward.schema.arguments[1:]
+    if len(arguments) != len(signature.inputs):
+        raise IsoformError(
+            f"The program takes {len(arguments)} arguments, {len(signature.inputs)} are declared.",
+            f"Declare each one: {', '.join(argument.name for argument in arguments)}.",
+            kind="signature",
+        )
+    model = export(script, signature, inputs)
+    weights = {str(value.name) for value in model.graph.inputs[len(inputs) :]}
+    attach_weights(
+        model, signature, {name: tensor for name in weights if (tensor := _tensor(script, name)) is not None}
+    )
+    return model
+
+
+def _tensor(script: torch.jit.ScriptModule, name: str) -> torch.Tensor | None:
+    """Return a weight or a tensor attribute by the name that the exporter gives it."""
+    place: Any = script
+    for part in name.removeprefix("self.").split("."):
+        place = getattr(place, part, None)
+    return place if isinstance(place, torch.Tensor) else None
+
+
 def export(module: torch.nn.Module, signature: Signature, inputs: tuple[torch.Tensor, ...]) -> ir.Model:
     """Return the graph without its weights: they are inputs of it, after those of the signature.
 
@@ -78,6 +107,7 @@ def export(module: torch.nn.Module, signature: Signature, inputs: tuple[torch.Te
                 output_names=[spec.name for spec in signature.outputs],
                 dynamic_axes={spec.name: _axes(spec.shape) for spec in specs},
                 export_params=False,
+                verbose=False,  # else it prints the whole graph when it fails
                 do_constant_folding=False,  # it would fold the sizes of weights that are not there
             )
     except IsoformError:

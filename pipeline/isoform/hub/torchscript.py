@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from isoform.core.artifact import Artifact
 from isoform.core.signature import Signature
 from isoform.errors import IsoformError
 from isoform.hub import torch_source
@@ -48,6 +49,21 @@ class Named(torch.nn.Module):
         # torch.jit.trace takes the names from here; fixed arguments in the code would need a name each.
         forward.__signature__ = inspect.Signature([inspect.Parameter(name, kind) for name in names])  # type: ignore[attr-defined]
         self.forward = forward
+
+
+def opened(source: Artifact) -> torch.jit.ScriptModule:
+    """Return the program that ``source`` is, in eval mode.
+
+    Raises:
+        IsoformError: libtorch refuses the file.
+    """
+    try:
+        return torch.jit.load(str(source.model), map_location="cpu").eval()
+    except (RuntimeError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0][:300]
+        raise IsoformError(
+            f"libtorch does not open {source.model.name}: {reason}", "Export the model again.", kind="load"
+        ) from error
 
 
 def write(module: torch.nn.Module, signature: Signature, target: Path) -> None:

@@ -15,7 +15,7 @@ _MOVING = {"Cast", "Expand", "Identity", "Reshape", "Slice", "Split", "Squeeze",
 def origins(model: ir.Model) -> Origins:
     """Return, for each value computed from initialisers and constants alone, the initialisers' names in order.
 
-    Where a tensor is moved, the sizes that say how may be computed from anything: they turn out constant or they do not.
+    Where a tensor is moved, the sizes that say how may come from anywhere: they turn out constant or they do not.
     """
     found: Origins = {name: (name,) for name in model.graph.initializers}
     for node in model.graph:

@@ -1,4 +1,4 @@
-"""Turn a sequence of parts of which each is taken out by number into Split, or into Slice where the parts are not known.
+"""Turn a sequence of parts that are taken out by number into Split, or into Slice where their number is not known.
 
 PyTorch's exporter writes a split that way, and types the sequence as a tensor, which no runtime accepts.
 """
