@@ -194,3 +194,22 @@ def _with_output_names(data: bytes, names: list[str]) -> bytes:
     builder = flatbuffers.Builder(1024)
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
+
+
+@pytest.mark.parametrize(
+    ("called", "message"),
+    [
+        (1, "^The sub-graph 'inner' calls itself\\.$"),
+        (7, r"^'CALL' \(operator 0 of inner, version 1\): sub-graph 7 of 2, which has no ONNX form here\.$"),
+    ],
+)
+def test_calls_without_end_or_aim_are_refused(called: int, message: str) -> None:
+    file = FlatFile()
+    for name, aim in (("main", 1), ("inner", called)):
+        graph, options = file.sub_graph(name), schema.CallOptionsT()
+        options.subgraph = aim
+        result = graph.tensor("result", "float32", [None, 3])
+        graph.add(CODE.CALL, [rows(graph)], [result], options)
+        graph.outputs = [result]
+    with pytest.raises(IsoformError, match=message):
+        hub.from_tflite(content(file))

@@ -61,7 +61,7 @@ def build(file: TfliteFile, entry: Signature) -> ir.Model:
     inputs = {
         place: _input(name, main.tensors[place], index) for index, (name, place) in enumerate(entry.inputs.items())
     }
-    frame = Frame(target, main, [], values=dict(inputs))
+    frame = Frame(target, main, [], values=dict(inputs), around=frozenset({main.index}))
     _run(frame)
     outputs = [_output(frame, name, place) for name, place in entry.outputs.items()]
     graph = ir.Graph(
@@ -139,8 +139,15 @@ def _are_alike(tensors: Sequence[Tensor]) -> bool:
 
 
 def _inline(outer: Frame, graph: SubGraph, arguments: Sequence[ir.Value]) -> list[ir.Value]:
+    if graph.index in outer.around:
+        raise IsoformError(
+            f"The sub-graph '{graph.name or graph.index}' calls itself.",
+            "Export the model again; no loop is written like this.",
+            kind="damaged",
+        )
     prefix = f"{outer.prefix}{graph.name or f'graph{graph.index}'}/"
     frame = Frame(outer.target, graph, outer.nodes, prefix, dict(zip(graph.inputs, arguments, strict=True)))
+    frame.around = outer.around | {graph.index}
     _run(frame)
     return [frame.stored(place) for place in graph.outputs]
 

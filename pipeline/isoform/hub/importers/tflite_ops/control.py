@@ -42,8 +42,7 @@ def if_(call: Call) -> list[ir.Value]:
 def while_(call: Call) -> list[ir.Value]:
     """Return the variables after the last turn; those that the body passes on as they are stay outside the loop."""
     options, given = call.operator.options, _arguments(call, 0)
-    graphs = call.frame.target.file.sub_graphs
-    condition, body = graphs[options.condSubgraphIndex], graphs[options.bodySubgraphIndex]
+    condition, body = _sub_graph(call, options.condSubgraphIndex), _sub_graph(call, options.bodySubgraphIndex)
     carried = [place for place, (one, two) in enumerate(zip(body.inputs, body.outputs, strict=True)) if one != two]
     inner = _block(call)
     variables = {place: _variable(call, body, place) for place in carried}
@@ -68,10 +67,17 @@ def _arguments(call: Call, start: int) -> list[ir.Value]:
 
 
 def _inlined(call: Call, frame: Frame, index: int, arguments: Sequence[ir.Value]) -> list[ir.Value]:
-    graph = call.frame.target.file.sub_graphs[index]
+    graph = _sub_graph(call, index)
     if len(graph.inputs) != len(arguments):
         raise call.refusal(f"{len(arguments)} values for the {len(graph.inputs)} inputs of '{graph.name}'")
     return call.frame.target.inline(frame, graph, arguments)
+
+
+def _sub_graph(call: Call, index: int) -> SubGraph:
+    graphs = call.frame.target.file.sub_graphs
+    if not 0 <= index < len(graphs):
+        raise call.refusal(f"sub-graph {index} of {len(graphs)}")
+    return graphs[index]
 
 
 def _condition(call: Call, frame: Frame, graph: SubGraph, arguments: Sequence[ir.Value]) -> ir.Value:
@@ -85,7 +91,7 @@ def _scalar(call: Call, value: ir.Value, rank: int) -> ir.Value:
 
 
 def _block(call: Call) -> Frame:
-    return Frame(call.frame.target, call.frame.graph, [], call.frame.prefix)
+    return Frame(call.frame.target, call.frame.graph, [], call.frame.prefix, around=call.frame.around)
 
 
 def _own(inner: Frame, values: Sequence[ir.Value]) -> list[ir.Value]:

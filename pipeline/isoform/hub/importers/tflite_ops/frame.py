@@ -66,6 +66,7 @@ class Frame:
         nodes: the block: the nodes of the main graph, of a loop's body or of a branch.
         values: tensors as they are stored, by place.
         reals: quantised tensors as the numbers that they stand for, by place.
+        around: the sub-graphs that this one is called from, itself among them.
     """
 
     target: Target
@@ -74,6 +75,7 @@ class Frame:
     prefix: str = ""
     values: dict[int, ir.Value] = field(default_factory=dict)
     reals: dict[int, ir.Value] = field(default_factory=dict)
+    around: frozenset[int] = frozenset()
 
     def emit(
         self, op_type: str, inputs: Sequence[ir.Value | None], attributes: Mapping[str, Any], count: int = 1
