@@ -136,6 +136,23 @@ def two_signatures() -> bytes:
     return bytes(builder.Output())
 
 
+def test_the_only_signature_names_inputs_and_outputs_whatever_its_own_name(tmp_path: Path) -> None:
+    import flatbuffers
+
+    source = written(tmp_path / "m.tflite")
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(source.model.read_bytes(), 0))
+    only = model.signatureDefs[0]
+    only.signatureKey, only.inputs[0].name, only.outputs[0].name = b"classify", b"picture", b"classes"
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    source.model.write_bytes(bytes(builder.Output()))
+    signature = litert.load(source, RunOptions()).signature
+    graph = tflite.load(source.model).graph
+    for specs, values in ((signature.inputs, graph.inputs), (signature.outputs, graph.outputs)):
+        assert [spec.name for spec in specs] == [value.name for value in values]
+    assert [graph.inputs[0].name, graph.outputs[0].name] == ["picture", "classes"]
+
+
 def test_of_several_signatures_one_has_to_be_named() -> None:
     data = two_signatures()
     for key, op_type in (("double", "Add"), ("square", "Mul")):

@@ -121,13 +121,14 @@ def _ordered(interpreter: Interpreter) -> tuple[dict[str, dict], dict[str, dict]
 
     The interpreter sorts a signature by name; places in the sub-graph keep the order of the model.
     """
-    signatures = interpreter.get_signature_list()
-    if "serving_default" not in signatures:
+    signatures = list(interpreter.get_signature_list())
+    key = "serving_default" if "serving_default" in signatures else signatures[0] if len(signatures) == 1 else None
+    if key is None:
         return tuple(
             {details["name"]: details for details in side}
             for side in (interpreter.get_input_details(), interpreter.get_output_details())
         )  # type: ignore[return-value]
-    runner = interpreter.get_signature_runner("serving_default")
+    runner = interpreter.get_signature_runner(key)
     sides = (
         (runner.get_input_details(), interpreter.get_input_details()),
         (runner.get_output_details(), interpreter.get_output_details()),
