@@ -8,8 +8,8 @@ import torch.nn.functional as F
 
 from isoform.errors import IsoformError
 from isoform.hub.emitters.torch_ops.dtypes import torch_dtype
-from isoform.hub.emitters.torch_ops.elementwise import widened
 from isoform.hub.emitters.torch_ops.table import Tensor, op, static
+from isoform.hub.emitters.torch_ops.unsigned import WIDENED
 
 for _name, _function in {
     "Acos": torch.acos, "Acosh": torch.acosh, "Asin": torch.asin, "Asinh": torch.asinh,
@@ -23,15 +23,13 @@ for _name, _function in {
 
 
 @op("Abs")
-@widened
 def absolute(x: Tensor) -> Tensor:
-    return x.abs()
+    return x if x.dtype in WIDENED else x.abs()
 
 
 @op("Sign")
-@widened
 def sign(x: Tensor) -> Tensor:
-    return torch.sign(x)
+    return (x != 0).to(x.dtype) if x.dtype in WIDENED else torch.sign(x)
 
 
 @op("LeakyRelu")

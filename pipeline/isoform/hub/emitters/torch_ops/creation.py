@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from isoform.hub.emitters.torch_ops.dtypes import converted
 from isoform.hub.emitters.torch_ops.table import Integers, Tensor, number, numbers, op
 
 
@@ -21,13 +22,12 @@ def size(x: Tensor) -> Tensor:
 
 @op("Cast")
 def cast(x: Tensor, *, to: torch.dtype, saturate: int = 1, round_mode: str = "up") -> Tensor:
-    """Return x in another dtype; between numbers that both have, ``saturate`` changes nothing."""
-    return x.to(to)
+    return converted(x, to, saturate=bool(saturate))
 
 
 @op("CastLike")
 def cast_like(x: Tensor, target: Tensor, *, saturate: int = 1, round_mode: str = "up") -> Tensor:
-    return x.to(target.dtype)
+    return converted(x, target.dtype, saturate=bool(saturate))
 
 
 @op("BitCast")

@@ -22,9 +22,23 @@ TORCH_DTYPES: dict[ir.DataType, torch.dtype] = {
     ir.DataType.UINT32: torch.uint32,
     ir.DataType.UINT64: torch.uint64,
     ir.DataType.BOOL: torch.bool,
+    ir.DataType.FLOAT8E4M3FN: torch.float8_e4m3fn,
+    ir.DataType.FLOAT8E4M3FNUZ: torch.float8_e4m3fnuz,
+    ir.DataType.FLOAT8E5M2: torch.float8_e5m2,
+    ir.DataType.FLOAT8E5M2FNUZ: torch.float8_e5m2fnuz,
     ir.DataType.COMPLEX64: torch.complex64,
     ir.DataType.COMPLEX128: torch.complex128,
 }
+
+
+FLOAT8 = (torch.float8_e4m3fn, torch.float8_e4m3fnuz, torch.float8_e5m2, torch.float8_e5m2fnuz)
+
+
+def converted(x: torch.Tensor, dtype: torch.dtype, *, saturate: bool = True) -> torch.Tensor:
+    """Return x in another dtype; beyond the range of an 8-bit float is its end, or with ``saturate`` off no number."""
+    if dtype in FLOAT8 and x.dtype not in FLOAT8 and saturate:
+        x = x.to(torch.float32).clamp(torch.finfo(dtype).min, torch.finfo(dtype).max)
+    return x.to(dtype)
 
 
 def torch_dtype(dtype: ir.DataType | int) -> torch.dtype:
@@ -44,8 +58,10 @@ def torch_dtype(dtype: ir.DataType | int) -> torch.dtype:
 
 
 def as_tensor(array: np.ndarray[Any, Any]) -> torch.Tensor:
-    """Return a copy of ``array`` as a tensor; bfloat16, which numpy lacks, by its bits."""
+    """Return a copy of ``array`` as a tensor; floats that numpy lacks, by their bits."""
+    dtype = torch_dtype(ir.DataType.from_numpy(array.dtype))
     if array.dtype.name == "bfloat16":
-        return torch.from_numpy(array.view(np.int16).copy()).view(torch.bfloat16)
-    torch_dtype(ir.DataType.from_numpy(array.dtype))
+        return torch.from_numpy(array.view(np.int16).copy()).view(dtype)
+    if dtype in FLOAT8:
+        return torch.from_numpy(np.array(array.view(np.uint8), order="C")).view(dtype)
     return torch.from_numpy(np.array(array, order="C"))

@@ -1,31 +1,11 @@
 """Arithmetic, comparison, logic and bits, element by element with broadcasting."""
 
 import functools
-from collections.abc import Callable
-from typing import Any
 
 import torch
 
 from isoform.hub.emitters.torch_ops.table import Tensor, integers_of, op
-
-WIDENED = (torch.uint16, torch.uint32, torch.uint64)
-
-
-def widened(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """Return ``function`` computed in int64 for unsigned dtypes that PyTorch stores but does not compute in.
-
-    uint64 wraps around as it should in sums, products and bits; orders and quotients hold below 2**63.
-    """
-
-    @functools.wraps(function)
-    def wide(*inputs: Tensor | None, **attributes: Any) -> Tensor:
-        dtype = next((x.dtype for x in inputs if isinstance(x, torch.Tensor) and x.dtype in WIDENED), None)
-        if dtype is None:
-            return function(*inputs, **attributes)
-        result = function(*[x.to(torch.int64) if isinstance(x, torch.Tensor) else x for x in inputs], **attributes)
-        return result.to(dtype) if result.dtype == torch.int64 else result
-
-    return wide
+from isoform.hub.emitters.torch_ops.unsigned import WIDENED, ordered, quotient, shifted_right, widened
 
 
 @op("Add")
@@ -47,16 +27,26 @@ def mul(a: Tensor, b: Tensor) -> Tensor:
 
 
 @op("Div")
-@widened
 def div(a: Tensor, b: Tensor) -> Tensor:
     """Return a / b; integers are truncated towards zero."""
+    return widened(quotient)(a, b) if a.dtype == torch.uint64 else _div(a, b)
+
+
+@widened
+def _div(a: Tensor, b: Tensor) -> Tensor:
     return torch.div(a, b, rounding_mode="trunc") if integers_of(a) else a / b
 
 
 @op("Mod")
-@widened
 def mod(a: Tensor, b: Tensor, *, fmod: int = 0) -> Tensor:
     """Return the remainder with the sign of b, or with that of a as C's fmod has it."""
+    if a.dtype == torch.uint64:
+        return widened(lambda one, other: one - quotient(one, other) * other)(a, b)
+    return _mod(a, b, fmod)
+
+
+@widened
+def _mod(a: Tensor, b: Tensor, fmod: int) -> Tensor:
     return torch.fmod(a, b) if fmod else torch.remainder(a, b)
 
 
@@ -69,13 +59,13 @@ def power(base: Tensor, exponent: Tensor) -> Tensor:
 
 
 @op("Max")
-@widened
+@ordered
 def maximum(*tensors: Tensor) -> Tensor:
     return functools.reduce(torch.maximum, tensors)
 
 
 @op("Min")
-@widened
+@ordered
 def minimum(*tensors: Tensor) -> Tensor:
     return functools.reduce(torch.minimum, tensors)
 
@@ -97,25 +87,25 @@ def equal(a: Tensor, b: Tensor) -> Tensor:
 
 
 @op("Greater")
-@widened
+@ordered
 def greater(a: Tensor, b: Tensor) -> Tensor:
     return a > b
 
 
 @op("GreaterOrEqual")
-@widened
+@ordered
 def greater_or_equal(a: Tensor, b: Tensor) -> Tensor:
     return a >= b
 
 
 @op("Less")
-@widened
+@ordered
 def less(a: Tensor, b: Tensor) -> Tensor:
     return a < b
 
 
 @op("LessOrEqual")
-@widened
+@ordered
 def less_or_equal(a: Tensor, b: Tensor) -> Tensor:
     return a <= b
 
@@ -151,8 +141,14 @@ def bitwise_not(x: Tensor) -> Tensor:
 
 
 @op("BitShift")
-@widened
 def bit_shift(x: Tensor, count: Tensor, *, direction: str) -> Tensor:
+    if x.dtype == torch.uint64 and direction == "RIGHT":
+        return widened(shifted_right)(x, count)
+    return _bit_shift(x, count, direction)
+
+
+@widened
+def _bit_shift(x: Tensor, count: Tensor, direction: str) -> Tensor:
     return torch.bitwise_left_shift(x, count) if direction == "LEFT" else torch.bitwise_right_shift(x, count)
 
 
@@ -162,7 +158,7 @@ def where(condition: Tensor, x: Tensor, y: Tensor) -> Tensor:
 
 
 @op("Clip")
-@widened
+@ordered
 def clip(x: Tensor, min: Tensor | float | None = None, max: Tensor | float | None = None) -> Tensor:  # noqa: A002
     """Return x within the bounds; where they cross, the upper one holds."""
     x = x if min is None else torch.maximum(x, torch.as_tensor(min, dtype=x.dtype))

@@ -3,8 +3,8 @@
 import torch
 import torch.nn.functional as F
 
-from isoform.hub.emitters.torch_ops.elementwise import widened
 from isoform.hub.emitters.torch_ops.table import Tensor, op
+from isoform.hub.emitters.torch_ops.unsigned import widened
 
 
 @op("MatMul")

@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from isoform.hub.emitters.torch_ops.dtypes import torch_dtype
+from isoform.hub.emitters.torch_ops.dtypes import FLOAT8, converted, torch_dtype
 from isoform.hub.emitters.torch_ops.linear import matmul_integer
 from isoform.hub.emitters.torch_ops.table import Tensor, op
 
@@ -17,6 +17,8 @@ def quantize_linear(
 ) -> Tensor:  # fmt: skip
     """Return x / scale rounded half to even, plus the zero point, within the integers' range."""
     dtype = zero.dtype if zero is not None else torch_dtype(output_dtype) if output_dtype else torch.uint8
+    if dtype in FLOAT8:
+        return converted(x / _spread(scale, x, axis, block_size), dtype, saturate=bool(saturate))
     scaled = torch.round(x / _spread(scale, x, axis, block_size))
     shifted = scaled if zero is None else scaled + _spread(zero, x, axis, block_size)
     bounds = torch.iinfo(dtype)
@@ -29,6 +31,9 @@ def dequantize_linear(
     *, axis: int = 1, block_size: int = 0, output_dtype: int = 0,
 ) -> Tensor:  # fmt: skip
     """Return (x - zero point) * scale."""
+    if x.dtype in FLOAT8:  # their zero point is zero
+        result = x.to(scale.dtype) * _spread(scale, x, axis, block_size)
+        return result.to(torch_dtype(output_dtype)) if output_dtype else result
     wide = x.to(torch.int64)
     wide = wide if zero is None else wide - _spread(zero, x, axis, block_size).to(torch.int64)
     result = wide.to(scale.dtype) * _spread(scale, x, axis, block_size)

@@ -5,10 +5,12 @@ from typing import Any
 
 import torch
 
-from isoform.hub.emitters.torch_ops.elementwise import widened
 from isoform.hub.emitters.torch_ops.table import Integers, Tensor, op, static
+from isoform.hub.emitters.torch_ops.unsigned import ordered, refuse_uint64, widened
 
 Reduce = Callable[[Tensor, list[int], bool], Tensor]
+_ORDERED = ("ReduceMax", "ReduceMin")
+_OF_UINT64 = (*_ORDERED, "ReduceSum", "ReduceProd", "ReduceSumSquare")
 
 
 def reduction(name: str) -> Callable[[Reduce], Reduce]:
@@ -19,12 +21,15 @@ def reduction(name: str) -> Callable[[Reduce], Reduce]:
             x: Tensor, axes: Integers | None = None, *, keepdims: int = 1, noop_with_empty_axes: int = 0
         ) -> Tensor:
             wanted = static(axes, f"{name} with axes") if axes is not None else []
+            if name not in _OF_UINT64:
+                refuse_uint64(x, name)
             if not wanted and noop_with_empty_axes:
                 return reduce(x.unsqueeze(0), [0], False)
             return reduce(x, wanted or list(range(x.dim())), bool(keepdims))
 
         reduced.__name__ = reduced.__qualname__ = name  # fx names a call after its function
-        op(name, known=(1,))(widened(reduced))
+        wide = ordered(reduced) if name in _ORDERED else widened(reduced)
+        op(name, known=(1,))(wide if name in _OF_UINT64 else reduced)
         return reduce
 
     return register

@@ -5,9 +5,9 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from isoform.hub.emitters.torch_ops.elementwise import WIDENED
 from isoform.hub.emitters.torch_ops.moving import nonnegative
 from isoform.hub.emitters.torch_ops.table import Tensor, number, op, static
+from isoform.hub.emitters.torch_ops.unsigned import WIDENED, to_signed
 
 _REDUCTIONS = {"add": "sum", "mul": "prod", "max": "amax", "min": "amin"}
 
@@ -16,7 +16,9 @@ _REDUCTIONS = {"add": "sum", "mul": "prod", "max": "amax", "min": "amin"}
 def top_k(x: Tensor, count: Any = None, *, k: int = 0, axis: int = -1, largest: int = 1, sorted: int = 1) -> Any:  # noqa: A002
     """Return the k largest or smallest along an axis, and their places; of equal ones the first come first."""
     wanted = number(count) if count is not None else k
-    order = torch.argsort(x, dim=axis, descending=bool(largest), stable=True)
+    order = torch.argsort(
+        to_signed(x) if x.dtype == torch.uint64 else x, dim=axis, descending=bool(largest), stable=True
+    )
     places = order[(*[slice(None)] * (axis % x.dim()), slice(0, wanted))]
     wide = x.to(torch.int64) if x.dtype in WIDENED else x  # torch does not gather the unsigned ones
     return wide.gather(axis, places).to(x.dtype), places
