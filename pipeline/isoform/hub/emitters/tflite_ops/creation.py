@@ -7,7 +7,7 @@ from isoform.hub.emitters.tflite_builder import DTYPES, Tensor
 from isoform.hub.emitters.tflite_ops.arithmetic import compare, select, sub
 from isoform.hub.emitters.tflite_ops.call import Call, Code, op
 from isoform.hub.emitters.tflite_ops.elementwise import NUMBERS, require_dtype
-from isoform.hub.emitters.tflite_ops.moving import as_int32, cast, shape_of, strided_slice
+from isoform.hub.emitters.tflite_ops.moving import as_int32, cast, shape_of, strided_slice, to_shape
 
 _LARGEST_MASK = 1 << 22
 """Elements of a triangle that is stored as a constant."""
@@ -70,19 +70,21 @@ def eye_like(call: Call) -> Tensor:
 def trilu(call: Call) -> Tensor:
     """Return the upper or lower triangle of matrices, zeros elsewhere."""
     diagonal = call.array(1)
-    if call.has(1) and diagonal is None:
-        raise call.refusal("a diagonal that is computed while the model runs")
     require_dtype(call, call[0], ("float32", "int32", "int64", "bool"))
-    mask = _triangle(call, 0 if diagonal is None else int(diagonal.reshape(-1)[0]), bool(call.int("upper", 1)))
+    place: int | Tensor = 0 if diagonal is None else int(diagonal.reshape(-1)[0])
+    if call.has(1) and diagonal is None:
+        place = to_shape(call, as_int32(call, call[1]), [], [])
+    mask = _triangle(call, place, bool(call.int("upper", 1)))
     if call.dtype == "bool":
         return call.make(Code.LOGICAL_AND, [call[0], mask], call.shape)
     return select(call, mask, call[0], 0)
 
 
-def _triangle(call: Call, diagonal: int, is_upper: bool) -> Tensor:
+def _triangle(call: Call, diagonal: int | Tensor, is_upper: bool) -> Tensor:
     """Return where column - row >= diagonal, or <= for the lower triangle; boolean [rows, columns]."""
     rows, columns = call.shape[-2:]
-    if rows is not None and columns is not None and rows * columns <= _LARGEST_MASK:
+    is_known = isinstance(diagonal, int)
+    if is_known and rows is not None and columns is not None and rows * columns <= _LARGEST_MASK:
         offsets = np.arange(columns) - np.arange(rows)[:, None]
         return call.constant(offsets >= diagonal if is_upper else offsets <= diagonal, "bool")
     column, row = (_count(call, axis) for axis in (-1, -2))

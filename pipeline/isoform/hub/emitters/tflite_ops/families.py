@@ -1,6 +1,7 @@
 """Importing this fills the table of operators: one line for each file of this folder."""
 
 from isoform.hub.emitters.tflite_ops import activation as activation
+from isoform.hub.emitters.tflite_ops import axes as axes
 from isoform.hub.emitters.tflite_ops import bits as bits
 from isoform.hub.emitters.tflite_ops import blocks as blocks
 from isoform.hub.emitters.tflite_ops import control as control
@@ -14,7 +15,9 @@ from isoform.hub.emitters.tflite_ops import linear as linear
 from isoform.hub.emitters.tflite_ops import loops as loops
 from isoform.hub.emitters.tflite_ops import moving as moving
 from isoform.hub.emitters.tflite_ops import normalization as normalization
+from isoform.hub.emitters.tflite_ops import padding as padding
 from isoform.hub.emitters.tflite_ops import pooling as pooling
+from isoform.hub.emitters.tflite_ops import pooling_windows as pooling_windows
 from isoform.hub.emitters.tflite_ops import recurrent as recurrent
 from isoform.hub.emitters.tflite_ops import reduction as reduction
 from isoform.hub.emitters.tflite_ops import resize as resize

@@ -134,32 +134,6 @@ def _product(sizes: Sequence[int | None]) -> int | None:
     return math.prod(known) if len(known) == len(sizes) else None
 
 
-@op("Squeeze")
-def squeeze(call: Call) -> Tensor:
-    axes = call.ints_of("axes", 1)
-    rank = len(call[0].shape)
-    if axes is None:
-        if None in call[0].shape:
-            raise call.refusal("axes that depend on dynamic sizes")
-        axes = [axis for axis, size in enumerate(call[0].shape) if size == 1]
-    if not axes:
-        return call[0]
-    options = schema.SqueezeOptionsT()
-    options.squeezeDims = sorted(axis % rank for axis in axes)
-    return call.make(Code.SQUEEZE, [call[0]], call.shape, options)
-
-
-@op("Unsqueeze")
-def unsqueeze(call: Call) -> Tensor:
-    x, shape = call[0], list(call[0].shape)
-    axes = call.ints_of("axes", 1) or []
-    rank = len(shape) + len(axes)
-    for axis in sorted(axis % rank for axis in axes):
-        shape = [*shape[:axis], 1, *shape[axis:]]
-        x = call.make(Code.EXPAND_DIMS, [x, call.constant(axis)], shape, schema.ExpandDimsOptionsT())
-    return x
-
-
 @op("Concat")
 def concatenate(call: Call) -> Tensor:
     tensors = [call[index] for index in range(len(call.node.inputs))]

@@ -8,6 +8,7 @@ from isoform.hub.emitters.tflite_builder import Array, Tensor
 from isoform.hub.emitters.tflite_ops.arithmetic import mul, reduce
 from isoform.hub.emitters.tflite_ops.call import Call, Code, op
 from isoform.hub.emitters.tflite_ops.elementwise import FLOATS, require_dtype
+from isoform.hub.emitters.tflite_ops.pooling_windows import largest, means
 from isoform.hub.emitters.tflite_ops.windows import Pads, Window, padded, same
 
 LOWEST = float(np.finfo(np.float32).min)
@@ -15,6 +16,8 @@ LOWEST = float(np.finfo(np.float32).min)
 
 @op("MaxPool", domain=CHANNELS_LAST_DOMAIN)
 def max_pool(call: Call) -> Tensor:
+    if _is_dilated(call) or call[0].dtype != "float32":
+        return largest(call, range(1, 3))
     window = _window(call)
     x, padding = padded(call, call[0], window, window.pads, LOWEST)
     return _pooled(call, Code.MAX_POOL_2D, x, window, padding)
@@ -23,6 +26,8 @@ def max_pool(call: Call) -> Tensor:
 @op("AveragePool", domain=CHANNELS_LAST_DOMAIN)
 def average_pool(call: Call) -> Tensor:
     """Return window means over what counts: TFLite's SAME leaves its padding out; else means are scaled afterwards."""
+    if _is_dilated(call):
+        return means(call, range(1, 3))
     window, counts_padding = _window(call), bool(call.int("count_include_pad", 0))
     if not counts_padding and window.pads == same(call[0], window) and any(map(any, window.pads)):
         return _pooled(call, Code.AVERAGE_POOL_2D, call[0], window, schema.Padding.SAME)
@@ -60,10 +65,12 @@ def _over_image(call: Call, code: int, axes: range) -> Tensor:
     return reduce(call, code, call[0], axes)
 
 
+def _is_dilated(call: Call) -> bool:
+    return max(call.ints("dilations") or [1]) > 1
+
+
 def _window(call: Call) -> Window:
     require_dtype(call, call[0], FLOATS)
-    if max(call.ints("dilations") or [1]) > 1:
-        raise call.refusal("dilation")
     window = Window.of(call, call.ints("kernel_shape") or [], call[0])
     if not call.int("ceil_mode", 0):
         return window

@@ -9,7 +9,7 @@ from isoform.hub.emitters.tflite_builder import Tensor
 from isoform.hub.emitters.tflite_ops.arithmetic import Axes, add, compare, mul, reduce, select, sub, unary
 from isoform.hub.emitters.tflite_ops.call import Call, Code, Emit, op
 from isoform.hub.emitters.tflite_ops.elementwise import FLOATS, NUMBERS, WIDER, require_dtype, widened
-from isoform.hub.emitters.tflite_ops.moving import as_int32, concat, shape_of
+from isoform.hub.emitters.tflite_ops.moving import as_int32, concat, shape_of, to_shape
 from isoform.hub.passes.fold_weights import constant
 
 Reduction = Callable[[Call, Tensor, Axes, bool], Tensor]
@@ -127,9 +127,10 @@ def cumulative_sum(call: Call) -> Tensor:
     """Return running sums; with ``exclusive`` without the element itself, with ``reverse`` from the end."""
     require_dtype(call, call[0], NUMBERS)
     axis = constant(call.node.inputs[1])
-    if axis is None:
-        raise call.refusal("an axis that is computed while the model runs")
     options = schema.CumsumOptionsT()
     options.exclusive, options.reverse = bool(call.int("exclusive", 0)), bool(call.int("reverse", 0))
-    place = call.constant(int(axis.reshape(-1)[0]) % len(call.shape))
-    return call.make(Code.CUMSUM, [call[0], place], call.shape, options)
+    if axis is None:
+        place = to_shape(call, as_int32(call, call[1]), [], [])
+    else:
+        place = call.constant(int(axis.reshape(-1)[0]) % len(call[0].shape))
+    return call.make(Code.CUMSUM, [call[0], place], call[0].shape, options)

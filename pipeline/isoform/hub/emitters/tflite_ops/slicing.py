@@ -1,4 +1,4 @@
-"""Parts of a tensor, and borders around it."""
+"""Parts of a tensor."""
 
 from collections.abc import Sequence
 
@@ -8,6 +8,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from isoform.hub.emitters.tflite_builder import Tensor
 from isoform.hub.emitters.tflite_ops.arithmetic import add, div, maximum, minimum
+from isoform.hub.emitters.tflite_ops.axes import marks, spread
 from isoform.hub.emitters.tflite_ops.call import Call, Code, dtype_of, op, sizes
 from isoform.hub.emitters.tflite_ops.moving import INT32_MAX, as_int32, concat, shape_of, strided_slice
 
@@ -15,6 +16,8 @@ from isoform.hub.emitters.tflite_ops.moving import INT32_MAX, as_int32, concat, 
 @op("Slice")
 def slice_(call: Call) -> Tensor:
     """Return the part between the bounds; the axes that are not named stay whole."""
+    if any(call.has(place) and call.array(place) is None for place in (3, 4)):
+        return _all_computed(call)
     axes, steps = call.ints_of("axes", 3), call.ints_of("steps", 4)
     if "starts" not in call.node.attributes and (call.array(1) is None or call.array(2) is None):
         return _computed_slice(call, axes, steps)
@@ -43,20 +46,38 @@ def _computed_slice(call: Call, axes: list[int] | None, steps: list[int] | None)
     step = [1] * rank
     for axis, stride in zip(axes, steps or [1] * len(axes), strict=True):
         step[axis] = stride
-    if min(step) < 0:
-        raise call.refusal("computed bounds with a negative step")
     begin, end = (_bounds(call, index, axes, rank) for index in (1, 2))
     options = schema.StridedSliceOptionsT()
     options.beginMask = options.endMask = sum(1 << axis for axis in range(rank) if axis not in axes)
     return call.make(Code.STRIDED_SLICE, [call[0], begin, end, call.constant(step)], call.shape, options)
 
 
-def _bounds(call: Call, index: int, axes: list[int], rank: int) -> Tensor:
-    """Return one bound for every axis as int32; those of axes that stay whole are masked."""
+def _all_computed(call: Call) -> Tensor:
+    """Return the part whose axes or steps are computed while the model runs, too."""
+    x, rank = call[0], len(call[0].shape)
+    bounds = [_narrowed(call, index) for index in (1, 2)]
+    if call.has(3):
+        marked = marks(call, 3, rank)
+    elif call[1].shape[0] is None:
+        raise call.refusal("a number of axes that is not known")
+    else:
+        marked = call.constant(np.eye(rank)[: call[1].shape[0]])
+    begin, end = spread(call, marked, bounds[0], 0), spread(call, marked, bounds[1], shape_of(call, x))
+    step = spread(call, marked, _narrowed(call, 4), 1) if call.has(4) else call.constant([1] * rank)
+    return call.make(Code.STRIDED_SLICE, [x, begin, end, step], [None] * rank, schema.StridedSliceOptionsT())
+
+
+def _narrowed(call: Call, index: int) -> Tensor:
+    """Return bounds as int32; those beyond it are beyond every axis, too."""
     given = call[index]
     if given.array is None and given.dtype == "int64":
         given = maximum(call, minimum(call, given, INT32_MAX), -INT32_MAX)
-    given = as_int32(call, given)
+    return as_int32(call, given)
+
+
+def _bounds(call: Call, index: int, axes: list[int], rank: int) -> Tensor:
+    """Return one bound for every axis as int32; those of axes that stay whole are masked."""
+    given = _narrowed(call, index)
     parts = [
         strided_slice(call, given, [axes.index(axis)], [axes.index(axis) + 1], [1], [1])
         if axis in axes
@@ -93,59 +114,6 @@ def _lengths(call: Call, axis: int, count: int) -> Tensor:
     whole = strided_slice(call, shape_of(call, call[0]), [axis], [axis + 1], [1], [1])
     rounded = div(call, add(call, whole, count - 1), count)
     return concat(call, [*[rounded] * (count - 1), call.constant([-1])], 0, [count])
-
-
-@op("Pad")
-def pad(call: Call) -> Tensor:
-    """Return x with borders of known widths; negative ones cut."""
-    mode, rank = call.string("mode", "constant"), len(call.shape)
-    pads, axes = call.ints_of("pads", 1) or [], call.ints_of("axes", 3)
-    table = np.zeros((rank, 2), np.int64)
-    for place, axis in enumerate(axes or range(rank)):
-        table[axis % rank] = pads[place], pads[place + len(pads) // 2]
-    if mode in ("edge", "wrap"):
-        return _repeated(call, table, mode)
-    cut, widths = np.minimum(table, 0), np.maximum(table, 0)
-    if rank > 5 or mode not in ("constant", "reflect"):
-        raise call.refusal(f"mode {mode} or {rank} axes")
-    x = call[0]
-    if cut.any():
-        x = _cut(call, x, cut)
-    if not widths.any():
-        return x
-    if mode == "reflect":
-        options = schema.MirrorPadOptionsT()
-        options.mode = schema.MirrorPadMode.REFLECT
-        return call.make(Code.MIRROR_PAD, [x, call.constant(widths)], call.shape, options)
-    if x.dtype not in ("float32", "int32", "int64", "int8", "uint8", "bool"):
-        raise call.refusal(f"it works on {x.dtype}")
-    value = call.get(2)
-    if value is None and call.float("value", 0.0) == 0.0:
-        return call.make(Code.PAD, [x, call.constant(widths)], call.shape, schema.PadOptionsT())
-    value = call.constant(call.float("value", 0.0), x.dtype) if value is None else value
-    return call.make(Code.PADV2, [x, call.constant(widths), value], call.shape, schema.PadV2OptionsT())
-
-
-def _cut(call: Call, x: Tensor, cut: npt.NDArray[np.int64]) -> Tensor:
-    shape = [None if size is None else size + int(pair.sum()) for size, pair in zip(x.shape, cut, strict=True)]
-    begin, end = [-int(before) for before, _ in cut], [int(after) for _, after in cut]
-    open_ends = {axis for axis, after in enumerate(end) if after == 0}
-    return strided_slice(call, x, begin, end, [1] * len(shape), shape, open_ends)
-
-
-def _repeated(call: Call, table: npt.NDArray[np.int64], mode: str) -> Tensor:
-    """Return x with its own elements around it, gathered axis by axis."""
-    x = call[0]
-    for axis, (before, after) in enumerate(table):
-        size = x.shape[axis]
-        if before == after == 0:
-            continue
-        if size is None:
-            raise call.refusal(f"mode {mode} on a dynamic axis")
-        places = np.arange(-before, size + after)
-        places = np.clip(places, 0, size - 1) if mode == "edge" else places % size
-        x = take(call, x, places, axis)
-    return x
 
 
 def take(call: Call, x: Tensor, places: Sequence[int] | npt.NDArray[np.int64], axis: int) -> Tensor:
