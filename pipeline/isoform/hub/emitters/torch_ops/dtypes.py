@@ -31,6 +31,8 @@ TORCH_DTYPES: dict[ir.DataType, torch.dtype] = {
 }
 
 
+_LARGEST_E4M3FN = 464.0
+"""What lies beyond rounds to more than 448, the largest number of the type."""
 FLOAT8 = (torch.float8_e4m3fn, torch.float8_e4m3fnuz, torch.float8_e5m2, torch.float8_e5m2fnuz)
 
 
@@ -38,6 +40,9 @@ def converted(x: torch.Tensor, dtype: torch.dtype, *, saturate: bool = True) -> 
     """Return x in another dtype; beyond the range of an 8-bit float is its end, or with ``saturate`` off no number."""
     if dtype in FLOAT8 and x.dtype not in FLOAT8 and saturate:
         x = x.to(torch.float32).clamp(torch.finfo(dtype).min, torch.finfo(dtype).max)
+    elif dtype == torch.float8_e4m3fn and not saturate:  # PyTorch saturates this one by itself
+        x = x.to(torch.float32)
+        x = torch.where(x.abs() > _LARGEST_E4M3FN, torch.full_like(x, torch.nan), x)
     return x.to(dtype)
 
 
@@ -58,10 +63,21 @@ def torch_dtype(dtype: ir.DataType | int) -> torch.dtype:
 
 
 def as_tensor(array: np.ndarray[Any, Any]) -> torch.Tensor:
-    """Return a copy of ``array`` as a tensor; floats that numpy lacks, by their bits."""
-    dtype = torch_dtype(ir.DataType.from_numpy(array.dtype))
+    """Return ``array`` as a tensor; bfloat16, which numpy lacks, by its bits.
+
+    It is a copy, except of a private mapping: that is nobody else's memory, and large.
+    """
     if array.dtype.name == "bfloat16":
-        return torch.from_numpy(array.view(np.int16).copy()).view(dtype)
-    if dtype in FLOAT8:
-        return torch.from_numpy(np.array(array.view(np.uint8), order="C")).view(dtype)
+        return as_tensor(array.view(np.int16)).view(torch.bfloat16)
+    torch_dtype(ir.DataType.from_numpy(array.dtype))
+    if _is_private_mapping(array) and min(array.strides, default=0) >= 0:
+        return torch.from_numpy(array)
     return torch.from_numpy(np.array(array, order="C"))
+
+
+def _is_private_mapping(array: Any) -> bool:
+    while array is not None:
+        if isinstance(array, np.memmap) and array.mode == "c":
+            return True
+        array = getattr(array, "base", None)
+    return False

@@ -43,7 +43,11 @@ def traced(label: str, body: Callable[..., Any], values: Sequence[Any]) -> Body:
             return torch.jit.trace(lambda given: body(*given), (examples,), check_trace=False, strict=False)
         except (RuntimeError, TypeError, IndexError, ValueError) as error:
             reason = (str(error).strip().splitlines() or [type(error).__name__])[-1][:200]
-            raise frozen(label, f"a body that does not run on the example ({reason})") from error
+            raise IsoformError(
+                f"{label}: does not run on the example that the module is traced with ({reason}).",
+                "Trace it with an example on which it runs.",
+                kind="trace",
+            ) from error
 
 
 def traced_branch(label: str, branch: Callable[..., Any], values: Sequence[Any], *, is_taken: bool) -> Body:
