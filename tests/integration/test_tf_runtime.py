@@ -55,13 +55,23 @@ def test_a_folder_that_is_no_savedmodel_is_refused(tmp_path: Path) -> None:
         runtime.load(Artifact("savedmodel", tmp_path, DECLARED), RunOptions())
 
 
-def test_a_savedmodel_without_the_signature_says_which_it_has(tmp_path: Path) -> None:
+def test_a_savedmodel_of_several_signatures_says_which_it_has(tmp_path: Path) -> None:
     module = tf.Module()
     module.f = tf.function(lambda x: {"y": x}, input_signature=[tf.TensorSpec([None], tf.float32, "x")])
-    tf.saved_model.save(module, str(tmp_path / "model"), {"other": module.f.get_concrete_function()})
+    functions = {name: module.f.get_concrete_function() for name in ("first", "second")}
+    tf.saved_model.save(module, str(tmp_path / "model"), functions)
     with pytest.raises(IsoformError, match="no signature 'serving_default'") as refused:
         runtime.load(Artifact("savedmodel", tmp_path / "model", DECLARED), RunOptions())
-    assert refused.value.hint == "Signatures there: other."
+    assert refused.value.hint == "Signatures there: first, second."
+
+
+def test_the_only_signature_of_a_savedmodel_is_taken_whatever_its_name(tmp_path: Path) -> None:
+    module = tf.Module()
+    module.f = tf.function(lambda x: {"y": x + 1}, input_signature=[tf.TensorSpec([None], tf.float32, "x")])
+    tf.saved_model.save(module, str(tmp_path / "model"), {"other": module.f.get_concrete_function()})
+    declared = Signature((TensorSpec("x", "float32", ("n",)),), (TensorSpec("y", "float32", ("n",)),))
+    session = runtime.load(Artifact("savedmodel", tmp_path / "model", declared), RunOptions())
+    np.testing.assert_array_equal(session.run({"x": np.float32([1, 2])})["y"], [2, 3])
 
 
 def test_float64_is_not_promised(folder: Path) -> None:

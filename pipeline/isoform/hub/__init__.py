@@ -6,8 +6,10 @@ A graph is a path, an onnx.ModelProto or an onnx_ir.Model; the emitters work on 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from isoform.core.signature import TensorSpec
     from isoform.hub.graph import Graph
 
 
@@ -56,6 +58,45 @@ def from_tflite(source: "str | Path | bytes", signature: str | None = None) -> A
     from isoform.hub.importers import tflite
 
     return tflite.load(source, signature)
+
+
+def from_keras(model: Any, inputs: "Sequence[str | TensorSpec] | None" = None) -> Any:
+    """Return a keras.Model as an onnx_ir.Model; its weights are views of Keras' own, under their paths.
+
+    Args:
+        inputs: ``name:dtype[dim,dim,...]`` of each, for a network of one's own class that does not say what it takes.
+
+    Raises:
+        IsoformError: the network cannot be traced, or holds what ONNX has no form for here.
+    """
+    from isoform.hub.importers.tensorflow import keras
+
+    return keras.from_keras(model, inputs)
+
+
+def from_saved_model(path: "str | Path", signature: str | None = None) -> Any:
+    """Return a signature of the SavedModel folder at ``path`` as an onnx_ir.Model; its outputs come sorted by name.
+
+    Args:
+        signature: its name; ``serving_default``, or the only one, unless given.
+
+    Raises:
+        IsoformError: the folder cannot be read, has no such signature, or holds what ONNX has no form for here.
+    """
+    from isoform.hub.importers.tensorflow import saved_model
+
+    return saved_model.from_saved_model(path, signature)
+
+
+def from_function(function: Any) -> Any:
+    """Return a tf.function with an input_signature, or one of its concrete functions, as an onnx_ir.Model.
+
+    Raises:
+        IsoformError: it does not say what it is called with, or holds what ONNX has no form for here.
+    """
+    from isoform.hub.importers.tensorflow import callable as tf_callable
+
+    return tf_callable.from_function(function)
 
 
 def _own(graph: "Graph") -> Any:

@@ -1,4 +1,4 @@
-"""TensorFlow: a SavedModel folder, through its signature ``serving_default``.
+"""TensorFlow: a SavedModel folder, through its signature ``serving_default``, or the only one it has.
 
 A SavedModel keeps outputs by name only, sorted; their order comes from the artifact, and a name that is missing or
 extra shows in the signature that is read back. Not aware of how the folder was written.
@@ -18,8 +18,8 @@ from isoform.core.artifact import Artifact
 from isoform.core.protocols import Array, Perturbation, RunOptions
 from isoform.core.signature import Dim, Signature, TensorSpec
 from isoform.errors import IsoformError
+from isoform.hub.serving import opened, pick
 
-SIGNATURE = "serving_default"
 _SMALLEST_CONSTANT = 16
 """Elements from which a constant of the graph counts as a parameter, not as a shape or an axis."""
 _ESCAPE = re.compile(r"\.(S|\.)")
@@ -47,21 +47,17 @@ def load(artifact: Artifact, options: RunOptions) -> SavedModelSession:
     """Open the folder ``artifact.model``.
 
     Raises:
-        IsoformError: it is no SavedModel, has no ``serving_default``, or the device or thread count cannot be had.
+        IsoformError: it is no SavedModel, has several signatures and none is
+            ``serving_default``, or the device or thread count cannot be had.
     """
     _refuse_what_is_not_here(options)
     set_threads(options.threads)
     tf.config.experimental.enable_tensor_float_32_execution(options.tf32)
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": not options.is_optimised})
-    loaded = _open(artifact.model)
-    if SIGNATURE not in loaded.signatures:
-        there = ", ".join(loaded.signatures) or "none"
-        raise IsoformError(
-            f"{artifact.model}: no signature '{SIGNATURE}'.", f"Signatures there: {there}.", kind="signature"
-        )
-    function = loaded.signatures[SIGNATURE]
+    loaded = opened(artifact.model)
+    function = pick(loaded, artifact.model)
     if options.perturbation is not None:
-        _disturb(loaded.signatures[SIGNATURE].variables, options.perturbation)
+        _disturb(function.variables, options.perturbation)
     return SavedModelSession(loaded, function, _read_signature(function, artifact.signature))
 
 
@@ -120,16 +116,6 @@ def _refuse_what_is_not_here(options: RunOptions) -> None:
         raise IsoformError(
             f"TensorFlow sees no device '{options.device}'.", "Run on the CPU: --device cpu.", kind="device"
         )
-
-
-def _open(folder: Path) -> Any:
-    try:
-        return tf.saved_model.load(str(folder))
-    except (OSError, ValueError, KeyError, tf.errors.OpError) as error:
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise IsoformError(
-            f"{folder}: TensorFlow does not open it ({first[:200]}).", "Export the model again.", kind="load"
-        ) from error
 
 
 def _read_signature(function: object, wanted: Signature) -> Signature:

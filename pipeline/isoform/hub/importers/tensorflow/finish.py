@@ -11,10 +11,12 @@ from isoform.errors import IsoformError
 from isoform.hub import graph as hub_graph
 from isoform.hub.importers.tensorflow.skeleton import Skeleton
 from isoform.hub.passes.channels_first import to_channels_first
+from isoform.hub.passes.drop_zero_state import drop_zero_state
 from isoform.hub.passes.fold_weights import initializer
 from isoform.hub.passes.name_weights import name_weights, origins
 from isoform.hub.passes.restore_batch_normalization import restore_batch_normalization
 from isoform.hub.passes.restore_gather import restore_gather
+from isoform.hub.passes.restore_recurrent import restore_recurrent
 from isoform.hub.passes.simplify import simplify
 
 
@@ -33,9 +35,12 @@ def finish(model: ir.Model, skeleton: Skeleton, signature: Signature, inputs: Se
     hub_graph.infer_shapes(model)
     restore_batch_normalization(model)
     _attach(model, skeleton.weights)
+    _rename(model, skeleton.inside)
     made_of = origins(model)
     simplify(model)
     restore_gather(model)
+    restore_recurrent(model)
+    drop_zero_state(model)
     to_channels_first(model)
     name_weights(model, made_of)
     common.RemoveUnusedNodesPass()(model)
@@ -132,6 +137,14 @@ def _attach(model: ir.Model, weights: Mapping[str, tuple[str, Array]]) -> None:
         inputs.remove(value)
         if value.uses():
             ir.convenience.replace_all_uses_with(value, initializer(model.graph, *found))
+
+
+def _rename(model: ir.Model, names: Mapping[str, str]) -> None:
+    """Call weights that have travelled through the graph by their own names."""
+    for node, name in names.items():
+        value = model.graph.initializers.get(f"{node}:0")
+        if value is not None and name not in model.graph.initializers:
+            value.name = name
 
 
 def _refuse_other_inputs(model: ir.Model, signature: Signature) -> None:

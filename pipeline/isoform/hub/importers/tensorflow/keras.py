@@ -12,6 +12,7 @@ from isoform.core.signature import Signature, TensorSpec
 from isoform.errors import IsoformError
 from isoform.hub import keras_source
 from isoform.hub.importers.tensorflow import checks, function, signature
+from isoform.hub.importers.tensorflow.keras_layers import traceable
 
 
 def load(model: Any, inner: Signature, outer: Signature | None = None) -> ir.Model:
@@ -34,7 +35,8 @@ def caller(model: Any, inner: Signature, outer: Signature | None = None) -> Any:
 
     def call(*tensors: Any) -> list[Any]:
         arguments = keras_source.call_arguments(model, inner, keras_source.to_inner(inner, seen, tensors))
-        outputs = keras_source.flat_outputs(inner, model(arguments, training=False))
+        with traceable():
+            outputs = keras_source.flat_outputs(inner, model(arguments, training=False))
         return keras_source.to_outer(inner, seen, [tf.convert_to_tensor(output) for output in outputs])
 
     return call

@@ -15,6 +15,7 @@ from isoform.core.protocols import Array
 from isoform.hub.importers.tensorflow import weights as captures
 from isoform.hub.importers.tensorflow.inlining import inlined
 from isoform.hub.importers.tensorflow.reads import replace_reads
+from isoform.hub.importers.tensorflow.references import replace_references
 from isoform.hub.importers.tensorflow.weights import Weight
 
 LARGEST_LOOP_BYTES = 256 * 2**20
@@ -30,37 +31,47 @@ class Skeleton:
     Attributes:
         inputs: tensors of the function's arguments, then of the weights: ``name:0``.
         weights: name and value of each, by the placeholder that stands for it.
+        inside: the names of weights that are constants of the graph, by node.
     """
 
     graph: graph_pb2.GraphDef
     inputs: list[str]
     outputs: list[str]
     weights: dict[str, tuple[str, Array]]
+    inside: dict[str, str]
 
 
-def of_function(function: Any, names: Mapping[int, str]) -> Skeleton:
+def of_function(function: Any, names: Mapping[int, str], references: Mapping[str, Any]) -> Skeleton:
     """Return the skeleton of a ConcreteFunction.
 
     Args:
         names: what a variable is called, by the id of its handle.
+        references: the values of TensorFlow 1's variables, which are nodes of the graph, by the names of these.
 
     Raises:
         IsoformError: the function writes to variables, or holds resources that are none.
     """
-    found, constants = captures.captured(function, names)
+    found, constants, others = captures.captured(function, names)
     graph = inlined(function)
+    captures.refuse_resources(graph, others)
+    found |= replace_references(graph, references)
     replace_reads(graph, found)
     nodes = {node.name: node for node in graph.node}
     for name, value in constants.items():
         _make_constant(nodes[name], value)
-    for name in _within_loops(graph, found):
-        _make_constant(nodes[name], found.pop(name).tensor)
+    inside = {name: found.pop(name) for name in _within_loops(graph, found)}
+    for name, weight in inside.items():
+        _make_constant(nodes[name], weight.tensor)
     values = {name: (weight.name, weight.array()) for name, weight in found.items()}
     values |= _taken_out(graph)
-    captured = {inside.op.name for _, inside in function.graph.captures}
+    captured = {placeholder.op.name for _, placeholder in function.graph.captures}
     arguments = [tensor.name for tensor in function.inputs if tensor.op.name not in captured]
     return Skeleton(
-        graph, [*arguments, *(f"{name}:0" for name in values)], [tensor.name for tensor in function.outputs], values
+        graph,
+        [*arguments, *(f"{name}:0" for name in values)],
+        [tensor.name for tensor in function.outputs],
+        values,
+        {name: weight.name for name, weight in inside.items()},
     )
 
 

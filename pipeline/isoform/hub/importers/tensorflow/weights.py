@@ -3,18 +3,20 @@
 Not aware of what the function computes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.core.framework import graph_pb2
 
 from isoform.core.protocols import Array
-from isoform.errors import IsoformError
+from isoform.errors import UnsupportedOperator
 
 LARGEST_CONSTANT_BYTES = 4096
 """A captured tensor up to this size is a constant of the graph: it may be a shape or an axis, which has to be known."""
+_PASSING = ("Identity", "NoOp")
 
 
 @dataclass(frozen=True)
@@ -51,43 +53,54 @@ class Weight:
             return np.asarray(self.tensor.numpy())
 
 
-def captured(function: Any, names: Mapping[int, str]) -> tuple[dict[str, Weight], dict[str, Any]]:
-    """Return the weights that ``function`` has captured and its small constant tensors, both by placeholder.
+def captured(function: Any, names: Mapping[int, str]) -> tuple[dict[str, Weight], dict[str, Any], set[str]]:
+    """Return the weights that ``function`` has captured, its small constants, and what is neither, by placeholder.
 
     Args:
         function: a ConcreteFunction.
         names: what a variable is called, by the id of its handle.
-
-    Raises:
-        IsoformError: it has captured a resource that is no variable, such as a lookup table.
     """
     known = {id(variable.handle): variable.name.removesuffix(":0") for variable in function.graph.variables}
     weights: dict[str, Weight] = {}
     constants: dict[str, Any] = {}
+    others: set[str] = set()
     for outside, placeholder in function.graph.captures:
         name = placeholder.op.name
-        if outside.dtype == tf.resource:
+        if outside.dtype == tf.resource and (value := _read(outside)) is not None:
             plain = names.get(id(outside)) or known.get(id(outside)) or name
-            weights[name] = Weight(plain, _read(outside, plain), is_variable=True)
-        elif outside.dtype == tf.variant:
-            raise _unreadable(name, "a variant tensor")
+            weights[name] = Weight(plain, value, is_variable=True)
+        elif outside.dtype in (tf.resource, tf.variant):
+            others.add(name)
         elif outside.dtype == tf.string or outside.shape.num_elements() * outside.dtype.size <= LARGEST_CONSTANT_BYTES:
             constants[name] = outside
         else:
             weights[name] = Weight(name, outside, is_variable=False)
-    return weights, constants
+    return weights, constants, others
 
 
-def _read(handle: Any, name: str) -> Any:
+def refuse_resources(graph: graph_pb2.GraphDef, others: Collection[str]) -> None:
+    """Refuse a graph that uses a lookup table, a generator or a dataset, by the nodes that do.
+
+    Raises:
+        UnsupportedOperator: there are such nodes.
+    """
+    taken = set(others)
+    found = []
+    for _ in range(2):  # resources go through Identities, which may stand anywhere
+        users = [node for node in graph.node if any(_source(name) in taken for name in node.input)]
+        taken |= {node.name for node in users if node.op in _PASSING}
+        found = [f"'{node.op}' (node {node.name}, on a captured resource)" for node in users if node.op not in _PASSING]
+    if found:
+        raise UnsupportedOperator.of(found, "onnx")
+
+
+def _source(name: str) -> str:
+    return name.removeprefix("^").partition(":")[0]
+
+
+def _read(handle: Any) -> Any:
+    """Return the value of the variable behind ``handle``; None if it is no variable."""
     found = handle._handle_data  # the only place where TensorFlow keeps the dtype behind a handle
     if found is None or not found.is_set or len(found.shape_and_type) != 1:
-        raise _unreadable(name, "a resource that is no variable")
+        return None
     return tf.raw_ops.ReadVariableOp(resource=handle, dtype=tf.as_dtype(found.shape_and_type[0].dtype))
-
-
-def _unreadable(name: str, what: str) -> IsoformError:
-    return IsoformError(
-        f"The function holds '{name}', {what}: a lookup table, a generator or a dataset has no ONNX form.",
-        "Leave text processing and random numbers outside: export the part that takes and returns numbers.",
-        kind="captured-resource",
-    )

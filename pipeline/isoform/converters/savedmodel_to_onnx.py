@@ -1,0 +1,25 @@
+"""SavedModel to ONNX: a signature's graph is converted without its weights, which are streamed to disk behind it.
+
+Inputs are called as in the folder's signature; outputs stand in the order of the artifact's.
+"""
+
+from pathlib import Path
+
+from isoform.core.artifact import Artifact
+from isoform.core.protocols import ConvertOptions
+from isoform.hub import graph as hub_graph
+from isoform.hub import serving
+from isoform.hub.importers.tensorflow import proof, saved_model
+
+
+def convert(source: Artifact, target: Path, options: ConvertOptions) -> None:
+    """Write ``source`` as the ONNX file ``target``, with ``target.data`` beside it when the weights are large.
+
+    Raises:
+        IsoformError: an operator has no ONNX form, an input, an output or a dynamic axis is lost, or ONNX' checker or
+            ONNX Runtime refuse the graph.
+    """
+    loaded = serving.opened(source.model)  # the variables live as long as this does
+    served = serving.pick(loaded, source.model)
+    hub_graph.save(saved_model.load(served, source.signature), target)
+    proof.prove(target, source.signature, saved_model.caller(served, source.signature))

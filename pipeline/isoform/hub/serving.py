@@ -1,0 +1,43 @@
+"""What a SavedModel folder serves: opening one, and choosing among its signatures."""
+
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from isoform.errors import IsoformError
+
+DEFAULT = "serving_default"
+
+
+def opened(folder: Path) -> Any:
+    """Return what TensorFlow loads from ``folder``.
+
+    Raises:
+        IsoformError: it does not open it.
+    """
+    try:
+        return tf.saved_model.load(str(folder))
+    except Exception as error:  # TensorFlow raises many types for what it cannot restore
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise IsoformError(
+            f"{folder}: TensorFlow does not open it ({first[:200]}).", "Export the model again.", kind="load"
+        ) from error
+
+
+def pick(loaded: Any, folder: Path, name: str | None = None) -> Any:
+    """Return the signature ``name``: without one ``serving_default``, or the only one there is.
+
+    Raises:
+        IsoformError: there is none of this name, or none to choose.
+    """
+    there = dict(loaded.signatures)
+    found = there.get(name or DEFAULT)
+    if found is None and name is None and len(there) == 1:
+        (found,) = there.values()
+    if found is None:
+        names = ", ".join(sorted(there)) or "none"
+        raise IsoformError(
+            f"{folder}: no signature '{name or DEFAULT}'.", f"Signatures there: {names}.", kind="signature"
+        )
+    return found
