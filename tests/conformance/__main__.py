@@ -11,11 +11,18 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from conformance import baseline, page, pool, suite
+from conformance import baseline, known, page, pool, suite
 from conformance.targets import TARGETS
-from conformance.verdicts import CRASHED, RIGHT, WORDS, WRONG, Verdict
+from conformance.verdicts import RIGHT, WORDS, Verdict
 
 _MOST_LISTED = 40
+_LISTS = {
+    "regressions": "REGRESSION",
+    "wrong": "WRONG",
+    "stale": "known as wrong, and right",
+    "newly_right": "newly right",
+}
+"""What is told of a target, the worst first. The first two end in exit code 1."""
 
 
 def main() -> int:
@@ -31,7 +38,7 @@ def main() -> int:
             record[target] = _settled(target, found, arguments)
     if arguments.json:
         print(json.dumps(record, indent=1))
-    return int(any(entry["regressions"] or entry["newly_wrong"] for entry in record.values()) and not arguments.update)
+    return int(any(entry["regressions"] or entry["wrong"] for entry in record.values()) and not arguments.update)
 
 
 def _arguments() -> argparse.Namespace:
@@ -70,31 +77,32 @@ def _run(target: str, names: list[str], folder: Path, jobs: int) -> dict[str, Ve
 
 def _settled(target: str, found: dict[str, Verdict], arguments: argparse.Namespace) -> dict[str, Any]:
     """Return what a run says about a target, after it has been printed and, if asked for, written."""
-    known = baseline.read(target)
-    changed = baseline.changes(known.verdicts, found)
+    before = baseline.read(target)
+    changed = baseline.changes(before.verdicts, found)
     yardstick = found if target == baseline.YARDSTICK else baseline.read(baseline.YARDSTICK).verdicts
     passed = [name for name in found if yardstick.get(name, Verdict("")).word == RIGHT]
     entry = {
         "versions": baseline.versions(target),
         "totals": Counter(verdict.word for verdict in found.values()),
         "of_yardstick": {"cases": len(passed), **Counter(found[name].word for name in passed)},
-        "regressions": {each.name: str(each) for each in changed if each.is_regression},
+        "regressions": {each.name: each.told() for each in changed if each.is_regression},
         "newly_right": sorted(each.name for each in changed if each.after.word == RIGHT),
-        "newly_wrong": {e.name: str(e) for e in changed if e.after.word in (WRONG, CRASHED) and not e.is_regression},
+        "wrong": known.unexplained(target, found),
+        "stale": known.stale(target, found) if not arguments.filter else [],
         "cases": {name: [verdict.word, verdict.reason] for name, verdict in found.items()},
     }
     _say(target, entry, found if arguments.list else {})
     if arguments.update:
-        _write(target, known, found)
+        _write(target, before, found)
     return entry
 
 
-def _write(target: str, known: baseline.Baseline, found: dict[str, Verdict]) -> None:
+def _write(target: str, before: baseline.Baseline, found: dict[str, Verdict]) -> None:
     installed = baseline.versions(target)
     is_whole = set(found) >= set(suite.names())
-    if not is_whole and known.versions != installed:
-        sys.exit(f"{target}: with other versions than {known.versions} every case has to run: leave --filter out")
-    verdicts = {name: verdict for name, verdict in known.verdicts.items() if name in suite.names()} | found
+    if not is_whole and before.versions != installed:
+        sys.exit(f"{target}: with other versions than {before.versions} every case has to run: leave --filter out")
+    verdicts = {name: verdict for name, verdict in before.verdicts.items() if name in suite.names()} | found
     written = baseline.Baseline(installed, verdicts)
     baseline.write(target, written)
     yardstick = verdicts if target == baseline.YARDSTICK else baseline.read(baseline.YARDSTICK).verdicts
@@ -105,8 +113,8 @@ def _say(target: str, entry: dict[str, Any], listed: dict[str, Verdict]) -> None
     lines = [f"{target}: {entry['of_yardstick'].get(RIGHT, 0)} right of {entry['of_yardstick']['cases']} that ONNX"
              f" Runtime passes; of all: {_counted(entry['totals'])}"]  # fmt: skip
     lines += [f"  {name}: {verdict}" for name, verdict in listed.items() if verdict.word != RIGHT]
-    for key, title in (("regressions", "REGRESSION"), ("newly_wrong", "NEWLY WRONG"), ("newly_right", "newly right")):
-        found = list(entry[key].values() if isinstance(entry[key], dict) else entry[key])
+    for key, title in _LISTS.items():
+        found = [f"{name}: {text}" for name, text in entry[key].items()] if isinstance(entry[key], dict) else entry[key]
         lines += [f"  {title}: {text}" for text in found[:_MOST_LISTED]]
         lines += [f"  {title}: and {len(found) - _MOST_LISTED} more"] if len(found) > _MOST_LISTED else []
     print("\n".join(lines), file=sys.stderr, flush=True)

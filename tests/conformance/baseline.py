@@ -39,8 +39,9 @@ class Change:
     def is_regression(self) -> bool:
         return self.before.word == RIGHT != self.after.word
 
-    def __str__(self) -> str:
-        return f"{self.name}: was {self.before}, is {self.after}"
+    def told(self) -> str:
+        """Return both verdicts in words."""
+        return f"was {self.before}, is {self.after}"
 
 
 def path(target: str) -> Path:

@@ -3,8 +3,8 @@
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 
-from conformance import suite
-from conformance.baseline import Baseline
+from conformance import known, suite
+from conformance.baseline import YARDSTICK, Baseline
 from conformance.targets import TARGETS
 from conformance.verdicts import CRASHED, LEFT_OUT, REFUSED, RIGHT, WORDS, WRONG, Verdict
 
@@ -29,15 +29,17 @@ def rendered(target: str, found: Baseline, yardstick: Mapping[str, Verdict]) -> 
     for word, title in ((WRONG, "Wrong"), (CRASHED, "Does not run"), (LEFT_OUT, "Left out")):
         listed = [name for name, verdict in found.verdicts.items() if verdict.word == word]
         if listed:
-            parts.append(f"## {title}\n\n" + "\n".join(_line(name, found.verdicts[name]) for name in listed))
+            parts.append(f"## {title}\n\n" + "\n".join(_line(target, name, found.verdicts[name]) for name in listed))
     return "\n\n".join(parts) + "\n"
 
 
 def _totals(verdicts: Mapping[str, Verdict], counted: list[str]) -> str:
     everything, passed = (Counter(verdicts[name].word for name in names) for names in (verdicts, counted))
-    rows = [f"| {word} | {passed[word]} | {everything[word]} |" for word in WORDS]
-    head = ["| | of those that ONNX Runtime passes | of all |", "|---|---|---|"]
-    return "\n".join([*head, *rows, f"| **cases** | {len(counted)} | {len(verdicts)} |"])
+    plain = [name for name in counted if suite.load(name).is_plain]
+    over_plain = Counter(verdicts[name].word for name in plain)
+    rows = [f"| {word} | {passed[word]} | {over_plain[word]} | {everything[word]} |" for word in WORDS]
+    head = ["| | that ONNX Runtime passes | of these, without types that NumPy lacks | all |", "|---|---|---|---|"]
+    return "\n".join([*head, *rows, f"| **cases** | {len(counted)} | {len(plain)} | {len(verdicts)} |"])
 
 
 def _operators(verdicts: Mapping[str, Verdict], counted: list[str]) -> str:
@@ -57,8 +59,9 @@ def _row(operator: str, found: list[Verdict]) -> str:
     return f"| {operator} | " + " | ".join(str(each) if each else "" for each in figures) + f" | {why} |"
 
 
-def _line(name: str, verdict: Verdict) -> str:
-    return f"- `{name}`: {_short(verdict.reason)}"
+def _line(target: str, name: str, verdict: Verdict) -> str:
+    known_as = known.reason(target, name) if target != YARDSTICK and verdict.word in (WRONG, CRASHED) else ""
+    return f"- `{name}`: {_short(verdict.reason)}" + (f" (known: {known_as})" if known_as else "")
 
 
 def _short(reason: str) -> str:

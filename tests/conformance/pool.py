@@ -14,7 +14,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from conformance.verdicts import CRASHED, Verdict
 
@@ -48,20 +48,18 @@ def run(target: str, names: Sequence[str], folder: Path, jobs: int, report: Repo
     lock = threading.Lock()
 
     def serve() -> None:
-        worker = Worker(target, folder)
         try:
-            while not failures:
-                name = waiting.get_nowait()
-                verdict = worker.ask(name)
-                with lock:
-                    found[name] = verdict
-                    report(name, verdict)
+            with Worker(target, folder) as worker:
+                while not failures:
+                    name = waiting.get_nowait()
+                    verdict = worker.ask(name)
+                    with lock:
+                        found[name] = verdict
+                        report(name, verdict)
         except queue.Empty:
             return
         except BaseException as error:  # noqa: BLE001 - a thread's exception would be lost: it is raised below
             failures.append(error)
-        finally:
-            worker.stop()
 
     threads = [threading.Thread(target=serve) for _ in range(min(jobs, len(names)))]
     for thread in threads:
@@ -80,35 +78,40 @@ class Worker:
         self._target = target
         self._folder = folder
         self._process: subprocess.Popen[str] | None = None
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the worker does
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the worker
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._end()
+        self._log.close()
 
     def ask(self, name: str) -> Verdict:
         """Return the verdict on one case; a process that dies or is late is one too."""
-        process = self._process or self._start()
-        assert process.stdin is not None
-        process.stdin.write(f"{name}\n")
-        process.stdin.flush()
-        answer = self._answer(CASE_LIMIT_S)
+        if self._process is None:
+            self._start()
+        answer = self._answer(CASE_LIMIT_S, name)
         if answer is None:
-            self._process = None
-            process.kill()
-            process.wait()
+            self._end()
             return Verdict(CRASHED, f"no answer within {CASE_LIMIT_S:.0f} s")
         if not answer:
-            self._process = None
-            return Verdict(CRASHED, f"{_ending(process.wait())}: {self._last_words()}")
+            return Verdict(CRASHED, f"{_ending(self._end(is_dead=True))}: {self._last_words()}")
         asked, word, reason = json.loads(answer)
         assert asked == name, "answers come in the order of the questions"
         return Verdict(word, reason)
 
-    def stop(self) -> None:
-        """End the process."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
+    def _end(self, *, is_dead: bool = False) -> int:
+        """Return the exit status of the process, which is killed unless it has ended by itself."""
+        process, self._process = self._process, None
+        if process is None:
+            return 0
+        if not is_dead:
+            process.kill()
+        process.communicate()
+        return process.returncode
 
-    def _start(self) -> subprocess.Popen[str]:
+    def _start(self) -> None:
         paths = [_TESTS, *filter(None, [os.environ.get("PYTHONPATH")])]
         environment: dict[str, Any] = {**os.environ, **_QUIET, "PYTHONPATH": os.pathsep.join(paths)}
         self._process = subprocess.Popen(
@@ -116,14 +119,20 @@ class Worker:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, text=True, env=environment,
         )  # fmt: skip
         if not self._answer(_START_LIMIT_S):
-            self.stop()
+            self._end()
             raise RuntimeError(f"the process for '{self._target}' does not start: {self._last_words()}")
-        return self._process
 
-    def _answer(self, limit_s: float) -> str | None:
+    def _answer(self, limit_s: float, question: str | None = None) -> str | None:
         """Return one line; an empty one if the process has ended, None if the time is over."""
         assert self._process is not None
+        assert self._process.stdin is not None
         assert self._process.stdout is not None
+        try:
+            if question is not None:
+                self._process.stdin.write(f"{question}\n")
+                self._process.stdin.flush()
+        except BrokenPipeError:
+            return ""
         ready, _, _ = select.select([self._process.stdout], [], [], limit_s)
         return self._process.stdout.readline() if ready else None
 

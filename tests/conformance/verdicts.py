@@ -76,7 +76,7 @@ def _numbers(case: Case, wanted: Any, found: Any) -> str:
     is_number = np.isfinite(one) & np.isfinite(other)
     same = np.equal(one, other) | (np.isnan(one) & np.isnan(other))
     if not (is_number | same).all():
-        return f"NaN or infinity in {int((~(is_number | same)).sum())} places of {one.size} where it should not be"
+        return f"NaN or infinity at {int((~(is_number | same)).sum())} of {one.size} places where it should not be"
     return f"off by up to {np.abs(one[is_number] - other[is_number]).max():.3g}"
 
 

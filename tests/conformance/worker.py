@@ -8,16 +8,12 @@ import json
 import os
 import sys
 import warnings
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from conformance import suite, verdicts
+from conformance.forms import Prepare
 from conformance.verdicts import RIGHT, Verdict, compare
 from isoform.errors import IsoformError
-
-Run = Callable[[list[Any]], list[Any]]
-Prepare = Callable[[Any, list[Any]], Run]
 
 
 def judge(case: suite.Case, prepare: Prepare) -> Verdict:
@@ -55,11 +51,11 @@ def _line(text: str) -> str:
 
 
 def main(target: str, folder: Path | None = None) -> None:
-    """Serve ``target``; the cases are read from ``folder``, or made here if there is none."""
+    """Serve ``target``, a name of the table or a module; cases come from ``folder``, or are made here without one."""
     warnings.simplefilter("ignore")
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    prepare = importlib.import_module(f"conformance.targets.{target}").prepare
+    prepare = importlib.import_module(target if "." in target else f"conformance.targets.{target}").prepare
     if folder is not None:
         print(json.dumps("ready"), file=answers, flush=True)
     for line in sys.stdin:
