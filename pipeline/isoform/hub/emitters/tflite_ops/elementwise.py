@@ -13,6 +13,7 @@ from ai_edge_litert import schema_py_generated as schema
 from isoform.hub.emitters.tflite_builder import Tensor
 from isoform.hub.emitters.tflite_ops import arithmetic
 from isoform.hub.emitters.tflite_ops.call import Call, Code, Emit, op
+from isoform.hub.emitters.tflite_ops.infinities import kept_infinite, may_be_infinite
 from isoform.hub.emitters.tflite_ops.moving import cast
 
 FLOATS = ("float32",)
@@ -121,11 +122,13 @@ def _binary(code: int, options: Any) -> Emit:
     def emit(call: Call) -> Tensor:
         require_dtype(call, call[0], ANY_NUMBERS)
         filled = options()
-        if call[0].dtype == "float32":
+        has_infinities = code == Code.ADD and any(map(may_be_infinite, call.node.inputs))
+        if not has_infinities and call[0].dtype == "float32":
             filled.fusedActivationFunction = call.take_activation()
-        return widened(
-            call, [call[0], call[1]], lambda both: call.make(code, both, joint_shape(call, both), filled), orders=False
-        )
+        both = [call[0], call[1]]
+        shape = joint_shape(call, both)
+        result = widened(call, both, lambda them: call.make(code, them, shape, filled), orders=False)
+        return kept_infinite(call, result) if has_infinities else result
 
     return emit
 
