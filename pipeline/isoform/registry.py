@@ -80,8 +80,10 @@ CONVERTERS: dict[str, Converter] = {
         Converter("onnx_to_torchscript", 2, ("onnx_ir", "torch"), "torch"),
         Converter("savedmodel_to_onnx", 1, ("tensorflow", "tf2onnx", "onnx_ir", "onnxruntime"), "all"),
         Converter("tflite_to_onnx", 2, ("onnx_ir", "ai_edge_litert", "flatbuffers", "onnxruntime"), "all"),
+        Converter("pt2_to_onnx", 1, ("torch", "onnxscript"), "torch"),
         Converter("torch_to_onnx", 1, ("torch", "onnxscript"), "torch"),
         Converter("torch_to_onnx_traced", 2, ("torch", "onnxscript"), "torch"),
+        Converter("torch_to_pt2", 1, ("torch",), "torch"),
         Converter("torch_to_torchscript", 1, ("torch",), "torch"),
         Converter("torchscript_to_onnx", 1, ("torch", "onnxscript"), "torch"),
         Converter("torchscript_to_onnx_scripted", 2, ("torch", "onnxscript"), "torch"),
@@ -98,6 +100,7 @@ RUNTIMES: dict[str, Runtime] = {
         Runtime("ort-cuda", "ort", ("onnx",), ("onnxruntime",), "cuda", device="cuda"),
         Runtime("tf", "tf", ("savedmodel",), ("tensorflow",), "tensorflow"),
         Runtime("torch-eager", "torch_eager", ("torch",), ("torch",), "torch", is_source=True),
+        Runtime("torch-export", "torch_export", ("pt2",), ("torch",), "torch"),
         Runtime("torch-jit", "torch_jit", ("torchscript",), ("torch",), "torch"),
     )
 }

@@ -21,7 +21,7 @@ def convert(source: Artifact, target: Path, options: ConvertOptions) -> None:
 
 def _write(source: Artifact, target: Path) -> list[examples.Example]:
     signature = source.signature
-    script = torchscript.opened(source)
+    script = torchscript.opened(source.model)
     original = torchscript.Named(script, signature, is_flat=True)
     module = torchscript.Named(Interpreted(script), signature, is_flat=True)
     checked = examples.checked(original, signature)

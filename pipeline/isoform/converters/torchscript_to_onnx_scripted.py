@@ -20,7 +20,7 @@ def convert(source: Artifact, target: Path, options: ConvertOptions) -> None:
 
 def _write(source: Artifact, target: Path) -> list[examples.Example]:
     signature = source.signature
-    script = torchscript.opened(source)
+    script = torchscript.opened(source.model)
     original = torchscript.Named(script, signature, is_flat=True)
     checked = examples.checked(original, signature)
     model = torch_trace.scripted(script, signature, examples.traced(original, signature).inputs)

@@ -34,6 +34,7 @@ FORMATS: dict[str, Format] = {
     for row in (
         Format("keras", "Keras", (".keras", ".weights.h5", ".h5"), "keras"),
         Format("onnx", "ONNX", (".onnx",), "ort-cpu"),
+        Format("pt2", "PyTorch export", (".pt2",), "torch-export"),
         Format("savedmodel", "SavedModel", (), "tf"),
         Format("tflite", "TFLite", (".tflite",), "litert"),
         Format("torch", "PyTorch", (".safetensors", ".pt", ".pth", ".bin"), "torch-eager", is_checkpoint=True),
@@ -98,6 +99,8 @@ def _inside_zip(path: Path) -> str | None:
     if "config.json" in names and "metadata.json" in names:
         return "keras"
     inner = {name.split("/", 1)[1] for name in names if "/" in name}
+    if "archive_format" in inner or "serialized_exported_program.json" in names:
+        return "pt2"
     if "constants.pkl" in inner:
         return "torchscript"
     return "torch" if "data.pkl" in inner else None

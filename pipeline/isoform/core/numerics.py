@@ -40,11 +40,12 @@ class Threshold:
 THRESHOLDS = {
     "ort-cpu": Threshold(8, 16, "its LSTM approximates: R_rms 6.7 on a graph that the reference evaluator runs at 1.1"),
     "ort-cuda": Threshold(8, 16, "as on the CPU; TF32 is off"),
+    "torch-export": Threshold(4, 8, "the same kernels as eager PyTorch"),
     "torch-jit": Threshold(4, 8, "the same kernels as eager PyTorch"),
     "tf": Threshold(4, 8, "the same kernels as Keras"),
     "litert": Threshold(8, 16, "its kernels approximate more: 47 legitimate files stayed below 7.5"),
 }
-KERNELS_OF = {"torch-jit": "torch-eager", "tf": "keras"}
+KERNELS_OF = {"torch-export": "torch-eager", "torch-jit": "torch-eager", "tf": "keras"}
 """Runtimes whose kernels are those of one source, by the runtime of that source."""
 OTHER_KERNELS = Threshold(8, 16, "not the source's own kernels: legitimate files of other runtimes stayed below 7.5")
 

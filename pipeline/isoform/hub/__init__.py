@@ -99,6 +99,51 @@ def from_function(function: Any) -> Any:
     return tf_callable.from_function(function)
 
 
+def from_torch(module: Any, inputs: Any, dynamic_shapes: Any = None, exporter: str = "export") -> Any:
+    """Return a torch.nn.Module as an onnx_ir.Model; its weights are shared with the module, under their own names.
+
+    Args:
+        inputs: example tensors, in order or by argument name; their integers bound those of other examples.
+        dynamic_shapes: by input, the name of each dynamic axis: ``{"image": {0: "batch"}}``, as torch.export has it.
+        exporter: "export" for torch.export, "trace" for PyTorch's older one; each carries models that the other does
+            not.
+
+    Raises:
+        IsoformError: the exporter fails, froze a dynamic axis or a decision, or the graph answers otherwise than the
+            module at sizes that were not traced.
+    """
+    from isoform.hub import torch_entry
+
+    return torch_entry.from_torch(module, inputs, dynamic_shapes, exporter)
+
+
+def from_torchscript(program: Any, inputs: Any, dynamic_shapes: Any = None, exporter: str = "export") -> Any:
+    """Return a TorchScript program, a path or a ScriptModule, as an onnx_ir.Model.
+
+    Args:
+        inputs: as in `from_torch`.
+        dynamic_shapes: as in `from_torch`.
+        exporter: "export" carries the graph out for torch.export; "trace" keeps branches and loops as If and Loop.
+
+    Raises:
+        IsoformError: as `from_torch`; or, by "export", a decision by values.
+    """
+    from isoform.hub import torch_entry
+
+    return torch_entry.from_torchscript(program, inputs, dynamic_shapes, exporter)
+
+
+def from_exported_program(program: Any) -> Any:
+    """Return a torch.export.ExportedProgram, or the .pt2 file of one, as an onnx_ir.Model with its dynamic sizes.
+
+    Raises:
+        IsoformError: the file holds what could run code, an operator has no form, or the graph answers otherwise.
+    """
+    from isoform.hub import torch_entry
+
+    return torch_entry.from_exported_program(program)
+
+
 def _own(graph: "Graph") -> Any:
     import onnx_ir as ir
 

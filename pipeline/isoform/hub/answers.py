@@ -44,10 +44,15 @@ def refuse_other_answers(path: Path, signature: Signature, examples: Sequence[Ex
                 kind="frozen-axis",
             ) from error
         for spec, wanted, array in zip(signature.outputs, example.outputs, found, strict=True):
-            _compare(spec.name, example, wanted, torch.from_numpy(array.copy()))
+            compare(spec.name, example, wanted, torch.from_numpy(array.copy()))
 
 
-def _compare(name: str, example: Example, wanted: torch.Tensor, found: torch.Tensor) -> None:
+def compare(name: str, example: Example, wanted: torch.Tensor, found: torch.Tensor) -> None:
+    """Refuse ``found`` where it is not what the module answered to ``example``.
+
+    Raises:
+        IsoformError: another shape, another dtype or other values.
+    """
     if wanted.shape != found.shape:
         problem = f"has the shape {list(found.shape)}, the model gives {list(wanted.shape)}"
     elif wanted.dtype not in (found.dtype, torch.bfloat16):

@@ -11,9 +11,19 @@ import torch
 from isoform.core.signature import Signature
 from isoform.errors import UsageError
 from isoform.hub import examples as example_inputs
-from isoform.hub import graph, torch_export, torch_graph, torch_signature, torch_trace
+from isoform.hub import (
+    graph,
+    pt2_archive,
+    torch_export,
+    torch_graph,
+    torch_program,
+    torch_signature,
+    torch_trace,
+    torchscript,
+)
 from isoform.hub.examples import Example
 from isoform.hub.torchscript import Named
+from isoform.hub.torchscript_program import Interpreted
 
 EXPORTERS = ("export", "trace")
 
@@ -36,6 +46,42 @@ def from_torch(
             model = torch_trace.traced(named, signature, [traced.inputs, checked[0].inputs])
         else:
             model = torch_export.to_onnx(torch_export.program(named, signature, traced.inputs))
+    torch_graph.finish(model, signature)
+    prove(model, signature, checked)
+    return model
+
+
+def from_torchscript(
+    program: str | Path | torch.jit.ScriptModule,
+    inputs: torch_signature.Inputs,
+    dynamic_shapes: torch_signature.DynamicShapes = None,
+    exporter: str = "export",
+) -> ir.Model:
+    """Return a TorchScript program as a hub graph; see `isoform.hub.from_torchscript`."""
+    if exporter not in EXPORTERS:
+        raise UsageError(f"There is no exporter '{exporter}'.", f"One of: {', '.join(EXPORTERS)}.")
+    script = program if isinstance(program, torch.jit.ScriptModule) else torchscript.opened(Path(program))
+    declared = torch_signature.of_inputs(script, inputs, dynamic_shapes)
+    original = Named(script, declared, is_flat=True)
+    traced, checked = example_inputs.traced(original, declared), example_inputs.checked(original, declared)
+    signature = torch_signature.with_outputs(script, declared, [traced, *checked])
+    if exporter == "trace":
+        model = torch_trace.scripted(script, signature, traced.inputs)
+    else:
+        named = Named(Interpreted(script), signature, is_flat=True)
+        model = torch_export.to_onnx(torch_export.program(named, signature, traced.inputs))
+    torch_graph.finish(model, signature)
+    prove(model, signature, checked)
+    return model
+
+
+def from_exported_program(program: str | Path | torch.export.ExportedProgram) -> ir.Model:
+    """Return a program of torch.export as a hub graph; see `isoform.hub.from_exported_program`."""
+    if not isinstance(program, torch.export.ExportedProgram):
+        program = pt2_archive.opened(Path(program))
+    signature = torch_program.signature_of(program)
+    checked = example_inputs.checked(torch_program.FlatProgram(program), signature)
+    model = torch_export.to_onnx(program)
     torch_graph.finish(model, signature)
     prove(model, signature, checked)
     return model

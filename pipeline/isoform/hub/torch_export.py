@@ -16,6 +16,7 @@ from torch.utils._sympy.numbers import int_oo
 
 from isoform.core.signature import Signature
 from isoform.errors import IsoformError
+from isoform.hub.torchscript_program import unscripted
 
 OPSET = 20
 _RECURRENT = (torch.ops.aten.lstm.input, torch.ops.aten.gru.input)
@@ -23,7 +24,7 @@ _VIOLATED = "Constraints violated"
 
 
 def program(
-    module: torch.nn.Module, signature: Signature, inputs: tuple[torch.Tensor, ...]
+    module: torch.nn.Module, signature: Signature, inputs: tuple[torch.Tensor, ...], *, has_assertions: bool = True
 ) -> torch.export.ExportedProgram:
     """Return ``module`` as a program, its declared dynamic dimensions symbolic.
 
@@ -32,14 +33,16 @@ def program(
 
     Args:
         module: with one argument an input, under the signature's names.
+        has_assertions: write what the exporter could not prove of sizes into the program, to be asserted when it runs.
+            ONNX has no such thing; a program that is to run itself would refuse a batch of one, which it can compute.
 
     Raises:
         IsoformError: the exporter fails, or freezes or bounds a dynamic dimension.
     """
-    with _quiet(), _dynamic_recurrence(), torch.no_grad():
+    with _quiet(), _dynamic_recurrence(), unscripted(module), torch.no_grad():
         try:
             dims: dict[str, Any] = {symbol: torch.export.Dim(symbol, min=1) for symbol in signature.symbols}
-            return _exported(module, signature, inputs, dims)
+            return _exported(module, signature, inputs, dims, has_assertions)
         except IsoformError:
             raise
         except Exception as error:  # the exporter raises types of many packages; each names the step that failed
@@ -47,7 +50,7 @@ def program(
                 raise _failure("torch.export", error) from error
         dims = dict.fromkeys(signature.symbols, torch.export.Dim.DYNAMIC)
         try:
-            exported = _exported(module, signature, inputs, dims)
+            exported = _exported(module, signature, inputs, dims, has_assertions)
         except Exception as error:  # as above
             raise _failure("torch.export", error) from error
     _refuse_bounds(exported, signature)
@@ -55,13 +58,19 @@ def program(
 
 
 def _exported(
-    module: torch.nn.Module, signature: Signature, inputs: tuple[torch.Tensor, ...], dims: dict[str, Any]
+    module: torch.nn.Module,
+    signature: Signature,
+    inputs: tuple[torch.Tensor, ...],
+    dims: dict[str, Any],
+    has_assertions: bool,
 ) -> torch.export.ExportedProgram:
     shapes = {
         spec.name: {axis: dims[dim] for axis, dim in enumerate(spec.shape) if isinstance(dim, str)}
         for spec in signature.inputs
     }
-    return torch.export.export(module, inputs, dynamic_shapes=shapes, prefer_deferred_runtime_asserts_over_guards=True)
+    return torch.export.export(
+        module, inputs, dynamic_shapes=shapes, prefer_deferred_runtime_asserts_over_guards=has_assertions
+    )
 
 
 def to_onnx(exported: torch.export.ExportedProgram) -> ir.Model:

@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 
-from isoform.core.artifact import Artifact
 from isoform.core.signature import Signature
 from isoform.errors import IsoformError
 from isoform.hub import torch_source
@@ -51,18 +50,18 @@ class Named(torch.nn.Module):
         self.forward = forward
 
 
-def opened(source: Artifact) -> torch.jit.ScriptModule:
-    """Return the program that ``source`` is, in eval mode.
+def opened(path: Path) -> torch.jit.ScriptModule:
+    """Return the program in ``path``, in eval mode.
 
     Raises:
         IsoformError: libtorch refuses the file.
     """
     try:
-        return torch.jit.load(str(source.model), map_location="cpu").eval()
+        return torch.jit.load(str(path), map_location="cpu").eval()
     except (RuntimeError, ValueError) as error:
         reason = str(error).strip().splitlines()[0][:300]
         raise IsoformError(
-            f"libtorch does not open {source.model.name}: {reason}", "Export the model again.", kind="load"
+            f"libtorch does not open {path.name}: {reason}", "Export the model again.", kind="load"
         ) from error
 
 

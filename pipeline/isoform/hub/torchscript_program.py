@@ -6,6 +6,7 @@ exporter sees them; a decision by values is refused here, as one branch of two w
 
 import inspect
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,6 +60,25 @@ class Interpreted(torch.nn.Module):
 
 def _key(tensor: torch.Tensor) -> tuple[int, torch.Size]:
     return tensor.data_ptr(), tensor.shape
+
+
+@contextmanager
+def unscripted(module: torch.nn.Module) -> Iterator[None]:
+    """Put an `Interpreted` in the place of every scripted submodule of ``module``, and the scripted ones back."""
+    places = [
+        (parent, name, child)
+        for parent in module.modules()
+        if not isinstance(parent, torch.jit.ScriptModule)
+        for name, child in parent.named_children()
+        if isinstance(child, torch.jit.ScriptModule)
+    ]
+    for parent, name, child in places:
+        setattr(parent, name, Interpreted(child))
+    try:
+        yield
+    finally:
+        for parent, name, child in places:
+            setattr(parent, name, child)
 
 
 @dataclass(frozen=True)

@@ -174,6 +174,7 @@ def _onnx_dims(value: Any, position: int) -> tuple[Dim, ...]:
 _DESCRIBERS: dict[str, Callable[[Artifact], Observation]] = {
     "keras": _of_keras,
     "onnx": _of_onnx,
+    "pt2": _of_runtime,
     "savedmodel": _of_runtime,
     "tflite": _of_runtime,
     "torch": _of_torch,

@@ -13,6 +13,7 @@ from isoform.routes import Route
 MODEL_NAMES = {
     "keras": "model.keras",
     "onnx": "model.onnx",
+    "pt2": "model.pt2",
     "savedmodel": "saved_model",
     "tflite": "model.tflite",
     "torchscript": "model.ts",

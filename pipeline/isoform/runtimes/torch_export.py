@@ -1,0 +1,56 @@
+"""PyTorch on an exported program (.pt2), without the code that made it."""
+
+from collections.abc import Mapping
+
+import torch
+
+from isoform.core.artifact import Artifact
+from isoform.core.protocols import Array, RunOptions
+from isoform.core.signature import Signature
+from isoform.errors import IsoformError
+from isoform.hub import pt2_archive, torch_program, torch_source
+
+
+class ProgramSession:
+    """A program, called in signature order; dimensions are those that the file states."""
+
+    def __init__(self, program: torch.export.ExportedProgram, declared: Signature, device: str) -> None:
+        self._module = torch_program.FlatProgram(program).to(device)
+        self._device = device
+        self._declared = declared
+        found = torch_program.signature_of(program)
+        self.signature = found if not declared.outputs else Signature(found.inputs, declared.outputs)
+
+    @torch.no_grad()
+    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Return the outputs by name."""
+        given = [tensor.to(self._device) for tensor in torch_source.tensors(self.signature, inputs)]
+        return torch_source.named(self.signature, [tensor.cpu() for tensor in self._module(*given)])
+
+    def close(self) -> None:
+        del self._module
+
+
+def load(artifact: Artifact, options: RunOptions) -> ProgramSession:
+    """Open ``artifact.model``.
+
+    Raises:
+        IsoformError: no such device, the archive could run code, or torch.export refuses it.
+    """
+    if options.device == "cuda" and not torch.cuda.is_available():
+        raise IsoformError("no CUDA device", "Run on a machine with an NVIDIA GPU.", kind="no-device")
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = options.tf32
+    program = pt2_archive.opened(artifact.model)
+    session = ProgramSession(program, artifact.signature, options.device)
+    if options.perturbation is not None:
+        torch_source.disturb(session._module, options.perturbation)
+    return session
+
+
+def weights(artifact: Artifact) -> dict[str, Array]:
+    """Return parameters, buffers and constants of the program by name."""
+    program = pt2_archive.opened(artifact.model)
+    tensors = {**program.state_dict, **program.constants}
+    return {name: tensor.detach().numpy() for name, tensor in tensors.items() if isinstance(tensor, torch.Tensor)}
