@@ -19,12 +19,19 @@ class Target:
 
     Attributes:
         scale: new size over old size, as the coordinates go by it; it need not be exactly that ratio.
+        is_ratio: whether ``scale`` is exactly new size over old size.
         box: (start, end) of the region to cut out, in fractions of the axis.
     """
 
     size: Any
     scale: Any
+    is_ratio: bool = False
     box: tuple[Any, Any] | None = None
+
+
+def is_first_version(call: Call) -> bool:
+    """Tell whether this is Resize of opset 10 or Upsample: scales are the second input, and there is no other."""
+    return len(call) <= 2
 
 
 def along(call: Call, x: Tensor, axis: int, target: Target, mode: str) -> Tensor:
@@ -35,7 +42,7 @@ def along(call: Call, x: Tensor, axis: int, target: Target, mode: str) -> Tensor
     if call.attr_int("antialias") and kind != "nearest":
         return _smoothed(call, x, axis, where, scale)
     if kind == "nearest":
-        rounded = _rounded(where, call.attr_string("nearest_mode", "round_prefer_floor"), call.opset)
+        rounded = _rounded(where, call.attr_string("nearest_mode", "round_prefer_floor"), is_first_version(call))
         result = _pick(x, axis, rounded)
     elif kind in ("linear", "bilinear"):
         low = tf.floor(where)
@@ -72,8 +79,8 @@ def _positions(size: Tensor, old: Tensor, scale: Tensor, mode: str, box: tuple[A
     return (index + 0.5) / scale - 0.5
 
 
-def _rounded(where: Tensor, mode: str, opset: int) -> Tensor:
-    if opset <= 10 or mode == "floor":
+def _rounded(where: Tensor, mode: str, is_first_version: bool) -> Tensor:
+    if is_first_version or mode == "floor":
         return tf.floor(where)
     if mode == "ceil":
         return tf.math.ceil(where)
