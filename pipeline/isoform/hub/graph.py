@@ -1,8 +1,9 @@
 """The hub graph: opening one from a path or a proto, shapes inferred, and writing it down.
 
-Weights stay where they are: tensors of a file are memory-mapped by onnx_ir and never pass through a proto when large.
+Weights stay where they are: those beside a file are memory-mapped, and never pass through a proto when large.
 """
 
+import logging
 from pathlib import Path
 from typing import TypeAlias
 
@@ -11,6 +12,7 @@ import onnx_ir as ir
 from onnx_ir.passes import common
 
 from isoform.errors import IsoformError
+from isoform.hub.external_data import open_weights
 
 Graph: TypeAlias = str | Path | onnx.ModelProto | ir.Model
 LARGEST_INLINE_BYTES = 100 << 20
@@ -27,7 +29,7 @@ def load(graph: Graph) -> ir.Model:
     if isinstance(graph, ir.Model):
         return graph
     if isinstance(graph, onnx.ModelProto):
-        return ir.from_proto(graph)
+        return _with_own_names(ir.from_proto(graph))
     path = Path(graph)
     if not path.is_file():
         raise IsoformError(f"{path}: no such file.", "Check the path.", kind="no-file")
@@ -39,6 +41,17 @@ def load(graph: Graph) -> ir.Model:
         ) from error
     if not model.graph.outputs:
         raise IsoformError(f"{path}: a graph without outputs.", "The file is empty or truncated.", kind="damaged")
+    open_weights(model, path)
+    return model
+
+
+def _with_own_names(model: ir.Model) -> ir.Model:
+    """Return ``model`` with tensors of its own around the proto's data, for passes to rename."""
+    for each in model.graphs():
+        for value in each.initializers.values():
+            tensor = value.const_value
+            if tensor is not None and tensor.dtype != ir.DataType.STRING:
+                value.const_value = ir.Tensor(tensor.numpy(), dtype=tensor.dtype, name=tensor.name)
     return model
 
 
@@ -56,5 +69,35 @@ def weight_bytes(model: ir.Model) -> int:
 
 
 def infer_shapes(model: ir.Model) -> None:
-    """Fill in the shape and dtype of every value that can be known, symbolic dimensions kept, in place."""
-    common.ShapeInferencePass()(model)
+    """Fill in the shape and dtype of every value that can be known, symbolic dimensions kept, in place.
+
+    Raises:
+        IsoformError: ONNX' inference breaks off: the graph contradicts itself.
+    """
+    failures = _Failures()
+    log = logging.getLogger(common.ShapeInferencePass.__module__)
+    before, log.propagate = log.propagate, False
+    log.addHandler(failures)
+    try:
+        # Not strict: what one operator does not tell must not cost the shapes of all others.
+        common.ShapeInferencePass(check_type=False, strict_mode=False)(model)
+    finally:
+        log.removeHandler(failures)
+        log.propagate = before
+    if failures.errors:
+        reason = str(failures.errors[0]).strip().splitlines()[0][:300]
+        raise IsoformError(
+            f"Shape inference breaks off: {reason}", "Check the graph with onnx.checker.", kind="invalid-graph"
+        ) from failures.errors[0]
+
+
+class _Failures(logging.Handler):
+    """Keeps the exceptions that the pass logs instead of raising them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.errors: list[BaseException] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.exc_info and record.exc_info[1] is not None:
+            self.errors.append(record.exc_info[1])
