@@ -24,6 +24,7 @@ from isoform.hub.passes.channels_first import to_channels_first
 from isoform.hub.passes.drop_reshapes import drop_reshapes
 from isoform.hub.passes.fold_targets import fold_targets
 from isoform.hub.passes.simplify import simplify
+from isoform.hub.passes.unsigned_activations import unsigned_activations
 
 __all__ = ["OPERATORS", "build", "families", "load"]
 
@@ -182,6 +183,7 @@ def _tidy(model: ir.Model) -> None:
         hub_graph.infer_shapes(model)
     to_channels_first(model)
     drop_reshapes(model)
+    unsigned_activations(model)
     common.RemoveUnusedNodesPass()(model)
     hub_graph.infer_shapes(model)
 
