@@ -103,10 +103,8 @@ def _write(target: str, before: baseline.Baseline, found: dict[str, Verdict]) ->
     if not is_whole and before.versions != installed:
         sys.exit(f"{target}: with other versions than {before.versions} every case has to run: leave --filter out")
     verdicts = {name: verdict for name, verdict in before.verdicts.items() if name in suite.names()} | found
-    written = baseline.Baseline(installed, verdicts)
-    baseline.write(target, written)
-    yardstick = verdicts if target == baseline.YARDSTICK else baseline.read(baseline.YARDSTICK).verdicts
-    (baseline.DOCS / f"{target}.md").write_text(page.rendered(target, written, yardstick))
+    baseline.write(target, baseline.Baseline(installed, verdicts))
+    page.write()
 
 
 def _say(target: str, entry: dict[str, Any], listed: dict[str, Verdict]) -> None:

@@ -1,14 +1,56 @@
-"""A target's verdicts as a Markdown page: totals, a table of operators, and what is not right, with its reason."""
+"""The records as Markdown, one page a target: totals, a table of operators, and what is not right, with its reason."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 
-from conformance import known, suite
+from conformance import baseline, known, suite
 from conformance.baseline import YARDSTICK, Baseline
 from conformance.targets import TARGETS
 from conformance.verdicts import CRASHED, LEFT_OUT, REFUSED, RIGHT, WORDS, WRONG, Verdict
 
 _MOST_REASON = 160
+_ABOUT = """# Conformance
+
+ONNX' own backend tests (kinds node, simple, pytorch-converted and pytorch-operator) through each emitter, on the
+format's own runtime, with each case's own tolerance, not tighter than 1e-3 relative. What counts are the cases that ONNX
+Runtime passes; in brackets those of them without bfloat16 and types of eight bits or less that NumPy lacks. `right`
+agrees with ONNX; `refused` is said before anything runs; what is `wrong` or `crashed` stands on the target's page with
+what is known of it; `left out` means that the runtime's interface cannot be given such a value.
+
+Written by `make conformance UPDATE=1`; `make conformance` compares with it, and `make test` does so with a part of the
+cases.
+
+"""
+
+
+def write() -> None:
+    """Write the page of every target that has a record, and the one that lists them."""
+    records = {target: record for target in TARGETS if (record := baseline.read(target)).verdicts}
+    if YARDSTICK not in records:
+        raise SystemExit(f"nothing is on record for {YARDSTICK}, by which the others are counted: run it first")
+    yardstick = records[YARDSTICK].verdicts
+    for target, record in records.items():
+        baseline.path(target).with_suffix(".md").write_text(rendered(target, record, yardstick))
+    (baseline.DOCS / "README.md").write_text(listed(records, yardstick))
+
+
+def listed(records: Mapping[str, Baseline], yardstick: Mapping[str, Verdict]) -> str:
+    """Return the page of all targets, a row each."""
+    head = [f"| target | {' | '.join(WORDS)} | cases |", "|---" * (len(WORDS) + 2) + "|"]
+    rows = [_target_row(target, each.verdicts, _passed(each.verdicts, yardstick)) for target, each in records.items()]
+    return _ABOUT + "\n".join([*head, *rows]) + "\n"
+
+
+def _target_row(target: str, verdicts: Mapping[str, Verdict], counted: list[str]) -> str:
+    plain = [name for name in counted if suite.load(name).is_plain]
+    passed, over_plain = (Counter(verdicts[name].word for name in names) for names in (counted, plain))
+    figures = [f"{passed[word]} ({over_plain[word]})" if passed[word] else "" for word in WORDS]
+    cells = " | ".join([*figures, f"{len(counted)} ({len(plain)})"])
+    return f"| [{TARGETS[target].title}]({target}.md) | {cells} |"
+
+
+def _passed(verdicts: Mapping[str, Verdict], yardstick: Mapping[str, Verdict]) -> list[str]:
+    return [name for name in verdicts if name in yardstick and yardstick[name].word == RIGHT]
 
 
 def rendered(target: str, found: Baseline, yardstick: Mapping[str, Verdict]) -> str:
@@ -17,14 +59,16 @@ def rendered(target: str, found: Baseline, yardstick: Mapping[str, Verdict]) -> 
     Args:
         yardstick: the verdicts of ONNX Runtime; what it passes is what counts.
     """
-    counted = [name for name in found.verdicts if yardstick.get(name, Verdict(LEFT_OUT)).word == RIGHT]
+    counted = _passed(found.verdicts, yardstick)
+    is_yardstick = target == YARDSTICK
     parts = [
         f"# Conformance: {TARGETS[target].title}",
         f"ONNX' own backend tests, written by `make conformance TARGETS={target} UPDATE=1` with "
         + ", ".join(f"{package} {version}" for package, version in found.versions.items())
         + ". Not to be edited: the numbers are in the JSON file beside this one.",
         _totals(found.verdicts, counted),
-        "## By operator\n\nCases that ONNX Runtime passes.\n\n" + _operators(found.verdicts, counted),
+        f"## By operator\n\n{'All cases' if is_yardstick else 'Cases that ONNX Runtime passes'}.\n\n"
+        + _operators(found.verdicts, list(found.verdicts) if is_yardstick else counted),
     ]
     for word, title in ((WRONG, "Wrong"), (CRASHED, "Does not run"), (LEFT_OUT, "Left out")):
         listed = [name for name, verdict in found.verdicts.items() if verdict.word == word]
@@ -46,7 +90,7 @@ def _operators(verdicts: Mapping[str, Verdict], counted: list[str]) -> str:
     groups: defaultdict[str, list[Verdict]] = defaultdict(list)
     for name in counted:
         groups[suite.subject(name)].append(verdicts[name])
-    head = ["| operator | cases | right | refused | wrong | why |", "|---|---|---|---|---|---|"]
+    head = ["| operator | cases | right | refused | wrong | left out | why |", "|---|---|---|---|---|---|---|"]
     return "\n".join([*head, *(_row(operator, groups[operator]) for operator in sorted(groups))])
 
 
@@ -55,7 +99,7 @@ def _row(operator: str, found: list[Verdict]) -> str:
     wrong = words[WRONG] + words[CRASHED]
     reasons = Counter(verdict.reason for verdict in found if verdict.word in (REFUSED, WRONG, CRASHED, LEFT_OUT))
     why = "; ".join(f"{_short(reason)} ({count})" for reason, count in reasons.most_common(3))
-    figures = (len(found), words[RIGHT], words[REFUSED], wrong)
+    figures = (len(found), words[RIGHT], words[REFUSED], wrong, words[LEFT_OUT])
     return f"| {operator} | " + " | ".join(str(each) if each else "" for each in figures) + f" | {why} |"
 
 

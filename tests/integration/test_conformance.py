@@ -128,4 +128,4 @@ def test_a_page_counts_what_the_yardstick_passes() -> None:
     found = baseline.Baseline({"onnx": "1"}, {CASE: Verdict(RIGHT), "node/test_acos": Verdict(REFUSED, "no | form")})
     text = page.rendered("torch", found, {CASE: Verdict(RIGHT), "node/test_acos": Verdict(RIGHT)})
     assert "| right | 1 | 1 | 1 |" in text
-    assert "| Acos | 1 |  | 1 |  | no \\| form (1) |" in text
+    assert "| Acos | 1 |  | 1 |  |  | no \\| form (1) |" in text
