@@ -25,22 +25,35 @@ def restore_split(model: ir.Model) -> None:
         if node.outputs[0].is_graph_output() or split is None or any(number is None for number in numbers):
             continue
         known = [(taker, number) for taker, number in zip(takers, numbers, strict=True) if number is not None]
-        _replace(model.graph, node, split, known)
+        parts = _sizes(split, _size(node))
+        if parts is None and any(number < 0 for _, number in known):
+            continue
+        if parts is None or all(-len(parts) <= number < len(parts) for _, number in known):
+            _replace(model.graph, node, split, parts, known)
 
 
 def _number(taker: ir.Node) -> int | None:
     if taker.op_type != _PART or taker.inputs[1] is None:
         return None
     position = constant(taker.inputs[1])
-    return None if position is None or int(position) < 0 else int(position)
+    return None if position is None else int(position.reshape(()))
 
 
-def _replace(graph: ir.Graph, node: ir.Node, split: np.ndarray, takers: Sequence[tuple[ir.Node, int]]) -> None:
-    axis = node.attributes["axis"].as_int() if "axis" in node.attributes else 0
+def _size(node: ir.Node) -> int | ir.SymbolicDim | None:
+    data = node.inputs[0]
+    return None if data is None or data.shape is None else data.shape[node.attributes.get_int("axis", 0)]
+
+
+def _replace(
+    graph: ir.Graph,
+    node: ir.Node,
+    split: np.ndarray,
+    parts: Sequence[int] | None,
+    takers: Sequence[tuple[ir.Node, int]],
+) -> None:
+    axis = node.attributes.get_int("axis", 0)
     data = node.inputs[0]
     assert data is not None
-    size = data.shape[axis] if data.shape is not None else None
-    parts = _sizes(split, size)
     name = str(node.outputs[0].name)
     if parts is not None:
         sizes = initializer(graph, f"{name}/sizes", np.array(parts, np.int64))
@@ -52,8 +65,11 @@ def _replace(graph: ir.Graph, node: ir.Node, split: np.ndarray, takers: Sequence
     else:
         found = {number: _slice(graph, node, data, axis, number, int(split)) for _, number in takers}
     for taker, number in takers:
-        ir.convenience.replace_all_uses_with(taker.outputs[0], found[number], replace_graph_outputs=True)
-        found[number].type = data.type
+        old, new = taker.outputs[0], found[number]
+        new.type, new.shape = data.type, new.shape or old.shape
+        if old.is_graph_output():  # the name of an output belongs to the graph
+            new.name, old.name = old.name, f"{old.name}/taken"
+        ir.convenience.replace_all_uses_with(old, new, replace_graph_outputs=True)
         graph.remove(taker, safe=True)
     graph.remove(node, safe=True)
 
