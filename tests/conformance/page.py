@@ -12,10 +12,10 @@ _MOST_REASON = 160
 _ABOUT = """# Conformance
 
 ONNX' own backend tests (kinds node, simple, pytorch-converted and pytorch-operator) through each emitter, on the
-format's own runtime, with each case's own tolerance, not tighter than 1e-3 relative. What counts are the cases that ONNX
-Runtime passes; in brackets those of them without bfloat16 and types of eight bits or less that NumPy lacks. `right`
-agrees with ONNX; `refused` is said before anything runs; what is `wrong` or `crashed` stands on the target's page with
-what is known of it; `left out` means that the runtime's interface cannot be given such a value.
+format's own runtime, with each case's own tolerance, not tighter than 1e-3 relative. What counts are the cases that
+ONNX Runtime passes; in brackets those of them without bfloat16 and types of eight bits or less that NumPy lacks.
+`right` agrees with ONNX; `refused` is said before anything runs; what is `wrong` or `crashed` stands on the target's
+page with what is known of it; `left out` means that the runtime's interface cannot be given such a value.
 
 Written by `make conformance UPDATE=1`; `make conformance` compares with it, and `make test` does so with a part of the
 cases.
