@@ -40,16 +40,23 @@ class Axis:
 def conv_transpose(call: Call) -> Tensor:
     """Return the transposed convolution; groups one by one."""
     require_dtype(call, call[0], FLOATS)
-    kernel, group = call.array(1), call.int("group", 1)
-    if kernel is None or max(call.ints("dilations") or [1]) > 1 or group > _MOST_GROUPS:
-        raise call.refusal(f"computed weights, dilation or more than {_MOST_GROUPS} groups")
-    axes = _axes(call, kernel.shape[2:])
-    sizes = _produced_shape(call, axes, kernel.shape[1])
-    parts = _groups(call, kernel, group)
+    group, dilations = call.int("group", 1), call.ints("dilations") or [1, 1]
+    if group > _MOST_GROUPS or (max(dilations) > 1 and call.array(1) is None):
+        raise call.refusal(f"dilated computed weights, or more than {_MOST_GROUPS} groups")
+    known = call.array(1)
+    shape = call[1].shape if known is None else known.shape
+    filters, *reach = (int(size) for size in shape[1:] if size is not None)
+    if len(reach) != len(dilations):
+        raise call.refusal("weights of dynamic sizes")
+    if known is not None and max(dilations) > 1:
+        known = _dilated(known, dilations)
+    axes = _axes(call, [(size - 1) * step + 1 for size, step in zip(reach, dilations, strict=True)])
+    sizes = _produced_shape(call, axes, filters)
+    parts = list(zip(_images(call, group), _kernels(call, known, group), strict=True))
     has_room = not any(axis.more for axis in axes)
     bias = call.get(2) if group == 1 and has_room else None
     found = [_plain(call, x, weight, axes, sizes, bias) for x, weight in parts]
-    result = found[0] if group == 1 else concat(call, found, 3, [*found[0].shape[:3], kernel.shape[1] * group])
+    result = found[0] if group == 1 else concat(call, found, 3, [*found[0].shape[:3], filters * group])
     result = _cut(call, _extended(call, result, axes), axes)
     added = call.get(2)
     return result if bias is not None or added is None else add(call, result, added)
@@ -107,26 +114,45 @@ def _produced_shape(call: Call, axes: list[Axis], filters: int) -> Tensor:
     return concat(call, [*parts, call.constant([filters])], 0, [4])
 
 
-def _groups(call: Call, kernel: Array, group: int) -> list[tuple[Tensor, Array]]:
-    """Return each group's part of the image and its weights [filters, height, width, channels]."""
-    weights = [part.transpose(1, 2, 3, 0) for part in np.split(kernel, group)]
-    if group == 1:
-        return [(call[0], weights[0])]
-    shape = (*call[0].shape[:3], kernel.shape[0] // group)
-    images = [call.graph.tensor(f"{call.node.name}/group_{place}", "float32", shape) for place in range(group)]
+def _dilated(kernel: Array, dilations: Sequence[int]) -> Array:
+    """Return the kernel with zeros between its elements."""
+    sizes = [(size - 1) * step + 1 for size, step in zip(kernel.shape[2:], dilations, strict=True)]
+    wide = np.zeros((*kernel.shape[:2], *sizes), kernel.dtype)
+    wide[:, :, :: dilations[0], :: dilations[1]] = kernel
+    return wide
+
+
+def _images(call: Call, group: int) -> list[Tensor]:
+    """Return each group's part of the image."""
+    return [call[0]] if group == 1 else _parted(call, call[0], 3, group)
+
+
+def _kernels(call: Call, known: Array | None, group: int) -> list[Tensor]:
+    """Return each group's weights [filters, height, width, channels]."""
+    value = call.node.inputs[1]
+    name = str(value.name if value is not None else "kernel")
+    if known is not None:
+        return [call.graph.constant(part.transpose(1, 2, 3, 0), name) for part in np.split(known, group)]
+    shape = [call[1].shape[axis] for axis in (1, 2, 3, 0)]
+    moved = call.make(Code.TRANSPOSE, [call[1], call.constant([1, 2, 3, 0])], shape, schema.TransposeOptionsT())
+    return [moved] if group == 1 else _parted(call, moved, 3, group)
+
+
+def _parted(call: Call, x: Tensor, axis: int, count: int) -> list[Tensor]:
+    """Return equal parts of x along its last axis."""
+    shape = (*x.shape[:axis], int(x.shape[axis] or 0) // count)
+    parts = [call.graph.tensor(f"{call.node.name}/group_{place}", "float32", shape) for place in range(count)]
     options = schema.SplitOptionsT()
-    options.numSplits = group
-    call.graph.add(Code.SPLIT, [call.constant(3), call[0]], images, options)
-    return list(zip(images, weights, strict=True))
+    options.numSplits = count
+    call.graph.add(Code.SPLIT, [call.constant(axis), x], parts, options)
+    return parts
 
 
-def _plain(call: Call, x: Tensor, weight: Array, axes: list[Axis], sizes: Tensor, bias: Tensor | None) -> Tensor:
+def _plain(call: Call, x: Tensor, kernel: Tensor, axes: list[Axis], sizes: Tensor, bias: Tensor | None) -> Tensor:
     options = schema.TransposeConvOptionsT()
     options.padding = schema.Padding.VALID
     options.strideH, options.strideW = (axis.stride for axis in axes)
-    value = call.node.inputs[1]
-    kernel = call.graph.constant(weight, str(value.name if value is not None else "kernel"))
-    shape = [x.shape[0], *(axis.produced for axis in axes), weight.shape[0]]
+    shape = [x.shape[0], *(axis.produced for axis in axes), kernel.shape[0]]
     inputs = [sizes, kernel, x] if bias is None else [sizes, kernel, x, bias]
     return call.make(Code.TRANSPOSE_CONV, inputs, shape, options, "float32")
 

@@ -8,6 +8,7 @@ from isoform.hub.emitters.tflite_ops import control as control
 from isoform.hub.emitters.tflite_ops import convolution as convolution
 from isoform.hub.emitters.tflite_ops import convolution_transposed as convolution_transposed
 from isoform.hub.emitters.tflite_ops import creation as creation
+from isoform.hub.emitters.tflite_ops import einsum as einsum
 from isoform.hub.emitters.tflite_ops import elementwise as elementwise
 from isoform.hub.emitters.tflite_ops import gathering as gathering
 from isoform.hub.emitters.tflite_ops import integers as integers
@@ -18,6 +19,7 @@ from isoform.hub.emitters.tflite_ops import normalization as normalization
 from isoform.hub.emitters.tflite_ops import padding as padding
 from isoform.hub.emitters.tflite_ops import pooling as pooling
 from isoform.hub.emitters.tflite_ops import pooling_windows as pooling_windows
+from isoform.hub.emitters.tflite_ops import quantization as quantization
 from isoform.hub.emitters.tflite_ops import recurrent as recurrent
 from isoform.hub.emitters.tflite_ops import reduction as reduction
 from isoform.hub.emitters.tflite_ops import resize as resize

@@ -16,6 +16,7 @@ from isoform.hub.emitters.tflite_ops.arithmetic import mul
 from isoform.hub.emitters.tflite_ops.call import Call, Code, op
 from isoform.hub.emitters.tflite_ops.elementwise import FLOATS, require_dtype
 from isoform.hub.emitters.tflite_ops.moving import shape_of, strided_slice
+from isoform.hub.emitters.tflite_ops.resize_computed import resized_by_computed
 from isoform.hub.emitters.tflite_ops.slicing import take
 
 _IMAGE = (1, 2)
@@ -48,6 +49,10 @@ def _resized(call: Call, perm: list[int]) -> Tensor:
     policy = call.string("keep_aspect_ratio_policy", "stretch")
     if mode == "tf_crop_and_resize" or policy != "stretch":
         raise call.refusal(f"{mode} or {policy}")
+    if any(call.has(index) and call.array(index) is None for index in (2, 3)):
+        return resized_by_computed(call, perm)
+    if call.has(3) and None in call[0].shape and _names_dynamic(call, perm):
+        return resized_by_computed(call, perm)
     scales = _scales(call, perm)
     changed = [axis for axis, scale in enumerate(scales) if scale != 1.0]
     if changed == list(_IMAGE) and len(perm) == 4:
@@ -55,9 +60,18 @@ def _resized(call: Call, perm: list[int]) -> Tensor:
         if found is not None:
             return found
     x = call[0]
+    if any(x.shape[axis] is None for axis in changed):
+        return resized_by_computed(call, perm)
     for axis in changed:
         x = _along(call, x, axis, perm[axis], scales[axis])
     return x
+
+
+def _names_dynamic(call: Call, perm: list[int]) -> bool:
+    """Return whether sizes are given for axes that have dynamic ones."""
+    rank = len(perm)
+    axes = [axis % rank for axis in call.ints("axes") or range(rank)]
+    return any(call[0].shape[perm.index(axis)] is None for axis in axes)
 
 
 def _scales(call: Call, perm: list[int]) -> list[float]:

@@ -6,7 +6,7 @@ from isoform.hub.emitters.tflite_builder import Tensor
 from isoform.hub.emitters.tflite_ops.arithmetic import add, compare, select, sub, unary
 from isoform.hub.emitters.tflite_ops.call import Call, Code, op
 from isoform.hub.emitters.tflite_ops.elementwise import FLOATS, NUMBERS, require_dtype
-from isoform.hub.emitters.tflite_ops.moving import as_int32, cast, strided_slice
+from isoform.hub.emitters.tflite_ops.moving import as_int32, cast, strided_slice, to_shape
 
 
 @op("ArgMax")
@@ -70,15 +70,30 @@ def _moved(call: Call, x: Tensor, perm: list[int]) -> Tensor:
 @op("OneHot", since=9)
 def one_hot(call: Call) -> Tensor:
     """Return vectors with one number at a place and another elsewhere; places count from the end too."""
-    depth, values = call.array(1), call.array(2)
-    if depth is None or values is None or call[0].dtype not in ("int32", "int64") or call.dtype not in NUMBERS:
-        raise call.refusal("computed depth or values, or other dtypes")
-    size = int(depth.reshape(-1)[0])
-    places = select(call, compare(call, Code.LESS, call[0], 0), add(call, call[0], size), call[0])
-    options = schema.OneHotOptionsT()
-    options.axis = call.int("axis", -1)
-    numbers = [call.constant(values[place], call.dtype) for place in (1, 0)]
-    return call.make(Code.ONE_HOT, [places, call.constant(size), *numbers], call.shape, options, call.dtype)
+    numbers = call[2]
+    if numbers.dtype not in (*NUMBERS, "int8", "uint8", "bool"):
+        raise call.refusal(f"it works on {numbers.dtype}")
+    depth, places = (each if each.dtype == "int32" else cast(call, each, "int32") for each in (call[1], call[0]))
+    depth = to_shape(call, depth, [], []) if depth.shape else depth
+    places = select(call, compare(call, Code.LESS, places, 0), add(call, places, depth), places)
+    options, axis = schema.OneHotOptionsT(), call.int("axis", -1)
+    options.axis = axis if axis == -1 else axis % (len(places.shape) + 1)
+    off, on = (strided_slice(call, numbers, [place], [place + 1], [1], [], dropped=0) for place in (0, 1))
+    return call.make(Code.ONE_HOT, [places, depth, on, off], call.shape, options, numbers.dtype)
+
+
+@op("Compress", since=9)
+def compress(call: Call) -> Tensor:
+    """Return the elements along an axis, or of all of x as a row, whose flag is set."""
+    x, axis = call[0], call.int("axis", 0)
+    if "axis" not in call.node.attributes:
+        x = to_shape(call, x, [-1], [None])
+    axis %= len(x.shape)
+    rows = call.make(Code.WHERE, [call[1]], [None, 1], dtype="int64")
+    options = schema.GatherOptionsT()
+    options.axis = axis
+    shape = [*x.shape[:axis], None, *x.shape[axis + 1 :]]
+    return call.make(Code.GATHER, [x, to_shape(call, cast(call, rows, "int32"), [-1], [None])], shape, options)
 
 
 @op("Hardmax", since=13)
