@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import onnx_ir as ir
 
-from isoform.hub.importers.tflite_ops.call import LAST, Call, op
+from isoform.hub.importers.tflite_ops.call import Call, op
 from isoform.hub.importers.tflite_ops.convolution import TO_FIRST, TO_LAST
+from isoform.hub.importers.tflite_ops.padding import pads_of
 from isoform.hub.importers.tflite_ops.table import Reading
 
 
@@ -21,11 +22,11 @@ def between_space_and_depth(call: Call) -> ir.Value:
 @op("SPACE_TO_BATCH_ND", reading=Reading.ALIKE)
 def space_to_batch(call: Call) -> ir.Value:
     """Inputs: data [batch, space, rest], the sizes of a block, how many zeros before and after each axis of space."""
-    blocks, table = call.ints_of(1), call.ints_of(2)
+    blocks, table = call.ints_of(1), call.array(2)
     count, rank, x = len(blocks), call.rank(), call[0]
-    if any(table):
-        rest = [0] * (rank - 1 - count)
-        x = call.emit("Pad", x, call.ints(0, *table[::2], *rest, 0, *table[1::2], *rest), *_zero(call))
+    if table is None or table.any():
+        zero = _zero(call) or [None]
+        x = call.emit("Pad", x, pads_of(call, 2), *zero, call.constant(np.arange(1, 1 + count)))
     shape = [call.size_of(x, 0)]
     for axis, block in enumerate(blocks, start=1):
         shape += [call.emit("Div", call.size_of(x, axis), call.ints(block)), call.ints(block)]
@@ -40,7 +41,7 @@ def space_to_batch(call: Call) -> ir.Value:
 @op("BATCH_TO_SPACE_ND", reading=Reading.ALIKE)
 def batch_to_space(call: Call) -> ir.Value:
     """Inputs: data [batch, space, rest], the sizes of a block, how many are cut before and after each axis of space."""
-    blocks, table = call.ints_of(1), call.ints_of(2)
+    blocks, table = call.ints_of(1), call.array(2)
     count, rank, x = len(blocks), call.rank(), call[0]
     batch = call.emit("Div", call.size_of(x, 0), call.ints(int(np.prod(blocks))))
     spaces = [call.size_of(x, axis) for axis in range(1, 1 + count)]
@@ -50,10 +51,12 @@ def batch_to_space(call: Call) -> ir.Value:
     moved = call.transposed(split, [count, *pairs, *range(2 * count + 1, rank + count)])
     whole = [call.emit("Mul", space, call.ints(block)) for space, block in zip(spaces, blocks, strict=True)]
     x = call.emit("Reshape", moved, _joined(call, [batch, *whole, *rest]))
-    if not any(table):
+    if table is not None and not table.any():
         return x
-    ends = [-cut if cut else LAST for cut in table[1::2]]
-    return call.emit("Slice", x, call.ints(*table[::2]), call.ints(*ends), call.ints(*range(1, 1 + count)))
+    cuts = pads_of(call, 2)
+    before, after = call.emit_several("Split", [cuts], 2, axis=0, num_outputs=2)
+    ends = call.emit("Sub", call.emit("Shape", x, start=1, end=1 + count), after)
+    return call.emit("Slice", x, before, ends, call.constant(np.arange(1, 1 + count)))
 
 
 def _rest(call: Call, x: ir.Value, start: int) -> list[ir.Value]:

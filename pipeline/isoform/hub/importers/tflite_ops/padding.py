@@ -11,13 +11,13 @@ from isoform.hub.importers.tflite_ops.table import Reading
 @op("PAD", "PADV2")
 def pad(call: Call) -> ir.Value:
     """Inputs: data, how many before and after each axis [rank, 2], and for PADV2 what stands there instead of 0."""
-    return call.emit("Pad", call[0], _pads(call), *([call[2]] if call.has(2) else []))
+    return call.emit("Pad", call[0], pads_of(call, 1), *([call[2]] if call.has(2) else []))
 
 
 @op("MIRROR_PAD", reading=Reading.ALIKE)
 def mirror_pad(call: Call) -> ir.Value:
     if call.operator.options.mode == schema.MirrorPadMode.REFLECT:
-        return call.emit("Pad", call[0], _pads(call), mode="reflect")
+        return call.emit("Pad", call[0], pads_of(call, 1), mode="reflect")
     table = call.ints_of(1)
     x = call[0]
     for axis in range(call.rank()):
@@ -27,13 +27,13 @@ def mirror_pad(call: Call) -> ir.Value:
     return x
 
 
-def _pads(call: Call) -> ir.Value:
-    """Return the table as ONNX has it: first all numbers before, then all after."""
-    table = call.array(1)
+def pads_of(call: Call, index: int) -> ir.Value:
+    """Return a table of [before, after] for each axis as ONNX has it: first all numbers before, then all after."""
+    table = call.array(index)
     if table is not None:
         return call.ints(*(int(number) for number in table.T.reshape(-1)))
-    flat = call.emit("Reshape", call.emit("Transpose", call[1], perm=[1, 0]), call.ints(-1))
-    return flat if call.tensor(1).dtype == "int64" else call.cast(flat, "int64")
+    flat = call.emit("Reshape", call.emit("Transpose", call[index], perm=[1, 0]), call.ints(-1))
+    return flat if call.tensor(index).dtype == "int64" else call.cast(flat, "int64")
 
 
 def _mirrored(call: Call, x: ir.Value, axis: int, before: int, after: int) -> ir.Value:
