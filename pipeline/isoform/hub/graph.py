@@ -72,7 +72,7 @@ def infer_shapes(model: ir.Model) -> None:
     """Fill in the shape and dtype of every value that can be known, symbolic dimensions kept, in place.
 
     Raises:
-        IsoformError: ONNX' inference breaks off: the graph contradicts itself.
+        IsoformError: ONNX' inference breaks off, as where an opset is missing.
     """
     failures = _Failures()
     log = logging.getLogger(common.ShapeInferencePass.__module__)
