@@ -1,4 +1,4 @@
-"""Weights beside an ONNX file: found, whole, and nobody else's; what is wrong with them is said before anything reads."""
+"""Weights beside an ONNX file: found, whole, nobody else's; what is wrong with them is said before anything reads."""
 
 from pathlib import Path
 
