@@ -213,3 +213,16 @@ def test_calls_without_end_or_aim_are_refused(called: int, message: str) -> None
         graph.outputs = [result]
     with pytest.raises(IsoformError, match=message):
         hub.from_tflite(content(file))
+
+
+def test_a_file_with_altered_bytes_is_read_or_refused_by_name() -> None:
+    data, rng = loop_file(), np.random.default_rng(0)
+    refused = 0
+    for _ in range(200):
+        altered = bytearray(data)
+        altered[int(rng.integers(8, len(data)))] = int(rng.integers(256))
+        try:
+            hub.from_tflite(bytes(altered))
+        except IsoformError:
+            refused += 1
+    assert 50 < refused < 200

@@ -95,6 +95,12 @@ def _entry(file: TfliteFile, key: str | None) -> Signature:
         return Signature(0, _tensor_names(main, main.inputs), _tensor_names(main, main.outputs))
     found = file.signatures[key]
     graph = file.sub_graphs[found.sub_graph]
+    if not (set(found.inputs.values()) <= set(graph.inputs) and set(found.outputs.values()) <= set(graph.outputs)):
+        raise IsoformError(
+            f"The signature '{key}' names tensors that are no inputs and outputs of its graph.",
+            "Export or fetch the file again.",
+            kind="damaged",
+        )
     return Signature(
         found.sub_graph,
         dict(sorted(found.inputs.items(), key=lambda item: graph.inputs.index(item[1]))),
@@ -117,12 +123,18 @@ def _input(name: str, tensor: Tensor, position: int) -> ir.Value:
 
 def _run(frame: Frame) -> None:
     for operator in join_dilated(frame.graph).operators:
-        function, reading = OPERATORS.rows[operator.name]
         tensors = [frame.graph.tensors[place] for place in (*operator.inputs, *operator.outputs) if place != -1]
+        function, reading = OPERATORS.rows[operator.name]
         is_real = reading is Reading.REAL or (reading is Reading.ALIKE and not _are_alike(tensors))
-        results = function(Call(operator, frame, is_real))
-        values = [results] if isinstance(results, ir.Value) else results
-        for place, value in zip(operator.outputs, values, strict=True):
+        call = Call(operator, frame, is_real)
+        try:
+            results = function(call)
+            values = [results] if isinstance(results, ir.Value) else results
+            places = dict(zip(operator.outputs, values, strict=True))
+        except (AttributeError, IndexError, TypeError, ValueError) as error:
+            # What a damaged file leads to: options of another operator, tensors too few.
+            raise call.refusal(f"options or tensors that it cannot have ({type(error).__name__}: {error})") from error
+        for place, value in places.items():
             tensor = frame.graph.tensors[place]
             frame.values[place] = frame.quantized(value, tensor) if is_real and is_quantized(tensor) else value
 

@@ -12,6 +12,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from isoform.hub.importers.tflite_file import Operator, SubGraph, readings
 
+_INPUTS = 3
 _CONVOLUTIONS = {"CONV_2D": schema.Conv2DOptionsT, "DEPTHWISE_CONV_2D": schema.DepthwiseConv2DOptionsT}
 
 
@@ -22,11 +23,11 @@ def join_dilated(graph: SubGraph) -> SubGraph:
     joined: dict[int, Operator] = {}
     gone: set[int] = set()
     for last in graph.operators:
-        if last.name != "BATCH_TO_SPACE_ND":
+        if last.name != "BATCH_TO_SPACE_ND" or len(last.inputs) < _INPUTS:
             continue
         middle = makers.get(last.inputs[0])
-        first = makers.get(middle.inputs[0]) if middle is not None and middle.name in _CONVOLUTIONS else None
-        if middle is None or first is None or first.name != "SPACE_TO_BATCH_ND":
+        first = makers.get(middle.inputs[0]) if middle and middle.inputs and middle.name in _CONVOLUTIONS else None
+        if middle is None or first is None or first.name != "SPACE_TO_BATCH_ND" or len(first.inputs) < _INPUTS:
             continue
         one = _joined(graph, first, middle, last)
         if one is not None and reads[first.outputs[0]] == reads[middle.outputs[0]] == 1:
@@ -41,6 +42,8 @@ def _joined(graph: SubGraph, first: Operator, middle: Operator, last: Operator) 
         _ints(graph, place) for place in (first.inputs[1], first.inputs[2], last.inputs[1], last.inputs[2])
     )
     options = middle.options
+    if not isinstance(options, _CONVOLUTIONS[middle.name]):
+        return None
     is_plain = options.padding == schema.Padding.VALID and options.strideH == options.strideW == 1
     is_dense = options.dilationHFactor == options.dilationWFactor == 1
     if not (is_plain and is_dense) or blocks is None or blocks != others or padded is None or cut is None:
