@@ -25,7 +25,13 @@ def weighted(prepare: Prepare, model: onnx.ModelProto, inputs: list[Any], *, is_
     if is_dynamic:
         loosen(held)
     run = prepare(held, inputs[:1])
-    return lambda given: run(given[:1])
+
+    def answer(given: list[Any]) -> list[Any]:
+        if all(one is other or np.array_equal(one, other) for one, other in zip(given[1:], inputs[1:], strict=True)):
+            return run(given[:1])
+        return weighted(prepare, model, given, is_dynamic=is_dynamic)(given)  # another data set holds other weights
+
+    return answer
 
 
 def with_weights(model: onnx.ModelProto, inputs: list[Any]) -> onnx.ModelProto | None:

@@ -4,9 +4,12 @@ from pathlib import Path
 
 import ml_dtypes
 import numpy as np
+import onnx
 import pytest
+from onnx import numpy_helper
 
 from conformance import baseline, known, page, pool, suite
+from conformance.forms import Run, loosen, weighted, with_weights
 from conformance.verdicts import CRASHED, REFUSED, RIGHT, WRONG, Verdict, compare
 
 CASE = "node/test_abs"
@@ -79,6 +82,29 @@ def test_half_precision_may_end_four_roundings_apart_and_8_bit_floats_none() -> 
     assert judged(np.float16([1]), np.float16([1 + 6 / 1024])).word == WRONG
     eight_bits = np.array([1], ml_dtypes.float8_e4m3fn)
     assert judged(eight_bits, np.array([1.125], ml_dtypes.float8_e4m3fn)).word == WRONG
+
+
+def test_weights_are_those_of_the_data_set_that_is_run() -> None:
+    model = suite.load("node/test_add").model
+
+    def prepare(held: onnx.ModelProto, inputs: list[np.ndarray]) -> Run:
+        [weight] = held.graph.initializer
+        assert [value.name for value in held.graph.input] == ["x"]
+        return lambda given: [given[0] + numpy_helper.to_array(weight)]
+
+    one, other = (np.full((3, 4, 5), number, np.float32) for number in (1, 2))
+    run = weighted(prepare, model, [one, one])
+    assert (run([one, one])[0] == 2).all()
+    assert (run([one, other])[0] == 3).all()
+    assert len(model.graph.input) == 2
+
+
+def test_a_dynamic_form_names_every_size() -> None:
+    model = with_weights(suite.load("node/test_add").model, suite.load("node/test_add").data_sets[0][0])
+    assert model is not None
+    loosen(model)
+    [value] = model.graph.input
+    assert [dim.dim_param for dim in value.type.tensor_type.shape.dim] == ["x_0", "x_1", "x_2"]
 
 
 def test_a_process_that_dies_or_hangs_costs_its_case_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

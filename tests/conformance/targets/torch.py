@@ -1,6 +1,5 @@
 """The module that hub.to_torch gives, called as it is."""
 
-from collections.abc import Callable
 from typing import Any
 
 import ml_dtypes
@@ -8,6 +7,7 @@ import numpy as np
 import onnx
 import torch
 
+from conformance.forms import Run
 from conformance.suite import is_plain
 from conformance.verdicts import CannotFeed
 from isoform import hub
@@ -23,17 +23,17 @@ _BITS = {
 _NAMES = {kind: name for name, (kind, _, _) in _BITS.items()}
 
 
-def prepare(model: onnx.ModelProto, inputs: list[Any]) -> Callable[[list[Any]], list[Any]]:
+def prepare(model: onnx.ModelProto, inputs: list[Any]) -> Run:
     """Return the module as a function of arrays."""
     return called(hub.to_torch(model))
 
 
-def called(module: Any) -> Callable[[list[Any]], list[Any]]:
+def called(module: Any) -> Run:
     """Return a module as a function from arrays to arrays."""
 
-    @torch.no_grad()
     def run(given: list[Any]) -> list[Any]:
-        outputs = module(*map(tensor, given))
+        with torch.no_grad():
+            outputs = module(*map(tensor, given))
         return [array(each) for each in (outputs if isinstance(outputs, tuple) else (outputs,))]
 
     return run
