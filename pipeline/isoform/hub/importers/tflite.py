@@ -109,7 +109,14 @@ def _entry(file: TfliteFile, key: str | None) -> Signature:
 
 
 def _tensor_names(graph: SubGraph, places: Sequence[int]) -> dict[str, int]:
-    return {graph.tensors[place].name: place for place in places}
+    names = [graph.tensors[place].name or f"tensor_{place}" for place in places]
+    if len(set(names)) < len(names):
+        raise IsoformError(
+            f"Two inputs or outputs have one name among {', '.join(names)}.",
+            "Export the file with a signature that names them.",
+            kind="signature",
+        )
+    return dict(zip(names, places, strict=True))
 
 
 def _input(name: str, tensor: Tensor, position: int) -> ir.Value:

@@ -257,7 +257,8 @@ def _quantization(table: Any) -> Quantization | None:
 
 def _signature(table: Any) -> Signature:
     inputs, outputs = (
-        {_text(each.name): int(each.tensorIndex) for each in side or ()} for side in (table.inputs, table.outputs)
+        {_text(each.name) or f"tensor_{each.tensorIndex}": int(each.tensorIndex) for each in side or ()}
+        for side in (table.inputs, table.outputs)
     )
     return Signature(int(table.subgraphIndex), inputs, outputs)
 

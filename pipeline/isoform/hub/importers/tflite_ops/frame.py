@@ -32,6 +32,7 @@ class Target:
 
     def name(self, wanted: str) -> str:
         """Return ``wanted``, with a number behind it where it is taken."""
+        wanted = wanted or "tensor"
         count = self.names.get(wanted, -1) + 1
         self.names[wanted] = count
         return wanted if count == 0 else self.name(f"{wanted}_{count}")
