@@ -27,7 +27,10 @@ def fold_small(model: ir.Model) -> bool:
     """Replace such nodes by what they compute, in place, in sub-graphs too; tell whether there was one."""
     is_changed = False
     for node in list(model.graph.all_nodes()):
-        if node.graph is None or node.domain not in ("", "ai.onnx") or any(map(_is_result, node.outputs)):
+        if node.graph is None or node.domain not in ("", "ai.onnx"):
+            continue
+        _resolve_type(node)
+        if any(map(_is_result, node.outputs)):
             continue
         if node.op_type == "If":
             is_changed = _take_branch(node) or is_changed
@@ -42,7 +45,6 @@ def _is_result(value: ir.Value) -> bool:
 
 
 def _fold(node: ir.Node, opset: int) -> bool:
-    _resolve_type(node)
     if node.op_type == "Size" and node.inputs[0] is not None:
         return _fold_size(node, node.inputs[0])
     inputs = [constant(value) for value in node.inputs]

@@ -46,7 +46,9 @@ def range_(call: Call) -> Tensor:
 
 def _scalar(call: Call, index: int) -> Tensor:
     array = call.array(index)
-    return call[index] if array is None else call.constant(array.reshape(()), call[index].dtype)
+    if array is not None:
+        return call.constant(array.reshape(()), call[index].dtype)
+    return to_shape(call, call[index], [], []) if call[index].shape else call[index]
 
 
 @op("Size")

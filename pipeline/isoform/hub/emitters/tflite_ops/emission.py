@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import onnx_ir as ir
 from ai_edge_litert import schema_py_generated as schema
 
+from isoform.errors import IsoformError
 from isoform.hub.emitters.registry import opset_of
 from isoform.hub.emitters.tflite_builder import DTYPES, SubGraph, Tensor
 from isoform.hub.emitters.tflite_ops.call import OPERATORS, Call, Code, Scope
@@ -35,7 +36,8 @@ def tensor_of(value: ir.Value, scope: Scope) -> Tensor:
     """Return what a value is in this sub-graph; a constant becomes a tensor of it when it is first read."""
     if value not in scope.values:
         array = constant(value)
-        assert array is not None, "every value is computed before it is read"
+        if array is None:
+            raise IsoformError(f"'{value.name}' is read, and nothing computes it.", "Check the model.", kind="damaged")
         scope.values[value] = scope.graph.constant(array, value.name or "constant")
     return scope.values[value]
 

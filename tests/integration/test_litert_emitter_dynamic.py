@@ -1,0 +1,158 @@
+"""What TFLite has no operator for and the emitter composes, at sizes known only when it runs, against ONNX Runtime."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import onnx
+import onnx.parser
+import onnxruntime
+import pytest
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+from isoform.hub import graph
+from isoform.hub.emitters import tflite
+
+Arrays = list[np.ndarray]
+RESOLVERS = (OpResolverType.AUTO, OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES)
+X = np.random.default_rng(3).normal(size=(3, 4, 5)).astype(np.float32)
+PLACES = np.random.default_rng(4).integers(-4, 4, (2, 3, 5))
+LARGE = np.array([2**62 + 3, -(2**53) - 1, 7, -7, 10**18 + 9, -(2**63) + 1])
+DIVISORS = np.array([3, 2**31 + 11, 2, 2, -999999937, 1])
+
+GRAPHS: dict[str, tuple[str, Sequence[np.ndarray]]] = {
+    "elements gathered": (
+        "(float[a,b,c] x, int64[d,e,c] i) => (float[d,e,c] y) { y = GatherElements<axis: int = 1>(x, i) }",
+        [X, PLACES],
+    ),
+    "places as vectors in batches": (
+        "(float[a,b,c] x, int64[a,d,1] i) => (float[a,d,c] y) { y = GatherND<batch_dims: int = 1>(x, i) }",
+        [X, np.array([[[0], [-1]], [[2], [1]], [[-4], [3]]])],
+    ),
+    "places counted from the end of a dynamic axis": (
+        "(float[a,b,c] x, int64[d] i) => (float[a,d,c] y) { y = Gather<axis: int = 1>(x, i) }",
+        [X, np.array([-1, 0, -4, 3])],
+    ),
+    "slices scattered": (
+        "(float[a,b,c] x, int64[d,2] i, float[d,c] u) => (float[a,b,c] y) { y = ScatterND(x, i, u) }",
+        [X, np.array([[0, 1], [-1, -2]]), X[0, :2]],
+    ),
+    "elements scattered": (
+        "(float[a,b,c] x, int64[d,e,c] i, float[d,e,c] u) => (float[a,b,c] y)"
+        " { y = ScatterElements<axis: int = 1>(x, i, u) }",
+        [X, np.array([[[0, 1, 2, 3, -4]]]), np.full((1, 1, 5), 9, np.float32)],
+    ),
+    "quotients of 64 bits": ("(int64[n] x, int64[n] z) => (int64[n] y) { y = Div(x, z) }", [LARGE, DIVISORS]),
+    "sizes of 64 bits": ("(int64[n] x) => (int64[n] y) { y = Abs(x) }", [LARGE]),
+    "remainders of 64 bits": (
+        "(int64[n] x, int64[n] z) => (int64[n] y) { y = Mod<fmod: int = 1>(x, z) }",
+        [LARGE, DIVISORS],
+    ),
+    "whole powers": (
+        "(int64[n] x, int64[n] z) => (int64[n] y) { y = Pow(x, z) }",
+        [np.array([3, -2, 1, -1, 0, 10, 2]), np.array([4, 5, 70, 71, 0, 15, 62])],
+    ),
+    "a part by computed axes": (
+        "(float[a,b,c] x, int64[2] s, int64[2] e, int64[2] i, int64[2] t) => (float[d,f,g] y)"
+        " { y = Slice(x, s, e, i, t) }",
+        [X, np.array([-1, 1]), np.array([-(2**62), 2**62]), np.array([2, 0]), np.array([-2, 1])],
+    ),
+    "borders of computed widths": (
+        "(float[a,b,c] x, int64[6] p) => (float[d,e,f] y) { y = Pad<mode = \"reflect\">(x, p) }",
+        [X, np.array([1, 0, 2, 0, 3, 1])],
+    ),
+    "borders that cut": (
+        "(float[a,b,c] x, int64[4] p, float z, int64[2] i) => (float[d,e,f] y) { y = Pad(x, p, z, i) }",
+        [X, np.array([-1, 2, 1, -2]), np.array(7, np.float32), np.array([-1, 0])],
+    ),
+    "axes put in": (
+        "(float[a,b,c] x, int64[2] i) => (float[d,e,f,g,h] y) { y = Unsqueeze(x, i) }",
+        [X, np.array([-1, 1])],
+    ),
+    "axes taken out": (
+        "(float[a,b,c,d] x, int64[2] i) => (float[e,f] y) { y = Squeeze(x, i) }",
+        [X[:, :1, :, None][:, :, :1], np.array([1, -1])],
+    ),
+    "a triangle of a computed diagonal": (
+        "(float[a,b,c] x, int64 k) => (float[a,b,c] y) { y = Trilu<upper: int = 0>(x, k) }",
+        [X, np.array(-1)],
+    ),
+    "sums over computed axes": (
+        "(float[a,b,c] x, int64[2] i) => (float[d] y) { y = ReduceSum<keepdims: int = 0>(x, i) }",
+        [X, np.array([2, 0])],
+    ),
+    "a sum as Einstein wrote it": (
+        "(float[a,b,c] x, float[a,d,c] z) => (float[d,a,b] y) { y = Einsum<equation = \"nqc,nkc->knq\">(x, z) }",
+        [X, X[:, :2]],
+    ),
+    "a sum with an ellipsis": (
+        "(float[a,b,c] x, float[c,d] z) => (float[a,b,d] y) { y = Einsum<equation = \"...c,cd->...d\">(x, z) }",
+        [X, X[0].T.copy()],
+    ),
+    "an image brought to computed sizes": (
+        "(float[a,2,h,w] x, int64[4] s) => (float[a,2,i,j] y)"
+        ' { y = Resize<mode = "linear">(x, , , s) }',
+        [np.arange(48, dtype=np.float32).reshape(2, 2, 3, 4), np.array([2, 2, 5, 3])],
+    ),
+    "numbers quantised and back": (
+        "(float[a,b,c] x, float[c] s, int8[c] z) => (float[a,b,c] y)"
+        " { q = QuantizeLinear<axis: int = 2>(x, s, z)  y = DequantizeLinear<axis: int = 2>(q, s, z) }",
+        [X, np.array([0.01, 0.02, 0.5, 1, 0.1], np.float32), np.array([0, 3, -7, 0, 120], np.int8)],
+    ),
+    "elements whose flag is set": (
+        "(float[a,b,c] x, bool[b] f) => (float[a,d,c] y) { y = Compress<axis: int = 1>(x, f) }",
+        [X, np.array([True, False, True, True])],
+    ),
+}  # fmt: skip
+
+
+def model(text: str) -> onnx.ModelProto:
+    return onnx.parser.parse_model(f'<ir_version: 9, opset_import: ["" : 19]> main {text}')
+
+
+def answers(content: bytes, arrays: Arrays, resolver: OpResolverType) -> Arrays:
+    interpreter = Interpreter(model_content=content, experimental_op_resolver_type=resolver)
+    places = [details["index"] for details in interpreter.get_input_details()]
+    for place, array in zip(places, arrays, strict=True):
+        interpreter.resize_tensor_input(place, array.shape)
+    interpreter.allocate_tensors()
+    for place, array in zip(places, arrays, strict=True):
+        interpreter.set_tensor(place, array)
+    interpreter.invoke()
+    return [np.array(interpreter.get_tensor(details["index"])) for details in interpreter.get_output_details()]
+
+
+def assert_same(proto: onnx.ModelProto, arrays: Arrays, tolerance: float = 1e-5) -> None:
+    names = [value.name for value in proto.graph.input]
+    session = onnxruntime.InferenceSession(proto.SerializeToString())
+    wanted = session.run(None, dict(zip(names, arrays, strict=True)))
+    content = tflite.emit(graph.load(proto))
+    for resolver in RESOLVERS:
+        for one, other in zip(answers(content, arrays, resolver), wanted, strict=True):
+            assert one.dtype == other.dtype
+            exact = other.dtype.kind == "i"
+            np.testing.assert_allclose(one, other, rtol=0 if exact else tolerance, atol=0 if exact else tolerance)
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_what_is_composed_is_what_onnx_runtime_computes(name: str) -> None:
+    text, arrays = GRAPHS[name]
+    assert_same(model(text), [np.asarray(array) for array in arrays])
+
+
+def test_a_masked_row_is_infinite_without_xnnpack_too() -> None:
+    """LiteRT's own ADD ends at the largest number, and a softmax of such a row would be a mean instead of NaN."""
+    text = (
+        "(float[a,b] x, bool[a,b] m) => (float[a,b] y) <float o = {0}, float n = {-1}>"
+        " { f = Where(m, o, n)  s = Add(x, f)  w = Softmax(s)  e = IsNaN(w)  y = Where(e, o, w) }"
+    )
+    proto = model(text)
+    proto.graph.initializer[1].CopyFrom(onnx.numpy_helper.from_array(np.array(-np.inf, np.float32), "n"))
+    assert_same(proto, [X[0], np.array([[1, 0, 1, 1, 0], [0] * 5, [1] * 5, [0, 0, 0, 0, 1]], bool)])
+
+
+def test_float16_is_computed_in_float32_and_rounded_at_the_borders() -> None:
+    text = (
+        "(float16[a,b,c] x, float16[c,d] z) => (float16[a,b,d] y, float16[a,b,c] h)"
+        " { p = MatMul(x, z)  y = Softmax(p)  f = Cast<to: int = 1>(x)  g = Cast<to: int = 10>(f)  h = Relu(g) }"
+    )
+    assert_same(model(text), [X.astype(np.float16), X[0].T.astype(np.float16)], tolerance=2e-3)
