@@ -97,3 +97,16 @@ def test_dropout_of_a_model_for_inference_draws_no_numbers() -> None:
     serve = hub.to_tensorflow(proto).serve
     np.testing.assert_array_equal(serve(tf.ones([4]))[0], np.ones(4))
     assert not [each for each in serve.get_concrete_function().graph.get_operations() if "Random" in each.type]
+
+
+def test_a_dtype_without_kernels_is_refused_by_name() -> None:
+    with pytest.raises(IsoformError) as caught:
+        run("(float[n] x) => (int2[n] y) { y = Cast<to = 26>(x) }", np.ones(3, np.float32), opset=25)
+    assert "of int2, for which TensorFlow has no kernels." in str(caught.value)
+
+
+def test_a_float8_saturates_unless_it_is_told_not_to() -> None:
+    x = np.array([1.0, 1e6, -np.inf, np.nan], np.float32)
+    text = "(float[n] x) => (float[n] y) {{ z = Cast<to = 17, saturate = {}>(x)\n y = Cast<to = 1>(z) }}"
+    np.testing.assert_array_equal(run(text.format(1), x, opset=19), [1, 448, -448, np.nan])
+    np.testing.assert_array_equal(run(text.format(0), x, opset=19), [1, np.nan, np.nan, np.nan])

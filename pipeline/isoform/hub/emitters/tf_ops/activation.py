@@ -33,6 +33,8 @@ def leaky_relu(call: Call) -> Tensor:
 @op("PRelu")
 def parametric_relu(call: Call) -> Tensor:
     x, slope = call[0], call[1]
+    if call.opset < 7 and len(slope.shape) == 1 and slope.shape[0] != 1:  # it counted channels before
+        slope = tf.reshape(slope, [-1] + [1] * (len(x.shape) - 2))
     return tf.where(x < 0, x * slope, x)
 
 

@@ -16,6 +16,7 @@ import tensorflow as tf
 from isoform.errors import IsoformError
 from isoform.hub.checkpoint import Contents, placeholder
 from isoform.hub.emitters.registry import OpTable
+from isoform.hub.emitters.tf_ops.dtypes import dtype_of
 
 Array = npt.NDArray[Any]
 Tensor = Any
@@ -198,8 +199,8 @@ class Call:
 
     def attr_dtype(self, name: str, default: ir.DataType) -> Any:
         """Return the tf.DType that the attribute ``name`` asks for."""
-        wanted = ir.DataType(self.attr_int(name, default.value))
-        return tf.string if wanted == ir.DataType.STRING else tf.as_dtype(wanted.numpy())
+        where = f"The result of '{self.node.op_type}' (node {self.node.name}, opset {self.opset})"
+        return dtype_of(ir.DataType(self.attr_int(name, default.value)), where)
 
     def integers(self, name: str, index: int) -> list[int] | None:
         """Return known integers that older opsets have as attribute ``name`` and newer ones as input ``index``."""

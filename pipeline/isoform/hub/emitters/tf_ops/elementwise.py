@@ -9,6 +9,7 @@ import onnx_ir as ir
 import tensorflow as tf
 
 from isoform.hub.emitters.tf_ops.call import HALVES, Call, Emit, Tensor, op
+from isoform.hub.emitters.tf_ops.dtypes import converted
 
 
 def _unary(function: Callable[[Any], Any]) -> Emit:
@@ -100,29 +101,19 @@ def where(call: Call) -> Tensor:
 
 @op("Cast")
 def cast(call: Call) -> Tensor:
-    return _cast(call[0], call.attr_dtype("to", ir.DataType.FLOAT))
+    return converted(call[0], call.attr_dtype("to", ir.DataType.FLOAT), bool(call.attr_int("saturate", 1)))
 
 
 @op("CastLike")
 def cast_like(call: Call) -> Tensor:
-    return _cast(call[0], call[1].dtype)
+    return converted(call[0], call[1].dtype, bool(call.attr_int("saturate", 1)))
 
 
 @op("BitCast", since=26)
 def bit_cast(call: Call) -> Tensor:
-    return tf.bitcast(call[0], call.attr_dtype("to", ir.DataType.FLOAT))
-
-
-def _cast(x: Tensor, dtype: Any) -> Tensor:
-    if x.dtype == dtype:
-        return x
-    if x.dtype == tf.string:
-        return tf.cast(tf.strings.to_number(x, tf.float64), dtype)
-    if dtype == tf.string:
-        return tf.strings.as_string(x, shortest=x.dtype.is_floating)
-    if dtype == tf.bool:
-        return tf.not_equal(x, tf.zeros([], x.dtype))
-    return tf.cast(x, dtype)
+    x, dtype = call[0], call.attr_dtype("to", ir.DataType.FLOAT)
+    x = tf.cast(x, tf.uint8) if x.dtype == tf.bool else x  # a byte, which TensorFlow does not reinterpret itself
+    return tf.cast(tf.bitcast(x, tf.uint8), tf.bool) if dtype == tf.bool else tf.bitcast(x, dtype)
 
 
 @op("Round")

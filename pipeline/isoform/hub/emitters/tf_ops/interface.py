@@ -13,6 +13,7 @@ import onnx_ir as ir
 import tensorflow as tf
 
 from isoform.errors import IsoformError
+from isoform.hub.emitters.tf_ops.dtypes import dtype_of
 from isoform.hub.emitters.tf_ops.structure import Optional, TensorSequence, empty
 
 
@@ -31,12 +32,12 @@ def _spec(kind: Any, shape: Any, name: str) -> Any:
     if isinstance(kind, ir.SequenceType):
         shapes = [None, _element_shape(shape).rank]
         return (
-            tf.TensorSpec([None], dtype_of(kind.elem_type), f"{name}_values"),
+            tf.TensorSpec([None], dtype_of(kind.elem_type.dtype, f"The input '{name}'"), f"{name}_values"),
             tf.TensorSpec(shapes, tf.int64, f"{name}_shapes"),
         )
     if shape is None or kind is None:
         raise IsoformError(f"The input '{name}' has no known rank or dtype.", "Declare its shape.", kind="signature")
-    return tf.TensorSpec(list(_dims(shape)), dtype_of(kind), name)
+    return tf.TensorSpec(_dims(shape), dtype_of(kind.dtype, f"The input '{name}'"), name)
 
 
 def _element_shape(shape: Any) -> tf.TensorShape:
@@ -46,11 +47,6 @@ def _element_shape(shape: Any) -> tf.TensorShape:
 
 def _dims(shape: Any) -> list[int | None]:
     return [dim if isinstance(dim, int) else None for dim in shape]
-
-
-def dtype_of(kind: Any) -> Any:
-    """Return the tf.DType of a tensor's type."""
-    return tf.string if kind.dtype == ir.DataType.STRING else tf.as_dtype(kind.dtype.numpy())
 
 
 def inward(value: ir.Value, given: Any) -> Any:
@@ -122,9 +118,9 @@ def missing(kind: Any, shape: Any) -> Optional:
     """Return an optional of a type, which is not there."""
     kind = kind.elem_type if isinstance(kind, ir.OptionalType) else kind
     if isinstance(kind, ir.SequenceType):
-        return Optional(tf.constant(False), empty(dtype_of(kind.elem_type)))
+        return Optional(tf.constant(False), empty(dtype_of(kind.elem_type.dtype, "An optional")))
     rank = 0 if shape is None else len(shape)
-    return Optional(tf.constant(False), tf.zeros([0] * rank, dtype_of(kind)))
+    return Optional(tf.constant(False), tf.zeros([0] * rank, dtype_of(kind.dtype, "An optional")))
 
 
 def pack(elements: Sequence[Any], dtype: Any, rank: int | None = None) -> tuple[Any, Any]:

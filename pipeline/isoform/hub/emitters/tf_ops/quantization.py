@@ -1,36 +1,50 @@
-"""Quantised values: to integers and back, per tensor or per channel."""
-
-from typing import Any
+"""Quantised values: to small numbers and back, per tensor, per channel or per block."""
 
 import onnx_ir as ir
 import tensorflow as tf
 
-from isoform.errors import IsoformError
 from isoform.hub.emitters.tf_ops.call import Call, Tensor, op
-
-_CARRIED = (tf.int8, tf.uint8, tf.int16, tf.uint16, tf.int32)
+from isoform.hub.emitters.tf_ops.dtypes import NIBBLES, QUARTERS, converted
 
 
 @op("DequantizeLinear", since=10)
 def dequantize(call: Call) -> Tensor:
+    """Return (x - zero point) x scale."""
     x, scale = call[0], call[1]
-    _require_plain(call, x.dtype)
+    dtype = call.attr_dtype("output_dtype", ir.DataType.FLOAT) if call.attr_int("output_dtype") else scale.dtype
+    if x.dtype in QUARTERS:
+        return tf.cast(tf.cast(x, tf.float32) * tf.cast(_on_channel(call, scale, x), tf.float32), dtype)
     wide = tf.cast(x, tf.int32)
     if call.has(2):
         wide -= _on_channel(call, tf.cast(call[2], tf.int32), x)
-    return tf.cast(wide, scale.dtype) * _on_channel(call, scale, x)
+    return tf.cast(tf.cast(wide, scale.dtype) * _on_channel(call, scale, x), dtype)
 
 
 @op("QuantizeLinear", since=10)
 def quantize(call: Call) -> Tensor:
-    """Return round(x / scale) + zero point, half to even, saturated."""
+    """Return round(x / scale) + zero point, half to even, saturated; a float8 is rounded to its own grid instead."""
     x = call[0]
-    dtype = call[2].dtype if call.has(2) else call.attr_dtype("output_dtype", ir.DataType.UINT8)
-    _require_plain(call, dtype)
-    scaled = tf.round(tf.cast(x, tf.float32) / tf.cast(_on_channel(call, call[1], x), tf.float32))
+    dtype = _wanted(call)
+    scaled = tf.cast(x, tf.float32) / tf.cast(_on_channel(call, call[1], x), tf.float32)
+    if dtype in QUARTERS:
+        return converted(scaled, dtype, bool(call.attr_int("saturate", 1)))
+    scaled = tf.round(scaled)
     if call.has(2):
-        scaled += _on_channel(call, tf.cast(call[2], tf.float32), x)
-    return tf.cast(tf.clip_by_value(scaled, float(dtype.min), float(dtype.max)), dtype)
+        scaled += _on_channel(call, tf.cast(tf.cast(call[2], tf.int32), tf.float32), x)
+    low, high = _bounds(dtype)
+    return converted(tf.clip_by_value(scaled, low, high), dtype)
+
+
+def _wanted(call: Call) -> object:
+    if call.has(2):
+        return call[2].dtype
+    return call.attr_dtype("output_dtype" if call.attr_int("output_dtype") else "", ir.DataType.UINT8)
+
+
+def _bounds(dtype: tf.DType) -> tuple[float, float]:
+    if dtype in NIBBLES:
+        return (-8.0, 7.0) if dtype.name == "int4" else (0.0, 15.0)
+    return float(dtype.min), float(dtype.max)
 
 
 @op("DynamicQuantizeLinear", since=11)
@@ -43,18 +57,12 @@ def quantize_dynamically(call: Call) -> tuple[Tensor, Tensor, Tensor]:
     return tf.cast(values, tf.uint8), scale, tf.cast(zero, tf.uint8)
 
 
-def _require_plain(call: Call, dtype: Any) -> None:
-    if dtype not in _CARRIED or call.attr_int("block_size"):
-        raise IsoformError(
-            f"{call.node.op_type} (node {call.node.name}) is blocked or of {dtype.name}.",
-            "Quantise per tensor or per channel to 8, 16 or 32 bits.",
-            kind="unsupported-operator",
-        )
-
-
 def _on_channel(call: Call, values: Tensor, x: Tensor) -> Tensor:
-    """Return one value a channel in a shape that broadcasts along x's axis; a scalar as it is."""
+    """Return values in a shape that broadcasts to x: one for all, one a channel, or one for each block of an axis."""
+    axis = call.attr_int("axis", 1) % max(len(x.shape), 1)
+    block = call.attr_int("block_size")
+    if block:
+        return tf.gather(values, tf.range(tf.shape(x)[axis]) // block, axis=axis)
     if len(values.shape) != 1 or values.shape[0] == 1:
         return values if len(values.shape) != 1 else tf.squeeze(values, 0)
-    axis = call.attr_int("axis", 1) % len(x.shape)
     return tf.reshape(values, [-1] + [1] * (len(x.shape) - axis - 1))
