@@ -15,8 +15,8 @@ from isoform.core.protocols import Array
 from isoform.core.signature import Signature
 from isoform.errors import IsoformError
 
-_SIZES = ((2, 11, 23, 31), (3, 19, 37, 29), (2, 32, 64, 96), (1, 64, 96, 128), (2, 224, 256, 192))
-"""Sizes for each dynamic dimension in turn; the later ones are for networks of halvings."""
+_SIZES = ((2, 64, 96, 128), (3, 96, 160, 64), (2, 11, 23, 31), (3, 8), (16,), (1, 224, 256, 192), (224,))
+"""Sizes for each dynamic dimension in turn: images no smaller than their windows first, then shorter, then equal."""
 _PROOFS = 2
 
 Call = Callable[..., Sequence[Any]]
@@ -104,11 +104,12 @@ def _runs(session: Any, signature: Signature, inputs: dict[str, Array], sizes: d
 
 
 def _accepts(call: Call, inputs: dict[str, Array]) -> bool:
+    """Return whether the function answers; where an image is smaller than a window TensorFlow does, with NaN."""
     try:
-        call(*map(tf.constant, inputs.values()))
+        outputs = [np.asarray(output) for output in call(*map(tf.constant, inputs.values()))]
     except (tf.errors.OpError, ValueError, TypeError):
         return False
-    return True
+    return all(output.size and (output.dtype.kind != "f" or np.isfinite(output).all()) for output in outputs)
 
 
 def _written(sizes: dict[str, int]) -> str:
