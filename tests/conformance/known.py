@@ -29,6 +29,7 @@ KNOWN: Mapping[str, Mapping[str, str]] = {
     "onnxruntime": {"*": "the yardstick is not judged"},
     "torch": _EVERYWHERE,
     "torchscript": _EVERYWHERE,
+    "torchscript_weights": _EVERYWHERE,
     "tensorflow": _EVERYWHERE | _FOURIER,
     "tensorflow_weights": _EVERYWHERE | _FOURIER,
     "tflite": _EVERYWHERE | _LITERT,

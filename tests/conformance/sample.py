@@ -5,7 +5,7 @@ import importlib
 from conformance import baseline, known, suite
 from conformance.worker import judge
 
-STEPS = {"torch": 5, "torchscript": 7, "tensorflow": 10, "tensorflow_weights": 10}
+STEPS = {"torch": 5, "torchscript": 7, "torchscript_weights": 7, "tensorflow": 10, "tensorflow_weights": 10}
 """Every how many-th case; TensorFlow makes a graph of each, which takes a tenth of a second and more."""
 _STEP = 6
 

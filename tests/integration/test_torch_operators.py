@@ -13,7 +13,7 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 
-@pytest.mark.parametrize("target", ["torch", "torchscript"])
+@pytest.mark.parametrize("target", ["torch", "torchscript", "torchscript_weights"])
 def test_no_case_is_wrong_and_none_is_worse_than_recorded(target: str) -> None:
     worse = sample.worse(target)
     assert not worse, worse

@@ -20,6 +20,9 @@ TARGETS = {
     "onnxruntime": Target("ONNX Runtime on the CPU: the yardstick", ("onnxruntime",)),
     "torch": Target("the PyTorch module, called as it is", ("torch",)),
     "torchscript": Target("the PyTorch module, traced to TorchScript", ("torch",)),
+    "torchscript_weights": Target(
+        "the PyTorch module, traced to TorchScript, all inputs but the first as weights", ("torch",)
+    ),
     "tensorflow": Target("the TensorFlow function", ("tensorflow",)),
     "tensorflow_weights": Target("the TensorFlow function, all inputs but the first as weights", ("tensorflow",)),
     "tflite": Target("the TFLite file in LiteRT", ("ai-edge-litert",)),
