@@ -93,6 +93,11 @@ GRAPHS: dict[str, tuple[str, Sequence[np.ndarray]]] = {
         ' { y = Resize<mode = "linear">(x, , , s) }',
         [np.arange(48, dtype=np.float32).reshape(2, 2, 3, 4), np.array([2, 2, 5, 3])],
     ),
+    "an image read at places of a grid": (
+        "(float[a,2,h,w] x, float[a,i,j,2] g) => (float[a,2,i,j] y)"
+        ' { y = GridSample<mode = "bicubic", padding_mode = "reflection">(x, g) }',
+        [np.arange(48, dtype=np.float32).reshape(2, 2, 3, 4), np.tanh(X[:2, :3, :4]).reshape(2, 3, 2, 2) * 1.4],
+    ),
     "numbers quantised and back": (
         "(float[a,b,c] x, float[c] s, int8[c] z) => (float[a,b,c] y)"
         " { q = QuantizeLinear<axis: int = 2>(x, s, z)  y = DequantizeLinear<axis: int = 2>(q, s, z) }",

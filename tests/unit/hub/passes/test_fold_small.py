@@ -68,7 +68,8 @@ def test_the_body_of_a_loop_learns_the_rank_of_what_it_carries() -> None:
 
 def test_half_precision_is_widened_between_the_borders() -> None:
     loaded = model(
-        "(float16[n,4] x) => (float16[n,4] y) <float16[4] w = {15360, 16384, 16896, 17408}> { z = Mul(x, w)  y = Tanh(z) }"
+        "(float16[n,4] x) => (float16[n,4] y) <float16[4] w = {15360, 16384, 16896, 17408}>"
+        " { z = Mul(x, w)  y = Tanh(z) }"
     )
     assert widen_half(loaded)
     assert operators(loaded) == ["Cast", "Mul", "Tanh", "Cast"]

@@ -23,6 +23,7 @@ from isoform.hub.emitters.tflite_ops import quantization as quantization
 from isoform.hub.emitters.tflite_ops import recurrent as recurrent
 from isoform.hub.emitters.tflite_ops import reduction as reduction
 from isoform.hub.emitters.tflite_ops import resize as resize
+from isoform.hub.emitters.tflite_ops import sampling as sampling
 from isoform.hub.emitters.tflite_ops import scattering as scattering
 from isoform.hub.emitters.tflite_ops import selection as selection
 from isoform.hub.emitters.tflite_ops import slicing as slicing
