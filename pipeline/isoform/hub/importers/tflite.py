@@ -208,7 +208,8 @@ def _tidy(model: ir.Model) -> None:
 
 
 def _complete_outputs(model: ir.Model, tensors: Sequence[Tensor]) -> None:
-    """Give each output the shape that inference left open, as the file declares it."""
+    """Give each output the shape that inference left open, as the file declares it; names are those of inputs."""
+    symbols = {str(dim) for value in model.graph.inputs for dim in value.shape or () if not isinstance(dim, int)}
     for value, tensor in zip(model.graph.outputs, tensors, strict=True):
         found = [None] * len(tensor.shape) if value.shape is None else list(value.shape)
         if value.shape is None and not tensor.has_rank:
@@ -217,14 +218,7 @@ def _complete_outputs(model: ir.Model, tensors: Sequence[Tensor]) -> None:
             )
         declared = tensor.shape if len(tensor.shape) == len(found) else [None] * len(found)
         dims = [
-            _known(dim, size, f"{value.name}_{axis}")
+            dim if isinstance(dim, int) or str(dim) in symbols else f"{value.name}_{axis}" if size is None else size
             for axis, (dim, size) in enumerate(zip(found, declared, strict=True))
         ]
         value.shape = ir.Shape(dims)
-
-
-def _known(dim: object, declared: int | None, name: str) -> int | str:
-    if isinstance(dim, int):
-        return dim
-    inferred = dim.value if isinstance(dim, ir.SymbolicDim) else None
-    return inferred or (declared if declared is not None else name)
