@@ -14,6 +14,7 @@ from isoform.errors import UnsupportedOperator
 Function = TypeVar("Function", bound=Callable)
 ONNX_DOMAIN = ""
 CHANNELS_LAST_DOMAIN = "isoform.nhwc"
+FUSED_DOMAIN = "isoform.fused"
 
 
 @dataclass

@@ -14,7 +14,12 @@ from isoform.hub.emitters.torch_emission import Emission
 from isoform.hub.emitters.torch_ops import families
 from isoform.hub.emitters.torch_ops.table import OPERATORS
 from isoform.hub.passes.expand_functions import expand_functions
+from isoform.hub.passes.fuse_attention import fuse_attention
+from isoform.hub.passes.fuse_linear import fuse_linear
+from isoform.hub.passes.restore_gelu import restore_gelu
+from isoform.hub.passes.restore_select import restore_select
 from isoform.hub.passes.restore_squeeze import restore_squeeze
+from isoform.hub.passes.restore_swish import restore_swish
 from isoform.hub.passes.simplify import simplify
 
 __all__ = ["OPERATORS", "emit", "families"]
@@ -38,4 +43,6 @@ def emit(model: ir.Model) -> fx.GraphModule:
     common.RemoveUnusedNodesPass()(model)
     hub_graph.infer_shapes(model)
     OPERATORS.require(model)
+    for fuse in (restore_select, restore_gelu, restore_swish, fuse_attention, fuse_linear):
+        fuse(model)
     return Emission(model, model.graph).module()

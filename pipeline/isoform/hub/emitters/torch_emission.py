@@ -7,7 +7,7 @@ which is given all that it sees of the graph around it. Not aware of what operat
 import inspect
 import operator
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import onnx_ir as ir
@@ -40,6 +40,7 @@ class Emission:
         self.graph = fx.Graph()
         self.values: dict[ir.Value, fx.Node] = {}
         self.captured: dict[fx.Node, fx.Node] = {}
+        self.arranged: dict[tuple[ir.Value, Callable[..., torch.Tensor]], fx.Node] = {}
         self.last_placeholder: fx.Node | None = None
         self.source = source
         for value in source.inputs:
@@ -96,7 +97,16 @@ class Emission:
             return self.value(value, is_trained=index not in form.buffers)
         if array is None:
             return self.graph.call_function(arrange, (self.value(value, is_trained=False),))
-        return self._attached(str(value.name), arrange(as_tensor(array)), is_trained=True)
+        return self._arranged(value, array, arrange)
+
+    def _arranged(self, value: ir.Value, array: Any, arrange: Callable[[torch.Tensor], torch.Tensor]) -> fx.Node:
+        """Return a weight in the form that an operator wants: one parameter, however many read it."""
+        if self.around is not None:
+            return self._capture(self.around._arranged(value, array, arrange))
+        if (value, arrange) not in self.arranged:
+            tensor = arrange(as_tensor(array))
+            self.arranged[value, arrange] = self._attached(str(value.name), tensor, is_trained=True)
+        return self.arranged[value, arrange]
 
     def value(self, value: ir.Value, *, is_trained: bool) -> fx.Node:
         """Return the node of a value; a constant becomes a parameter where it can be trained, else a buffer."""

@@ -11,6 +11,9 @@ from isoform.hub.emitters.torch_ops.dtypes import torch_dtype
 from isoform.hub.emitters.torch_ops.table import Tensor, op, static
 from isoform.hub.emitters.torch_ops.unsigned import WIDENED
 
+_HARD_BETA, _ROUNDING = 0.5, 1e-7
+"""The slope 1/6 of PyTorch's own hard sigmoid, as files keep it, is a float32."""
+
 for _name, _function in {
     "Acos": torch.acos, "Acosh": torch.acosh, "Asin": torch.asin, "Asinh": torch.asinh,
     "Atan": torch.atan, "Atanh": torch.atanh, "Ceil": torch.ceil, "Cos": torch.cos, "Cosh": torch.cosh,
@@ -38,6 +41,12 @@ def leaky_relu(x: Tensor, *, alpha: float = 0.01) -> Tensor:
 
 
 @op("PRelu")
+def prelu_by_channel(x: Tensor, slope: Tensor) -> Tensor:
+    is_shared = slope.dim() != 1 or slope.shape[0] == 1
+    return prelu(x, slope if is_shared else slope.reshape([-1] + [1] * (x.dim() - 2)))
+
+
+@op("PRelu", since=7)
 def prelu(x: Tensor, slope: Tensor) -> Tensor:
     return torch.where(x < 0, x * slope, x)
 
@@ -64,11 +73,13 @@ def gelu(x: Tensor, *, approximate: str = "none") -> Tensor:
 
 @op("Swish")
 def swish(x: Tensor, *, alpha: float = 1.0) -> Tensor:
-    return x * torch.sigmoid(alpha * x)
+    return F.silu(x) if alpha == 1 else x * torch.sigmoid(alpha * x)
 
 
 @op("HardSigmoid")
 def hard_sigmoid(x: Tensor, *, alpha: float = 0.2, beta: float = 0.5) -> Tensor:
+    if beta == _HARD_BETA and abs(alpha - 1 / 6) < _ROUNDING:
+        return F.hardsigmoid(x)
     return torch.clamp(alpha * x + beta, 0.0, 1.0)
 
 

@@ -6,6 +6,7 @@ from isoform.hub.emitters.torch_ops import convolution as convolution
 from isoform.hub.emitters.torch_ops import creation as creation
 from isoform.hub.emitters.torch_ops import deformable as deformable
 from isoform.hub.emitters.torch_ops import elementwise as elementwise
+from isoform.hub.emitters.torch_ops import fused as fused
 from isoform.hub.emitters.torch_ops import gru as gru
 from isoform.hub.emitters.torch_ops import linear as linear
 from isoform.hub.emitters.torch_ops import moving as moving

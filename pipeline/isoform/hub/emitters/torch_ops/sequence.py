@@ -12,6 +12,7 @@ from isoform.hub.emitters.torch_ops.scripted import frozen
 from isoform.hub.emitters.torch_ops.table import Tensor, op, static
 
 Sequence = list[Any]
+_ALL = range(2**31)
 
 
 @op("SequenceEmpty")
@@ -20,7 +21,7 @@ def sequence_empty(*, dtype: torch.dtype = torch.float32) -> Sequence:
     return []
 
 
-@op("SequenceConstruct")
+@op("SequenceConstruct", buffers=_ALL)
 def sequence_construct(*tensors: Tensor) -> Sequence:
     return list(tensors)
 
@@ -37,7 +38,7 @@ def sequence_at(sequence: Sequence, position: Any) -> Any:
     return sequence[_place("SequenceAt", position)]
 
 
-@op("SequenceInsert", known=(2,))
+@op("SequenceInsert", known=(2,), buffers=(1,))
 def sequence_insert(sequence: Sequence, tensor: Any, position: Any = None) -> Sequence:
     """Return the sequence with a tensor before a position, or at its end."""
     place = len(sequence) if position is None else _place("SequenceInsert", position)
@@ -85,7 +86,7 @@ class SequenceMap(Control):
         return self.answer([list(column) for column in zip(*results, strict=True)] or [[] for _ in range(self.count)])
 
 
-@op("Optional")
+@op("Optional", buffers=(0,))
 def optional(value: Any = None, *, type: Any = None) -> Any:  # noqa: A002
     return value
 
