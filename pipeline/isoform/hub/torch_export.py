@@ -80,7 +80,8 @@ def to_onnx(exported: torch.export.ExportedProgram) -> ir.Model:
         IsoformError: an operator has no ONNX form in PyTorch's exporter.
     """
     try:
-        with _quiet(), torch.no_grad():
+        # A program is traced once more here, for its decomposition: without this, at the length of the example.
+        with _quiet(), _dynamic_recurrence(), torch.no_grad():
             converted = torch.onnx.export(
                 exported,
                 dynamo=True,

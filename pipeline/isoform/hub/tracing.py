@@ -54,13 +54,13 @@ class Watch(TorchFunctionMode):
     def __init__(self) -> None:
         super().__init__()
         self.decisions: list[Decision] = []
-        self._inputs: set[str] = set()
+        self._inputs: set[int] = set()  # unique numbers; names change while a graph is traced
         self._compared: dict[int, tuple[torch.Tensor, tuple[float, ...], bool]] = {}
 
     def inputs(self, tensors: Sequence[torch.Tensor]) -> None:
         """Take ``tensors`` for the inputs of the trace that is being made; without one, nothing is watched."""
         if torch.jit.is_tracing():
-            self._inputs = {torch._C._get_value_trace(tensor).debugName() for tensor in tensors}
+            self._inputs = {torch._C._get_value_trace(tensor).unique() for tensor in tensors}
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None) -> Any:
         name = getattr(func, "__name__", "")
@@ -125,19 +125,19 @@ def _is_number(arg: Any) -> bool:
     return isinstance(arg, (int, float)) or (isinstance(arg, torch.Tensor) and arg.ndim == 0)
 
 
-def _reaches(value: torch._C.Value, inputs: set[str]) -> bool:
+def _reaches(value: torch._C.Value, inputs: set[int]) -> bool:
     """Return whether ``value`` is computed from the values, not only from the sizes, of one of ``inputs``."""
-    seen: set[str] = set()
+    seen: set[int] = set()
     pending = [value]
     while pending:
         value = pending.pop()
-        name = value.debugName()
-        if name in inputs:
+        number = value.unique()
+        if number in inputs:
             return True
         node = value.node()
-        if name not in seen and node.kind() not in _BY_SHAPE:
+        if number not in seen and node.kind() not in _BY_SHAPE:
             pending.extend(node.inputs())
-        seen.add(name)
+        seen.add(number)
     return False
 
 

@@ -1,0 +1,219 @@
+"""What PyTorch's exporters would freeze or drop is found and named; files and weights of both routes."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+import onnxruntime
+import pytest
+import safetensors.torch
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from isoform import hub
+from isoform.converters import torch_to_onnx, torch_to_onnx_traced
+from isoform.core.artifact import Architecture, Artifact
+from isoform.core.protocols import ConvertOptions
+from isoform.core.signature import Signature, TensorSpec
+from isoform.errors import IsoformError, UsageError
+from isoform.hub import answers, examples, torch_source
+
+pytestmark = [
+    pytest.mark.torch,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning"),
+]
+
+BATCH, LENGTH = {0: "batch"}, {0: "batch", 1: "length"}
+CODE = """
+from torch import nn
+
+class Tied(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.tokens = nn.Embedding(20, 6)
+        self.head = nn.Linear(6, 20, bias=False)
+        self.head.weight = self.tokens.weight
+    def forward(self, tokens):
+        return self.head(self.tokens(tokens))
+
+def build():
+    return Tied()
+"""
+TIED = Signature(
+    (TensorSpec("tokens", "int64", ("batch", "length"), low=0, high=20),),
+    (TensorSpec("scores", "float32", ("batch", "length", 20)),),
+)
+
+
+class ByValue(nn.Module):
+    def forward(self, x):
+        if x.sum() > 0:
+            x = x * 2
+        return x + 1
+
+
+class BySize(nn.Module):
+    def forward(self, x):
+        if x.shape[1] > 512:
+            x = x * 2
+        return x + 1
+
+
+class Guarded(nn.Module):
+    def forward(self, x):
+        assert x.shape[1] <= 512
+        if x.shape[2] > 3:
+            x = x * 2
+        if x.shape[0] != x.shape[0]:
+            raise ValueError("never")
+        return x + 1
+
+
+class Unrolled(nn.Module):
+    def forward(self, x):
+        y = x[:, 0]
+        for step in range(1, x.shape[1]):
+            y = y * 0.5 + x[:, step]
+        return y
+
+
+class Spectrum(nn.Module):
+    def forward(self, x):
+        return torch.fft.fft2(x).abs()
+
+
+class Stacked(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lstm = nn.LSTM(4, 6, batch_first=True)
+        self.attention = nn.MultiheadAttention(6, 2, batch_first=True)
+
+    def forward(self, x):
+        y, _ = self.lstm(x)
+        return self.attention(y, y, y, need_weights=False)[0]
+
+
+def tied(folder: Path, names: tuple[str, ...]) -> Artifact:
+    (folder / "net.py").write_text(CODE)
+    weight = torch.randn(20, 6)
+    safetensors.torch.save_file({name: weight.clone() for name in names}, folder / "w.safetensors")
+    return Artifact("torch", folder / "w.safetensors", TIED, Architecture(folder, "net.py:build"))
+
+
+def test_a_decision_by_values_is_refused_with_its_line() -> None:
+    with pytest.raises(IsoformError) as caught:
+        hub.from_torch(ByValue(), (torch.rand(2, 3),), (BATCH,), exporter="trace")
+    assert caught.value.kind == "control-flow"
+    assert "decides in Python by values of its inputs" in caught.value.what
+    assert "`if x.sum() > 0:`" in caught.value.what
+    assert "test_torch_to_onnx.py:" in caught.value.what
+
+
+def test_a_decision_by_a_dynamic_size_is_refused_though_no_tried_size_shows_it() -> None:
+    with pytest.raises(IsoformError) as caught:
+        hub.from_torch(BySize(), (torch.rand(2, 5),), (LENGTH,), exporter="trace")
+    assert "decides in Python by its sizes" in caught.value.what
+    assert "`if x.shape[1] > 512:`" in caught.value.what
+
+
+def test_the_same_decision_by_a_fixed_size_is_kept() -> None:
+    model = hub.from_torch(BySize(), (torch.rand(2, 5),), (BATCH,), exporter="trace")
+    assert [node.op_type for node in model.graph] == ["Add"]
+
+
+def test_statements_that_only_raise_and_fixed_sizes_are_let_pass() -> None:
+    model = hub.from_torch(Guarded(), (torch.rand(2, 5, 4),), (LENGTH,), exporter="trace")
+    assert [node.op_type for node in model.graph] == ["Mul", "Add"]
+
+
+def test_a_loop_unrolled_at_the_traced_length_is_found_by_running_the_graph() -> None:
+    with pytest.raises(IsoformError) as caught:
+        hub.from_torch(Unrolled(), (torch.rand(2, 5, 4),), (LENGTH,), exporter="trace")
+    assert caught.value.kind == "frozen-axis"
+    assert "length=7" in caught.value.what
+
+
+def test_a_dimension_that_the_newer_exporter_bounds_from_above_is_refused() -> None:
+    with pytest.raises(IsoformError) as caught:
+        hub.from_torch(BySize(), (torch.rand(2, 5),), (LENGTH,))
+    assert caught.value.kind in ("bounded-axis", "export")
+
+
+def test_complex_numbers_that_the_older_exporter_has_no_form_for_are_refused() -> None:
+    with pytest.raises(IsoformError) as caught:
+        hub.from_torch(Spectrum(), (torch.rand(2, 4, 4),), (BATCH,), exporter="trace")
+    assert caught.value.kind == "export"
+    assert "fft" in caught.value.what
+
+
+def test_a_recurrent_layer_keeps_its_length_although_it_was_exported_before() -> None:
+    torch.export.export(Stacked().eval(), (torch.rand(2, 5, 4),))  # PyTorch remembers the kernel that it took here
+    model = hub.from_torch(Stacked().eval(), (torch.rand(2, 5, 4),), (LENGTH,))
+    assert [node.op_type for node in model.graph].count("LSTM") == 1
+    session = onnxruntime.InferenceSession(ir.to_proto(model).SerializeToString())
+    assert session.run(None, {"x": np.zeros((3, 8, 4), np.float32)})[0].shape == (3, 8, 6)
+
+
+@pytest.mark.parametrize("converter", [torch_to_onnx, torch_to_onnx_traced])
+def test_tied_weights_may_be_in_the_file_once(tmp_path: Path, converter) -> None:
+    converter.convert(tied(tmp_path, ("tokens.weight",)), tmp_path / "model.onnx", ConvertOptions())
+    [value] = onnx.load(tmp_path / "model.onnx").graph.input
+    assert [dim.dim_param for dim in value.type.tensor_type.shape.dim] == ["batch", "length"]
+
+
+def test_tied_weights_stay_one_tensor_and_are_mapped_not_copied(tmp_path: Path) -> None:
+    module = torch_source.load(tied(tmp_path, ("tokens.weight", "head.weight")))
+    assert module.head.weight is module.tokens.weight
+
+
+def test_tied_weights_that_differ_in_the_file_are_refused(tmp_path: Path) -> None:
+    source = tied(tmp_path, ("tokens.weight",))
+    safetensors.torch.save_file({"tokens.weight": torch.zeros(20, 6), "head.weight": torch.ones(20, 6)}, source.model)
+    with pytest.raises(IsoformError) as caught:
+        torch_source.load(source)
+    assert caught.value.what == (
+        "w.safetensors: 'tokens.weight' and 'head.weight' are one tensor in the network and two in the file."
+    )
+
+
+def test_weights_changed_in_memory_leave_the_file_as_it_is(tmp_path: Path) -> None:
+    source = tied(tmp_path, ("tokens.weight",))
+    before = source.model.read_bytes()
+    with torch.no_grad():
+        torch_source.load(source).tokens.weight.mul_(2)
+    assert source.model.read_bytes() == before
+
+
+def test_a_file_that_answers_otherwise_is_not_left(tmp_path: Path) -> None:
+    model = hub.from_torch(nn.Linear(3, 2).eval(), {"input": torch.rand(2, 3)}, {"input": BATCH}, exporter="trace")
+    ir.save(model, tmp_path / "model.onnx")
+    signature = Signature(
+        (TensorSpec("input", "float32", ("batch", 3)),), (TensorSpec("output", "float32", ("batch", 2)),)
+    )
+    checked = examples.checked(nn.Linear(3, 2).eval(), signature)
+    with pytest.raises(IsoformError) as caught:
+        answers.refuse_other_answers(tmp_path / "model.onnx", signature, checked)
+    assert caught.value.what == (
+        "The exported graph answers otherwise than the model at batch=1: 'output' is not what the model gives."
+    )
+
+
+def test_an_input_that_is_no_tensor_and_axes_of_no_input_are_usage_errors() -> None:
+    with pytest.raises(UsageError, match="The input 'x' is int, not a tensor."):
+        hub.from_torch(ByValue(), {"x": 3})
+    with pytest.raises(UsageError, match="dynamic_shapes names 'y', which is no input."):
+        hub.from_torch(ByValue(), {"x": torch.rand(2)}, {"y": BATCH})
+    with pytest.raises(UsageError, match="There is no exporter 'magic'."):
+        hub.from_torch(ByValue(), {"x": torch.rand(2)}, exporter="magic")
+
+
+def test_a_network_of_halvings_is_tried_at_multiples() -> None:
+    class Halved(nn.Module):
+        def forward(self, image):
+            return image + F.interpolate(F.max_pool2d(image, 4), scale_factor=4)
+
+    signature = Signature((TensorSpec("image", "float32", ("batch", 1, "height", "width")),), ())
+    found = examples.checked(Halved(), signature)
+    assert [example.sizes["height"] % 4 for example in found] == [0, 0]
