@@ -61,4 +61,4 @@ def array(value: Any) -> Any:
     if value.dtype in _NAMES:
         name = _NAMES[value.dtype]
         return value.view(_BITS[name][2]).numpy().view(getattr(ml_dtypes, name))
-    return value.numpy()
+    return value.detach().numpy()
