@@ -10,10 +10,8 @@ import torch
 
 from isoform.core.signature import Signature
 from isoform.errors import IsoformError
-from isoform.hub import torch_source
+from isoform.hub import examples, torch_source
 
-TRACED = (2, 11, 23, 31)
-CHECKED = ((1, 7, 13, 17), (3, 19, 5, 29))
 _RTOL, _ATOL = 1e-4, 1e-5
 """Only a graph that took another path is to be found here: parity is judged afterwards, with its own method."""
 
@@ -72,39 +70,36 @@ def write(module: torch.nn.Module, signature: Signature, target: Path) -> None:
         IsoformError: a name that cannot be an argument, a failed trace, or other answers at other sizes.
     """
     with torch.no_grad():
-        traced = _traced(module, signature)
-        for seed, sizes in enumerate(CHECKED):
-            _compare(module, traced, torch_source.example(signature, sizes, seed), sizes)
+        traced = _traced(module, examples.traced(module, signature))
+        for example in examples.checked(module, signature):
+            _compare(traced, example)
     torch.jit.save(traced, str(target))
 
 
-def _traced(module: torch.nn.Module, signature: Signature) -> torch.jit.ScriptModule:
+def _traced(module: torch.nn.Module, example: examples.Example) -> torch.jit.ScriptModule:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", torch.jit.TracerWarning)  # the comparison below is what decides
         try:
-            return torch.jit.trace(module, torch_source.example(signature, TRACED), check_trace=False, strict=False)
+            return torch.jit.trace(module, example.inputs, check_trace=False, strict=False)
         except (RuntimeError, TypeError) as error:
             reason = str(error).strip().splitlines()[0][:300]
             raise IsoformError(f"torch.jit.trace failed: {reason}", "Export to ONNX instead.", kind="trace") from error
 
 
-def _compare(
-    module: torch.nn.Module, traced: torch.jit.ScriptModule, inputs: tuple[torch.Tensor, ...], sizes: tuple[int, ...]
-) -> None:
-    wanted = torch_source.flattened(module(*inputs))
+def _compare(traced: torch.jit.ScriptModule, example: examples.Example) -> None:
     try:
-        found = torch_source.flattened(traced(*inputs))
+        found = torch_source.flattened(traced(*example.inputs))
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1][:300]
         raise IsoformError(
-            f"The traced graph does not run at the sizes {list(sizes)}: {reason}",
+            f"The traced graph does not run at {example}: {reason}",
             "A size was frozen while tracing; make the model compute it from its inputs.",
             kind="frozen-axis",
         ) from error
-    for one, other in zip(wanted, found, strict=True):
+    for one, other in zip(example.outputs, found, strict=True):
         if one.shape != other.shape or not torch.allclose(one, other, rtol=_RTOL, atol=_ATOL, equal_nan=True):
             raise IsoformError(
-                f"The traced graph answers otherwise than the module at the sizes {list(sizes)}.",
+                f"The traced graph answers otherwise than the module at {example}.",
                 "Control flow or a size was frozen while tracing; export to ONNX instead.",
                 kind="frozen-axis",
             )
