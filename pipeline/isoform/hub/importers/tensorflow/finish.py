@@ -12,7 +12,7 @@ from isoform.hub import graph as hub_graph
 from isoform.hub.importers.tensorflow.skeleton import Skeleton
 from isoform.hub.passes.channels_first import to_channels_first
 from isoform.hub.passes.drop_zero_state import drop_zero_state
-from isoform.hub.passes.fold_weights import initializer
+from isoform.hub.passes.fold_weights import fold_weights, initializer
 from isoform.hub.passes.name_weights import name_weights, origins
 from isoform.hub.passes.restore_batch_normalization import restore_batch_normalization
 from isoform.hub.passes.restore_gather import restore_gather
@@ -32,6 +32,7 @@ def finish(model: ir.Model, skeleton: Skeleton, signature: Signature, inputs: Se
     _name(model, signature, inputs)
     common.IdentityEliminationPass()(model)
     common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
+    fold_weights(model)  # of constants alone: weights are inputs still
     hub_graph.infer_shapes(model)
     restore_batch_normalization(model)
     _attach(model, skeleton.weights)

@@ -15,29 +15,25 @@ from isoform.hub.importers.tensorflow import checks, function, signature
 from isoform.hub.importers.tensorflow.keras_layers import traceable
 
 
-def load(model: Any, inner: Signature, outer: Signature | None = None) -> ir.Model:
-    """Return the hub graph of ``model``, called as ``inner`` says.
-
-    Args:
-        outer: how the graph is to be seen from outside, where its axes are to be in another order.
+def load(model: Any, signature: Signature) -> ir.Model:
+    """Return the hub graph of ``model``, called as ``signature`` says.
 
     Raises:
         IsoformError: the network cannot be converted, or comes out with other inputs, outputs or axes.
     """
-    graph = function.load(caller(model, inner, outer), outer or inner, weight_names(model))
+    graph = function.load(caller(model, signature), signature, weight_names(model))
     checks.refuse_invalid(graph)
     return graph
 
 
-def caller(model: Any, inner: Signature, outer: Signature | None = None) -> Any:
+def caller(model: Any, signature: Signature) -> Any:
     """Return a function of tensors in the order of the signature, for what ``model`` computes at inference."""
-    seen = outer or inner
 
     def call(*tensors: Any) -> list[Any]:
-        arguments = keras_source.call_arguments(model, inner, keras_source.to_inner(inner, seen, tensors))
+        arguments = keras_source.call_arguments(model, signature, tensors)
         with traceable():
-            outputs = keras_source.flat_outputs(inner, model(arguments, training=False))
-        return keras_source.to_outer(inner, seen, [tf.convert_to_tensor(output) for output in outputs])
+            outputs = keras_source.flat_outputs(signature, model(arguments, training=False))
+        return [tf.convert_to_tensor(output) for output in outputs]
 
     return call
 
