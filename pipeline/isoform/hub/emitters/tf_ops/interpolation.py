@@ -63,7 +63,7 @@ def _positions(size: Tensor, old: Tensor, scale: Tensor, mode: str, box: tuple[A
     if mode == "asymmetric":
         return index / scale
     if mode == "align_corners":
-        return index * tf.math.divide_no_nan(old - 1, scale * old - 1)
+        return index * tf.math.divide_no_nan(old - 1, size - 1)
     if mode == "pytorch_half_pixel":
         return tf.where(size > 1, (index + 0.5) / scale - 0.5, tf.zeros_like(index))
     if mode == "half_pixel_symmetric":
