@@ -1,7 +1,7 @@
 """Resampling one axis: where each new element lies in the old axis, and what of the old elements goes into it.
 
-Coordinates are float64, so that no sum of fractions rounds across an integer. Formulas: ONNX' Resize. Sizes may be 0-D
-tensors, as they are while tracing.
+Coordinates are float64; those that are rounded to the nearest element are float32, so that ties fall as they do in ONNX
+Runtime. Formulas: ONNX' Resize. Sizes may be 0-D tensors, as they are while tracing.
 """
 
 from dataclasses import dataclass
@@ -45,13 +45,14 @@ class Filter:
 
 def resampled(x: Tensor, axis: Axis, kind: Filter) -> Tensor:
     """Return x with one axis resampled."""
-    places = coordinates(axis, kind.coordinates, x.device)
+    dtype = torch.float32 if kind.mode == "nearest" else torch.float64
+    places = coordinates(axis, kind.coordinates, x.device, dtype)
     if kind.mode == "nearest":
         result = x.index_select(axis.index, _nearest(places, kind.nearest).clamp(min=0).minimum(_last(axis)))
     else:
-        dtype = x.dtype if x.is_floating_point() else torch.float32
-        weights = _weights(places, axis, kind).to(dtype)  # [wanted, size]
-        result = (x.to(dtype).movedim(axis.index, -1) @ weights.t()).movedim(-1, axis.index)
+        floats = x.dtype if x.is_floating_point() else torch.float32
+        weights = _weights(places, axis, kind).to(floats)  # [wanted, size]
+        result = (x.to(floats).movedim(axis.index, -1) @ weights.t()).movedim(-1, axis.index)
         result = result if x.is_floating_point() else result.to(x.dtype)
     if axis.roi is None or kind.coordinates != "tf_crop_and_resize":
         return result
@@ -61,18 +62,18 @@ def resampled(x: Tensor, axis: Axis, kind: Filter) -> Tensor:
     return torch.where(outside, torch.full_like(result, kind.extrapolation), result)
 
 
-def _number(value: Any) -> Tensor:
-    return torch.as_tensor(value, dtype=torch.float64)
+def _number(value: Any, dtype: torch.dtype = torch.float64) -> Tensor:
+    return torch.as_tensor(value, dtype=dtype)
 
 
 def _last(axis: Axis) -> Tensor:
     return torch.as_tensor(axis.size - 1)
 
 
-def coordinates(axis: Axis, mode: str, device: Any) -> Tensor:
+def coordinates(axis: Axis, mode: str, device: Any, dtype: torch.dtype) -> Tensor:
     """Return where in the old axis each element of the new one lies."""
-    steps = torch.arange(axis.wanted, device=device).to(torch.float64)
-    size, wanted, scale = _number(axis.size), _number(axis.wanted), _number(axis.scale)
+    steps = torch.arange(axis.wanted, device=device).to(dtype)
+    size, wanted, scale = (_number(value, dtype) for value in (axis.size, axis.wanted, axis.scale))
     if mode == "align_corners":
         return steps * (size - 1) / (wanted - 1).clamp(min=1)
     if mode == "asymmetric":
@@ -80,7 +81,7 @@ def coordinates(axis: Axis, mode: str, device: Any) -> Tensor:
     if mode == "tf_half_pixel_for_nn":
         return (steps + 0.5) / scale
     if mode == "tf_crop_and_resize":
-        start, end = (_number(edge) for edge in axis.roi or (0.0, 1.0))
+        start, end = (_number(edge, dtype) for edge in axis.roi or (0.0, 1.0))
         spread = start * (size - 1) + steps * (end - start) * (size - 1) / (wanted - 1).clamp(min=1)
         return torch.where(wanted > 1, spread, 0.5 * (start + end) * (size - 1))
     half = (steps + 0.5) / scale - 0.5
