@@ -16,6 +16,8 @@ from conformance.targets import TARGETS
 from conformance.verdicts import RIGHT, WORDS, Verdict
 
 _MOST_LISTED = 40
+_JOBS = min(os.cpu_count() or 1, 8)
+"""A process of TensorFlow's takes up to 900 MB."""
 _LISTS = {
     "regressions": "REGRESSION",
     "wrong": "WRONG",
@@ -45,7 +47,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="conformance", description="ONNX' own backend tests through each emitter.")
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"of: {', '.join(TARGETS)}; default: all")
     parser.add_argument("--filter", metavar="REGEX", help="only cases whose name holds it, or whose operator it is")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count(), metavar="N", help="processes; default: %(default)s")
+    parser.add_argument("--jobs", type=int, default=_JOBS, metavar="N", help="processes; default: %(default)s")
     parser.add_argument("--update", action="store_true", help="write docs/conformance/ anew instead of comparing")
     parser.add_argument("--json", action="store_true", help="print one JSON document, nothing else, to stdout")
     parser.add_argument("--list", action="store_true", help="print every case that is not right, not only what changed")

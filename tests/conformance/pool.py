@@ -64,8 +64,13 @@ def run(target: str, names: Sequence[str], folder: Path, jobs: int, report: Repo
     threads = [threading.Thread(target=serve) for _ in range(min(jobs, len(names)))]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join()
+    try:
+        for thread in threads:
+            thread.join()
+    except KeyboardInterrupt as interruption:
+        failures.append(interruption)  # each thread ends with the case that it is at
+        for thread in threads:
+            thread.join()
     if failures:
         raise failures[0]
     return {name: found[name] for name in names}

@@ -11,6 +11,7 @@ from conformance.suite import Case
 RIGHT, REFUSED, WRONG, CRASHED, LEFT_OUT = "right", "refused", "wrong", "crashed", "left out"
 WORDS = (RIGHT, REFUSED, WRONG, CRASHED, LEFT_OUT)
 RTOL, ATOL = 1e-3, 1e-6
+"""The least tolerances; absolute, eight roundings of float32 at one: sums that cancel end that far apart."""
 _EPSILONS = {"float16": 2.0**-10, "bfloat16": 2.0**-7}
 _ROUNDINGS = 4
 """Units in the last place of a half-precision type that kernels which accumulate otherwise may end apart."""

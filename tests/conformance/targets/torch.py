@@ -34,7 +34,7 @@ def called(module: Any) -> Run:
     def run(given: list[Any]) -> list[Any]:
         with torch.no_grad():
             outputs = module(*map(tensor, given))
-        return [array(each) for each in (outputs if isinstance(outputs, tuple) else (outputs,))]
+            return [array(each) for each in (outputs if isinstance(outputs, tuple) else (outputs,))]
 
     return run
 
