@@ -63,7 +63,8 @@ def _prepare(model: ir.Model) -> None:
         simplify(model)
     if widen_half(model):
         simplify(model)
-    describe_bodies(model)
+    if any(node.graph is not model.graph for node in model.graph.all_nodes()):
+        describe_bodies(model)
     while fold_small(model):
         describe_bodies(model)
     restore_squeeze(model)

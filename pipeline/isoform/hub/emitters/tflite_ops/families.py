@@ -8,6 +8,7 @@ from isoform.hub.emitters.tflite_ops import control as control
 from isoform.hub.emitters.tflite_ops import convolution as convolution
 from isoform.hub.emitters.tflite_ops import convolution_transposed as convolution_transposed
 from isoform.hub.emitters.tflite_ops import creation as creation
+from isoform.hub.emitters.tflite_ops import detection as detection
 from isoform.hub.emitters.tflite_ops import einsum as einsum
 from isoform.hub.emitters.tflite_ops import elementwise as elementwise
 from isoform.hub.emitters.tflite_ops import gathering as gathering
