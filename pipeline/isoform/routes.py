@@ -30,7 +30,8 @@ class Route:
         return any(format_name in (step.source, step.target) for step in self.steps)
 
     def __str__(self) -> str:
-        return " -> ".join([self.steps[0].source, *(step.target for step in self.steps)])
+        ends = (f"{step.target} ({step.way})" if step.way else step.target for step in self.steps)
+        return " -> ".join([self.steps[0].source, *ends])
 
 
 def ranked(source: str, target: str, *, via: str | None = None, avoid: Collection[str] = ()) -> tuple[Route, ...]:

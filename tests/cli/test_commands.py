@@ -61,7 +61,7 @@ def test_routes_as_json_is_one_document() -> None:
 def test_routes_as_text_name_the_converters() -> None:
     first, second = run("routes", "torch", "tflite").stdout.splitlines()[:2]
     assert first == "1. torch -> onnx -> tflite   (torch_to_onnx, onnx_to_tflite)"
-    assert second == "2. torch -> onnx -> tflite   (torch_to_onnx_traced, onnx_to_tflite)"
+    assert second == "2. torch -> onnx (traced) -> tflite   (torch_to_onnx_traced, onnx_to_tflite)"
 
 
 def test_a_checkpoint_without_its_network_is_told_which_flag_to_add(tmp_path: Path) -> None:

@@ -13,6 +13,11 @@ def test_the_cheapest_route_comes_first() -> None:
     assert found == ["keras -> savedmodel", "keras -> onnx -> savedmodel"]
 
 
+def test_a_second_way_between_the_same_formats_comes_after_the_first_and_says_so() -> None:
+    found = [str(route) for route in ranked("torch", "onnx")]
+    assert found[:2] == ["torch -> onnx", "torch -> onnx (traced)"]
+
+
 def test_every_step_starts_where_the_last_one_ended() -> None:
     for source in FORMATS:
         for target in FORMATS:
