@@ -199,6 +199,11 @@ ROWS = [
     *map(segments, ("SUM", "PROD", "MAX", "MIN")),
     Row("MATRIX_DIAG", [X], [(FLOAT, 3)]),
     Row("MATRIX_SET_DIAG", [floats(2, 3, 4), floats(2, 3)], [(FLOAT, 3)]),
+    *(
+        Row(f"STABLEHLO_{name}", [X, floats(3, 4)], [(FLOAT, 2)], given=(0, 1))
+        for name in ("ADD", "MAXIMUM", "MINIMUM", "MULTIPLY")
+    ),
+    Row("RIGHT_SHIFT", [ints(-9, 9, -1, 64), ints(1, 2, 31, 3)], [("int32", 1)], given=(0, 1)),
     Row("BROADCAST_ARGS", [ints(2, 1, 3), ints(4, 1)], [("int32", 1)], given=(0, 1)),
     Row("DYNAMIC_UPDATE_SLICE", [floats(4, 5), floats(2, 3), ints(3, 1)], [(FLOAT, 2)], given=(0, 1, 2)),
     Row("NON_MAX_SUPPRESSION_V4", [BOXES, floats(4), ints([3])[0], np.float32(0.5), np.float32(-9)],

@@ -88,7 +88,20 @@ def bitwise_xor(call: Call) -> ir.Value:
 
 @op("RIGHT_SHIFT")
 def right_shift(call: Call) -> ir.Value:
-    """Return the bits moved down; ONNX moves those of unsigned integers alone."""
-    if not call.tensor(0).dtype.startswith("uint"):
-        raise call.refusal(f"a shift of {call.tensor(0).dtype}")
-    return call.emit("BitShift", call[0], call[1], direction="RIGHT")
+    """Return the bits moved down, a sign kept; ONNX moves those of unsigned integers alone.
+
+    So of a negative number its complement is moved, which has no sign, and turned back. All bits but the sign at most
+    are moved: more leave the same.
+    """
+    dtype = call.tensor(0).dtype
+    if dtype.startswith("uint"):
+        return call.emit("BitShift", call[0], call[1], direction="RIGHT")
+    signed, unsigned, most = ("int64", "uint64", 63) if dtype == "int64" else ("int32", "uint32", 31)
+    x, count = call.cast(call[0], signed), call.cast(call[1], signed)
+    minus_one, zero = call.number(-1, signed), call.number(0, signed)
+    is_negative = call.emit("Less", x, zero)
+    magnitude = call.cast(call.emit("Where", is_negative, call.emit("Sub", minus_one, x), x), unsigned)
+    count = call.emit("Min", count, call.number(most, signed))
+    moved = call.emit("BitShift", magnitude, call.cast(count, unsigned), direction="RIGHT")
+    moved = call.cast(moved, signed)
+    return call.cast(call.emit("Where", is_negative, call.emit("Sub", minus_one, moved), moved), dtype)

@@ -1,6 +1,7 @@
 """Importing this fills the table of operators: one line for each file of this folder."""
 
 from isoform.hub.importers.tflite_ops import arithmetic as arithmetic
+from isoform.hub.importers.tflite_ops import bits as bits
 from isoform.hub.importers.tflite_ops import blocks as blocks
 from isoform.hub.importers.tflite_ops import control as control
 from isoform.hub.importers.tflite_ops import convolution as convolution
@@ -17,3 +18,4 @@ from isoform.hub.importers.tflite_ops import reduction as reduction
 from isoform.hub.importers.tflite_ops import resize as resize
 from isoform.hub.importers.tflite_ops import selection as selection
 from isoform.hub.importers.tflite_ops import slicing as slicing
+from isoform.hub.importers.tflite_ops import stablehlo as stablehlo

@@ -111,11 +111,3 @@ def reverse_sequence(call: Call) -> ir.Value:
     lengths = call.sizes(1)
     moved = call.emit("ReverseSequence", call.transposed(call[0], perm), lengths, time_axis=0, batch_axis=1)
     return call.transposed(moved, [perm.index(axis) for axis in range(rank)])
-
-
-@op("BITCAST", reading=Reading.STORED)
-def bitcast(call: Call) -> ir.Value:
-    """Return the input where its bits keep their meaning; ONNX has no other form."""
-    if call.tensor(0).dtype != call.result().dtype:
-        raise call.refusal(f"{call.tensor(0).dtype} read as {call.result().dtype}")
-    return call[0]
