@@ -28,6 +28,9 @@ _OPTIONS: dict[int, Any] = {
 _MOST_AXES = 6
 
 
+_WITHOUT_NEUTRAL = (Code.MEAN, Code.REDUCE_MAX, Code.REDUCE_MIN)
+
+
 def require_axes(call: Call, x: Tensor) -> None:
     """Raise the refusal where x has more axes than XNNPACK reduces: it fails then, and leaves nothing to others."""
     if len(x.shape) > _MOST_AXES:
@@ -88,7 +91,7 @@ def select(call: Call, condition: Tensor, yes: Operand, no: Operand) -> Tensor:
 def reduce(call: Call, code: int, x: Tensor, axes: Axes, *, keeps_axes: bool = True) -> Tensor:
     """Return the reduction over ``axes``, which stay with size one unless told."""
     require_axes(call, x)
-    if 0 in x.shape:
+    if 0 in x.shape and code in _WITHOUT_NEUTRAL:
         raise call.refusal("a reduction of no elements")
     options = schema.ReducerOptionsT()
     options.keepDims = keeps_axes

@@ -30,8 +30,10 @@ def _batch_normalization(call: Call, channels: tuple[int, ...]) -> Tensor:
     """Return x * s + (t - m * s) with s = g / sqrt(v + e), computed once in float64."""
     require_dtype(call, call[0], FLOATS)
     parameters = [call.array(index) for index in range(1, 5)]
-    if any(array is None for array in parameters) or call.int("training_mode", 0):
-        raise call.refusal("computed statistics")
+    if call.int("training_mode", 0):
+        raise call.refusal("training mode")
+    if any(array is None for array in parameters):
+        return _by_computed_statistics(call, list(channels))
     gamma, beta, mean, variance = (np.asarray(array, np.float64) for array in parameters)
     scale = gamma / np.sqrt(variance + call.float("epsilon", 1e-5))
     shift = beta - mean * scale
@@ -40,6 +42,13 @@ def _batch_normalization(call: Call, channels: tuple[int, ...]) -> Tensor:
     options.fusedActivationFunction = call.take_activation()
     row = call.constant(shift.reshape(channels), "float32")
     return call.make(Code.ADD, [product, row], call.shape, options)
+
+
+def _by_computed_statistics(call: Call, channels: list[int]) -> Tensor:
+    """Return (x - m) / sqrt(v + e) * g + b."""
+    gamma, beta, mean, variance = (_row(call, index, channels) for index in range(1, 5))
+    inverse = unary(call, Code.RSQRT, add(call, variance, call.float("epsilon", 1e-5)))
+    return add(call, mul(call, sub(call, call[0], mean), mul(call, inverse, gamma)), beta)
 
 
 @op("LayerNormalization", since=17)
