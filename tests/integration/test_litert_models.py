@@ -165,13 +165,6 @@ def test_a_file_that_does_not_run_is_no_result(tmp_path: Path) -> None:
     assert not (tmp_path / "model.tflite").exists()
 
 
-def test_another_layout_outside_is_refused(tmp_path: Path) -> None:
-    onnx.save(images(), tmp_path / "model.onnx")
-    source = Artifact("onnx", tmp_path / "model.onnx", IMAGES)
-    with pytest.raises(IsoformError, match="A TFLite file keeps the layout of its ONNX file; nhwc was asked for"):
-        onnx_to_tflite.convert(source, tmp_path / "model.tflite", ConvertOptions(io_layout="nhwc"))
-
-
 def test_bytes_that_are_no_model_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "model.tflite"
     path.write_bytes(b"nothing")

@@ -21,6 +21,5 @@ def convert(source: Artifact, target: Path, options: ConvertOptions) -> None:
             ONNX Runtime refuse the graph.
     """
     model = keras_source.load(source)
-    outer = keras_source.outer_signature(source.signature, options)
-    hub_graph.save(keras.load(model, source.signature, outer), target)
-    proof.prove(target, outer, keras.caller(model, source.signature, outer))
+    hub_graph.save(keras.load(model, source.signature), target)
+    proof.prove(target, source.signature, keras.caller(model, source.signature))

@@ -21,16 +21,14 @@ def convert(source: Artifact, target: Path, options: ConvertOptions) -> None:
     """
     model = keras_source.load(source)
     inner = source.signature
-    outer = keras_source.outer_signature(inner, options)
 
     def call(*tensors: Any) -> Sequence[Any]:
-        arguments = keras_source.call_arguments(model, inner, keras_source.to_inner(inner, outer, tensors))
-        outputs = keras_source.flat_outputs(inner, model(arguments, training=False))
-        return keras_source.to_outer(inner, outer, outputs)
+        arguments = keras_source.call_arguments(model, inner, tensors)
+        return keras_source.flat_outputs(inner, model(arguments, training=False))
 
     weights = {variable.path: variable.value for variable in model.weights}
     try:
-        savedmodel.save(call, weights, outer, target, source.tokenizer)
+        savedmodel.save(call, weights, inner, target, source.tokenizer)
     except AssertionError as error:  # TensorFlow's word for a resource that the network hides from Keras
         first = str(error).splitlines()[0]
         raise IsoformError(

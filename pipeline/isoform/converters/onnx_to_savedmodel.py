@@ -12,7 +12,6 @@ from isoform.core.signature import Signature
 from isoform.errors import IsoformError
 from isoform.hub import graph, savedmodel
 from isoform.hub.emitters import tensorflow as emitter
-from isoform.hub.keras_source import outer_signature, to_inner, to_outer
 
 
 def convert(source: Artifact, target: Path, options: ConvertOptions) -> None:
@@ -25,16 +24,15 @@ def convert(source: Artifact, target: Path, options: ConvertOptions) -> None:
     inputs, outputs = ([str(value.name) for value in side] for side in (model.graph.inputs, model.graph.outputs))
     inner = source.signature
     _require_names(inner, inputs, outputs)
-    outer = outer_signature(inner, options)
     module = emitter.emit(model, holds_values=False)
     names_in, names_out = ([spec.name for spec in side] for side in (inner.inputs, inner.outputs))
 
     def call(*tensors: object) -> list[object]:
-        given = dict(zip(names_in, to_inner(inner, outer, tensors), strict=True))
+        given = dict(zip(names_in, tensors, strict=True))
         results = dict(zip(outputs, module.call(*[given[name] for name in inputs]), strict=True))
-        return to_outer(inner, outer, [results[name] for name in names_out])
+        return [results[name] for name in names_out]
 
-    savedmodel.save(call, module.weights, outer, target, source.tokenizer, module.contents)
+    savedmodel.save(call, module.weights, inner, target, source.tokenizer, module.contents)
 
 
 def _require_names(signature: Signature, inputs: list[str], outputs: list[str]) -> None:

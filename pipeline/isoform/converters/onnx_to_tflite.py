@@ -4,20 +4,19 @@ The file is read back and run before it counts: at two sizes of every dynamic di
 have. Whether its numbers are right is not asked here.
 """
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from isoform.core.artifact import Artifact
-from isoform.core.generation import SIZES
+from isoform.core.generation import usual_sizes
 from isoform.core.protocols import Array, ConvertOptions, RunOptions, Session
 from isoform.core.signature import Signature, TensorSpec
 from isoform.errors import IsoformError
 from isoform.hub import graph
 from isoform.hub.emitters import tflite
 from isoform.runtimes import litert
-
-_BATCH_NAMES = ("batch", "n", "N")
 
 
 def convert(source: Artifact, target: Path, options: ConvertOptions) -> None:
@@ -28,22 +27,19 @@ def convert(source: Artifact, target: Path, options: ConvertOptions) -> None:
         IsoformError: an operator in a form that TFLite cannot have; with kind "broken-file", LiteRT refuses what was
             written, and the file is gone.
     """
-    if options.io_layout != "keep":
-        raise IsoformError(
-            f"A TFLite file keeps the layout of its ONNX file; {options.io_layout} was asked for.",
-            "Leave out --io-layout.",
-            kind="unsupported-option",
-        )
     tflite.build(graph.load(source.model)).save(target)
     try:
-        read_back(Artifact("tflite", target, source.signature))
+        read_back(Artifact("tflite", target, source.signature), options.sizes)
     except IsoformError:
         target.unlink()
         raise
 
 
-def read_back(artifact: Artifact) -> None:
+def read_back(artifact: Artifact, known: Mapping[str, Sequence[int]]) -> None:
     """Run ``artifact`` once at each of two sizes of every dynamic dimension.
+
+    Args:
+        known: sizes at which the source runs.
 
     Raises:
         IsoformError: LiteRT does not open it, or does not run it (kind "broken-file").
@@ -52,7 +48,7 @@ def read_back(artifact: Artifact) -> None:
     try:
         session = litert.load(artifact, RunOptions())
         for turn in (0, 1):
-            sizes = {symbol: _choices(symbol)[turn] for symbol in artifact.signature.symbols}
+            sizes = {symbol: (known.get(symbol) or usual_sizes(symbol))[-turn] for symbol in artifact.signature.symbols}
             _run(session, artifact.signature, sizes)
         session.close()
     except (IsoformError, RuntimeError, ValueError) as error:
@@ -63,11 +59,6 @@ def read_back(artifact: Artifact) -> None:
             "Report this with the ONNX file; other formats may carry the model: --to onnx,savedmodel,torchscript",
             kind="broken-file",
         ) from error
-
-
-def _choices(symbol: str) -> tuple[int, int]:
-    sizes = SIZES["batch" if symbol in _BATCH_NAMES else "other"]
-    return sizes[0], sizes[-1]
 
 
 def _run(session: Session, signature: Signature, sizes: dict[str, int]) -> None:

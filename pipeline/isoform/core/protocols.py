@@ -3,8 +3,8 @@
 A module in converters/ or runtimes/ satisfies one of these; mypy and the contract tests check it. Nothing is inherited.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -66,10 +66,10 @@ class ConvertOptions:
     """How a converter is asked to write.
 
     Attributes:
-        io_layout: "keep", "nhwc" or "nchw": the axes of image inputs and outputs on the outside.
+        sizes: by dynamic dimension, sizes at which the source runs; where a dimension is missing, the usual ones.
     """
 
-    io_layout: str = "keep"
+    sizes: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
 
 class Session(Protocol):

@@ -13,7 +13,6 @@ import keras
 import tensorflow as tf
 
 from isoform.core.artifact import Architecture, Artifact
-from isoform.core.protocols import ConvertOptions
 from isoform.core.signature import Signature, TensorSpec
 from isoform.errors import IsoformError
 from isoform.hub.architecture import resolve
@@ -86,41 +85,10 @@ def flat_outputs(signature: Signature, outputs: Any) -> list[Any]:
     return flat
 
 
-def outer_signature(signature: Signature, options: ConvertOptions) -> Signature:
-    """Return ``signature`` with the axes of its images as they are asked for on the outside."""
-    if options.io_layout == "keep":
-        return signature
-    wanted = {4: options.io_layout.upper()}
-
-    def arranged(specs: tuple[TensorSpec, ...]) -> tuple[TensorSpec, ...]:
-        return tuple(
-            spec.with_layout(wanted[len(spec.shape)]) if spec.layout and len(spec.shape) in wanted else spec
-            for spec in specs
-        )
-
-    return Signature(arranged(signature.inputs), arranged(signature.outputs))
-
-
-def to_inner(inner: Signature, outer: Signature, tensors: Sequence[Any]) -> list[Any]:
-    """Return input tensors that come in ``outer``'s layouts in those of ``inner``."""
-    return [_moved(tensor, a, b) for tensor, a, b in zip(tensors, outer.inputs, inner.inputs, strict=True)]
-
-
-def to_outer(inner: Signature, outer: Signature, tensors: Sequence[Any]) -> list[Any]:
-    """Return output tensors that come in ``inner``'s layouts in those of ``outer``."""
-    return [_moved(tensor, a, b) for tensor, a, b in zip(tensors, inner.outputs, outer.outputs, strict=True)]
-
-
 def tensor_spec(spec: TensorSpec, name: str | None = None) -> Any:
     """Return the tf.TensorSpec of ``spec``; a named dimension is None there."""
     dims = [dim if isinstance(dim, int) else None for dim in spec.shape]
     return tf.TensorSpec(dims, spec.dtype, name or spec.name)
-
-
-def _moved(tensor: Any, before: TensorSpec, after: TensorSpec) -> Any:
-    if before.layout == after.layout or before.layout is None or after.layout is None:
-        return tensor
-    return tf.transpose(tensor, [before.layout.index(letter) for letter in after.layout])
 
 
 def _build(architecture: Architecture) -> Any:

@@ -1,5 +1,6 @@
 """Walking a route: each edge in a child, each intermediate file made once and shared by the routes that pass it."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -52,12 +53,14 @@ class Builder:
 
     Attributes:
         layout: of images on the outside; where it is not "keep", ONNX on the way is given it.
+        sizes: by dynamic dimension, those at which the source was seen to run.
         made: what there is already, by the names of the converters that led to it.
     """
 
     source: Artifact
     pool: Pool
     layout: str
+    sizes: Mapping[str, Sequence[int]]
     workspace: Path
     made: dict[tuple[str, ...], Built] = field(default_factory=dict)
 
@@ -116,7 +119,7 @@ class Builder:
                 "converter": step.name,
                 "source": built.artifact.to_json(),
                 "target": str(path),
-                "options": {},
+                "options": {"sizes": {symbol: list(sizes) for symbol, sizes in self.sizes.items()}},
             },
             needs=step.extra,
             root=architecture.root if architecture else None,

@@ -60,7 +60,7 @@ def _run_pending(
         known = _reference(request, pool, on_event, workspace)
     except IsoformError as error:
         return {task.format: _failed(request, task, [], error) for task in tasks}
-    builder = Builder(request.source, pool, request.io_layout, workspace)
+    builder = Builder(request.source, pool, request.io_layout, request.sizes, workspace)
     return {task.format: Exporter(request, task, builder, known, pool, on_event).run() for task in tasks}
 
 
