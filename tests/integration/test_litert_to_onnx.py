@@ -21,7 +21,8 @@ from isoform.errors import IsoformError
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::RuntimeWarning", "ignore::UserWarning")
 
 Case = onnx.backend.test.case.test_case.TestCase
-FEWEST_RIGHT = 930
+PLAIN = {"right", "not carried", "refused"}
+FEWEST_RIGHT = 1180
 """Of the node tests that TFLite carries; raise it, never lower it."""
 INFINITE = (
     "test_attention_4d_with_past_and_present_qk_matmul_bias_3d_mask_causal",
@@ -85,7 +86,7 @@ def in_onnxruntime(content: bytes, inputs: Sequence[np.ndarray]) -> list[np.ndar
 
 
 def verdict(name: str, model: onnx.ModelProto, inputs: list[np.ndarray], answers: list[np.ndarray]) -> str:
-    """Return "right", "not carried" where there is no TFLite file to read, or what is wrong."""
+    """Return "right", "not carried" where there is no TFLite file to read, "refused: why", or what is wrong."""
     try:
         content = hub.to_tflite(model)
     except IsoformError:
@@ -95,6 +96,8 @@ def verdict(name: str, model: onnx.ModelProto, inputs: list[np.ndarray], answers
         return "not carried"
     try:
         found = in_onnxruntime(content, inputs)
+    except IsoformError as error:
+        return f"refused: {error}"
     except Exception as error:  # noqa: BLE001 - whatever it is, the test reports it
         return f"{type(error).__name__}: {error}"[:300]
     for one, other in zip(found, answers if name.startswith(INFINITE) else wanted, strict=True):
@@ -105,9 +108,13 @@ def verdict(name: str, model: onnx.ModelProto, inputs: list[np.ndarray], answers
     return "right"
 
 
+@pytest.mark.slow
 def test_no_file_that_isoform_writes_comes_back_wrong() -> None:
     verdicts = {row[0]: verdict(*row) for row in cases()}
-    count = Counter(verdicts.values())
-    print(count["right"], "right,", count["not carried"], "not carried")
-    assert {name: text for name, text in verdicts.items() if text not in ("right", "not carried")} == {}
+    count = Counter(text.partition(":")[0] for text in verdicts.values())
+    print(dict(count.most_common(3)))
+    for name, text in verdicts.items():
+        if text.startswith("refused"):
+            print(name, text)
+    assert {name: text for name, text in verdicts.items() if text.partition(":")[0] not in PLAIN} == {}
     assert count["right"] >= FEWEST_RIGHT, count["right"]
