@@ -63,13 +63,15 @@ def torch_dtype(dtype: ir.DataType | int) -> torch.dtype:
 
 
 def as_tensor(array: np.ndarray[Any, Any]) -> torch.Tensor:
-    """Return ``array`` as a tensor; bfloat16, which numpy lacks, by its bits.
+    """Return ``array`` as a tensor; floats that numpy lacks, by their bits.
 
     It is a copy, except of a private mapping: that is nobody else's memory, and large.
     """
     if array.dtype.name == "bfloat16":
         return as_tensor(array.view(np.int16)).view(torch.bfloat16)
-    torch_dtype(ir.DataType.from_numpy(array.dtype))
+    dtype = torch_dtype(ir.DataType.from_numpy(array.dtype))
+    if dtype in FLOAT8:
+        return as_tensor(array.view(np.uint8)).view(dtype)
     if _is_private_mapping(array) and min(array.strides, default=0) >= 0:
         return torch.from_numpy(array)
     return torch.from_numpy(np.array(array, order="C"))

@@ -5,6 +5,8 @@ from typing import Any
 
 import torch
 
+from isoform.errors import IsoformError
+from isoform.hub.emitters.torch_ops.scripted import paused
 from isoform.hub.emitters.torch_ops.table import Integers, Tensor, op, static
 from isoform.hub.emitters.torch_ops.unsigned import ordered, refuse_uint64, widened
 
@@ -49,12 +51,12 @@ def _mean(x: Tensor, axes: list[int], keep: bool) -> Tensor:
 
 @reduction("ReduceMax")
 def _max(x: Tensor, axes: list[int], keep: bool) -> Tensor:
-    return x.amax(axes, keep) if x.numel() or torch.jit.is_tracing() else _of_nothing(x, axes, keep, lowest(x.dtype))
+    return _of_nothing(x, axes, keep, lowest(x.dtype)) if _is_empty(x) else x.amax(axes, keep)
 
 
 @reduction("ReduceMin")
 def _min(x: Tensor, axes: list[int], keep: bool) -> Tensor:
-    return x.amin(axes, keep) if x.numel() or torch.jit.is_tracing() else _of_nothing(x, axes, keep, highest(x.dtype))
+    return _of_nothing(x, axes, keep, highest(x.dtype)) if _is_empty(x) else x.amin(axes, keep)
 
 
 @reduction("ReduceProd")
@@ -97,6 +99,23 @@ def lowest(dtype: torch.dtype) -> Any:
 
 def highest(dtype: torch.dtype) -> Any:
     return True if dtype == torch.bool else float("inf") if dtype.is_floating_point else torch.iinfo(dtype).max
+
+
+def _is_empty(x: Tensor) -> bool:
+    """Tell whether x holds nothing.
+
+    Raises:
+        IsoformError: it does while the module is traced, which would make it a reduction of nothing for good.
+    """
+    with paused():
+        is_empty = x.numel() == 0
+    if is_empty and torch.jit.is_tracing():
+        raise IsoformError(
+            "A reduction of no elements: TorchScript would freeze that there are none.",
+            "Trace the module with an example that has elements.",
+            kind="trace",
+        )
+    return is_empty
 
 
 def _of_nothing(x: Tensor, axes: list[int], keep: bool, value: Any) -> Tensor:
