@@ -7,6 +7,7 @@ from typing import Any
 
 from isoform.core.artifact import Artifact
 from isoform.core.layout import outside
+from isoform.errors import IsoformError
 from isoform.isolation import Pool
 from isoform.registry import Converter
 from isoform.routes import Route
@@ -54,7 +55,7 @@ class Builder:
     Attributes:
         layout: of images on the outside; where it is not "keep", ONNX on the way is given it.
         sizes: by dynamic dimension, those at which the source was seen to run.
-        made: what there is already, by the names of the converters that led to it.
+        made, failed: what there is already, and what could not be made, by the names of the converters on the way.
     """
 
     source: Artifact
@@ -63,6 +64,7 @@ class Builder:
     sizes: Mapping[str, Sequence[int]]
     workspace: Path
     made: dict[tuple[str, ...], Built] = field(default_factory=dict)
+    failed: dict[tuple[str, ...], IsoformError] = field(default_factory=dict)
 
     def build(self, route: Route, target: Path) -> Built:
         """Return the model at the end of ``route``, its last step written to ``target``.
@@ -77,10 +79,15 @@ class Builder:
             if not is_last and names in self.made:
                 built = self.made[names]
                 continue
+            if names in self.failed:
+                raise self.failed[names]
             path = target if is_last else self.workspace / "-".join(names) / MODEL_NAMES[step.target]
             path.parent.mkdir(parents=True, exist_ok=True)
-            built = self._step(built, step, path)
-            built = self._moved(built, path)
+            try:
+                built = self._moved(self._step(built, step, path), path)
+            except IsoformError as error:
+                self.failed[names] = error
+                raise
             if not is_last:
                 self.made[names] = built
         return built
