@@ -128,7 +128,8 @@ def _every_tensor(path: Path) -> dict[int, np.ndarray]:
     interpreter.set_tensor(interpreter.get_input_details()[0]["index"], given[:1])
     interpreter.invoke()
     names = [place for operator in read(path).sub_graphs[0].operators for place in operator.outputs]
-    return {place: np.asarray(interpreter.get_tensor(place)) for place in (interpreter.get_input_details()[0]["index"], *names)}
+    places = (interpreter.get_input_details()[0]["index"], *names)
+    return {place: np.asarray(interpreter.get_tensor(place)) for place in places}
 
 
 def _alone(file: TfliteFile, operator: Operator, values: dict[int, np.ndarray]) -> list[np.ndarray]:

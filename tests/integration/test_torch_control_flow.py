@@ -1,4 +1,4 @@
-"""Branches and loops: what ONNX Runtime computes, as a module and traced, for other decisions than the traced ones too."""
+"""Branches and loops: what ONNX Runtime computes, as a module and traced, for decisions other than those traced too."""
 
 import warnings
 from pathlib import Path
