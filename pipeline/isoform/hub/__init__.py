@@ -144,6 +144,15 @@ def from_exported_program(program: Any) -> Any:
     return torch_entry.from_exported_program(program)
 
 
+def save(graph: Any, path: "str | Path") -> None:
+    """Write a hub graph as an ONNX file, large weights streamed to ``<path>.data`` beside it."""
+    from pathlib import Path
+
+    from isoform.hub import graph as hub_graph
+
+    hub_graph.save(graph, Path(path))
+
+
 def _own(graph: "Graph") -> Any:
     import onnx_ir as ir
 
