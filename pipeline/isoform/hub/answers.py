@@ -84,13 +84,10 @@ def _agrees(wanted: torch.Tensor, found: torch.Tensor) -> bool:
 def _onnxruntime(path: Path) -> Run:
     import onnxruntime
 
-    settings = onnxruntime.SessionOptions()
-    settings.log_severity_level = 4
-    # What is checked is the graph as it stands; and both would copy the weights, which are mapped from the file.
-    settings.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    settings.add_session_config_entry("session.disable_prepacking", "1")
+    from isoform.hub import trial
+
     try:
-        session = onnxruntime.InferenceSession(str(path), settings, providers=["CPUExecutionProvider"])
+        session = trial.session(path)
     except onnxruntime.capi.onnxruntime_pybind11_state.NotImplemented:
         return _reference(path)  # a dtype without a kernel on the CPU says nothing about the graph
     except Exception as error:  # the binding raises a type of its own for every other status

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import tensorflow as tf
 
 from isoform.core.protocols import Array
 from isoform.core.signature import Signature
 from isoform.errors import IsoformError
+from isoform.hub import trial
 
 _SIZES = ((2, 64, 96, 128), (3, 96, 160, 64), (2, 11, 23, 31), (3, 8), (16,), (1, 224, 256, 192), (224,))
 """Sizes for each dynamic dimension in turn: images no smaller than their windows first, then shorter, then equal."""
@@ -51,16 +51,11 @@ def prove(target: Path, signature: Signature, call: Call) -> None:
 
 
 def _session(target: Path) -> Any:
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    # What is checked is the graph as it stands; and both would copy the weights, which are mapped from the file.
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.add_session_config_entry("session.disable_prepacking", "1")
     try:
-        return onnxruntime.InferenceSession(str(target), options, providers=["CPUExecutionProvider"])
+        return trial.session(target)
     except Exception as error:  # the binding raises a type of its own for every status
         raise IsoformError(
-            f"ONNX Runtime refuses the converted graph: {_line(error)}",
+            f"ONNX Runtime refuses the converted graph: {trial.line(error)}",
             "Report this with the network.",
             kind="invalid-graph",
         ) from error
@@ -85,7 +80,7 @@ def _runs(session: Any, signature: Signature, inputs: dict[str, Array], sizes: d
         if not _accepts(call, inputs):
             return False
         raise IsoformError(
-            f"ONNX Runtime does not run the converted graph at {_written(sizes)}: {_line(error)}",
+            f"ONNX Runtime does not run the converted graph at {_written(sizes)}: {trial.line(error)}",
             "Report this with the network.",
             kind="broken-file",
         ) from error
@@ -114,8 +109,3 @@ def _accepts(call: Call, inputs: dict[str, Array]) -> bool:
 
 def _written(sizes: dict[str, int]) -> str:
     return ", ".join(f"{name}={size}" for name, size in sizes.items()) or "the declared sizes"
-
-
-def _line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0][:300] if lines else type(error).__name__
