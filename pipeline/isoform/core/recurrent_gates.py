@@ -1,7 +1,7 @@
 """Which parameters of recurrent layers are in an export as reordered, joined or split blocks, one block a gate.
 
 Keras and PyTorch keep the gates of an LSTM in the order i f c o, ONNX in i o f c, TensorFlow's fused cell in i c f o;
-those of a GRU come as z r h or as r z h. ONNX joins both biases, and both directions, in one tensor. A block counts
+those of a GRU come as z r h or as r z h; a simple RNN has one block. ONNX joins both biases, and both directions, in one tensor. A block counts
 only where all of a parameter's blocks stand together in such an order, or each in a tensor of its own.
 """
 
@@ -18,7 +18,7 @@ Weights = Mapping[str, Array]
 Place = tuple[str, str, int]
 """Tensor, the way it was cut, and the number of the part."""
 
-_LAYOUTS = {4: ("ifco", "iofc", "icfo"), 3: ("zrh", "rzh")}
+_LAYOUTS = {4: ("ifco", "iofc", "icfo"), 3: ("zrh", "rzh"), 1: ("h",)}
 _ORDERS = {
     gates: {tuple(there.index(gate) for gate in here) for here in layouts for there in layouts}
     for gates, layouts in _LAYOUTS.items()

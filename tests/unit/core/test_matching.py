@@ -75,6 +75,16 @@ def test_both_biases_of_a_torch_lstm_are_found_in_one_tensor() -> None:
     assert set(how(source, {"B": joined, "R": moved}).values()) == {"gates"}
 
 
+def test_the_biases_of_a_simple_rnn_are_found_in_one_tensor() -> None:
+    units = 16
+    first, second, recurrent = normal(units), normal(units, seed=2), normal(units, units)
+    source = {"ih": first, "hh": second, "recurrent": recurrent}
+    export = {"B": np.concatenate([first, second])[None], "R": recurrent[None]}
+    assert how(source, export) == {"ih": "gates", "hh": "gates", "recurrent": "exact"}
+    export["B"][0, 3] += np.float32(1e-6)
+    assert how(source, export)["ih"] == "unexplained"
+
+
 def test_gates_in_an_order_that_nobody_has_are_not_explained() -> None:
     units = 16
     recurrent = normal(4 * units, units)
