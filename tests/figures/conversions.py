@@ -56,7 +56,13 @@ def torch_to_onnx(target: str, image_size: int) -> Work:
     module = network("torch", image_size).eval()
     inputs = (torch.rand(2, 3, image_size, image_size),)
     shapes = ({0: torch.export.Dim("batch", min=1)},)
-    return lambda: graph.save(hub.from_torch(module, inputs, dynamic_shapes=shapes), Path(target))
+
+    def work() -> None:
+        model = hub.from_torch(module, inputs, dynamic_shapes=shapes)
+        model.graph.outputs[0].name = "probabilities"
+        graph.save(model, Path(target))
+
+    return work
 
 
 def onnx_to(target: str, source: str, image_size: int, layout: str, converter: str) -> Work:

@@ -1,8 +1,9 @@
 """Which parameters of recurrent layers are in an export as reordered, joined or split blocks, one block a gate.
 
 Keras and PyTorch keep the gates of an LSTM in the order i f c o, ONNX in i o f c, TensorFlow's fused cell in i c f o;
-those of a GRU come as z r h or as r z h; a simple RNN has one block. ONNX joins both biases, and both directions, in one tensor. A block counts
-only where all of a parameter's blocks stand together in such an order, or each in a tensor of its own.
+those of a GRU come as z r h or as r z h; a simple RNN has one block. ONNX joins both biases, and both directions, in
+one tensor. A block counts only where all of a parameter's blocks stand together in such an order, or each in a tensor
+of its own.
 """
 
 from collections.abc import Iterator, Mapping

@@ -6,9 +6,12 @@ from isoform.hub.emitters.registry import FUSED_DOMAIN
 from isoform.hub.emitters.torch_ops.table import Tensor, op
 
 
+_LARGEST_COPIED_BYTES = 16 << 20
+
+
 def _as_layer(weight: Tensor) -> Tensor:
-    """Return [out, in], as torch.nn.Linear keeps it."""
-    return weight.t().contiguous()
+    """Return [out, in], as torch.nn.Linear keeps it; a large one as a view, which the kernel takes as well."""
+    return weight.t().contiguous() if weight.nbytes <= _LARGEST_COPIED_BYTES else weight.t()
 
 
 @op("Linear", domain=FUSED_DOMAIN, arranged={1: _as_layer})
