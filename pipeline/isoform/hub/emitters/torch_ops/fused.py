@@ -5,7 +5,6 @@ import torch.nn.functional as F
 from isoform.hub.emitters.registry import FUSED_DOMAIN
 from isoform.hub.emitters.torch_ops.table import Tensor, op
 
-
 _LARGEST_COPIED_BYTES = 16 << 20
 
 
