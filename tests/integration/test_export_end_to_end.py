@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -173,7 +174,7 @@ def test_a_killed_child_fails_its_artifact_and_the_others_are_finished(repositor
         [sys.executable, "-P", "-m", "isoform", "export", str(repository), "--out", str(out), "--json"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    killer = threading.Thread(target=kill_first_child_of, args=(process.pid, "litert-"), daemon=True)
+    killer = threading.Thread(target=kill_children_of, args=(process.pid, "litert-"), daemon=True)
     killer.start()
     stdout, stderr = process.communicate(timeout=300)
     results = {result["format"]: result for result in json.loads(stdout)["results"]}
@@ -186,8 +187,8 @@ def test_a_killed_child_fails_its_artifact_and_the_others_are_finished(repositor
     assert failure["error"] == results["tflite"]["error"]
 
 
-def kill_first_child_of(parent: int, log_prefix: str) -> None:
-    """Send SIGKILL to the first child of ``parent`` whose log has this name, as soon as it is there."""
+def kill_children_of(parent: int, log_prefix: str) -> None:
+    """Send SIGKILL to every child of ``parent`` whose log has this name, as soon as it is there: on every route."""
     deadline = time.monotonic() + 200
     while time.monotonic() < deadline:
         for entry in Path("/proc").iterdir():
@@ -200,6 +201,6 @@ def kill_first_child_of(parent: int, log_prefix: str) -> None:
             except (OSError, ProcessLookupError):
                 continue
             if is_child and f"/{log_prefix}".encode() in environment:
-                os.kill(int(entry.name), signal.SIGKILL)
-                return
+                with suppress(ProcessLookupError):
+                    os.kill(int(entry.name), signal.SIGKILL)
         time.sleep(0.005)
