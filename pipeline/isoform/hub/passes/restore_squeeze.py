@@ -6,6 +6,7 @@ Two dynamic sizes count as equal only if they are the same named dimension.
 import numpy as np
 import onnx_ir as ir
 
+from isoform.hub.passes.cancel_transposes import permutation
 from isoform.hub.passes.fold_weights import constant, initializer
 
 
@@ -53,7 +54,9 @@ def _skip_transpose(graph: ir.Graph, node: ir.Node) -> None:
     axes = constant(node.inputs[1]) if len(node.inputs) > 1 else None
     if before is None or before.op_type != "Transpose" or axes is None or node.outputs[0].is_graph_output():
         return
-    perm = list(before.attributes["perm"].as_ints())
+    perm = permutation(before)
+    if perm is None:
+        return
     gone = [perm[int(axis)] for axis in axes]
     if [axis for axis in perm if axis not in gone] != [axis for axis in sorted(perm) if axis not in gone]:
         return

@@ -35,6 +35,16 @@ def dtype_of(wanted: ir.DataType, where: str) -> Any:
     return tf.as_dtype(dtype)
 
 
+def require_kernels(dtype: Any) -> None:
+    """Raise IsoformError if TensorFlow knows ``dtype``, and computes nothing with it."""
+    if dtype.name in _WITHOUT_KERNELS:
+        raise IsoformError(
+            f"A conversion from or to {dtype.name}, for which TensorFlow has no kernels.",
+            "Export the model with int8, int4, float8_e4m3fn or float8_e5m2 instead.",
+            kind="unsupported-operator",
+        )
+
+
 def converted(x: Any, dtype: Any, saturates: bool = True) -> Any:
     """Return x in ``dtype``.
 
@@ -44,6 +54,8 @@ def converted(x: Any, dtype: Any, saturates: bool = True) -> Any:
     """
     if x.dtype == dtype:
         return x
+    require_kernels(x.dtype)
+    require_kernels(dtype)
     if x.dtype == tf.string:
         return converted(tf.strings.to_number(x, tf.float64), dtype)
     if dtype == tf.string:

@@ -4,7 +4,7 @@ import onnx_ir as ir
 import tensorflow as tf
 
 from isoform.hub.emitters.tf_ops.call import Call, Tensor, op
-from isoform.hub.emitters.tf_ops.dtypes import NIBBLES, QUARTERS, converted
+from isoform.hub.emitters.tf_ops.dtypes import NIBBLES, QUARTERS, converted, require_kernels
 
 
 @op("DequantizeLinear", since=10)
@@ -25,6 +25,7 @@ def quantize(call: Call) -> Tensor:
     """Return round(x / scale) + zero point, half to even, saturated; a float8 is rounded to its own grid instead."""
     x = call[0]
     dtype = _wanted(call)
+    require_kernels(dtype)
     scaled = tf.cast(x, tf.float32) / tf.cast(_on_channel(call, call[1], x), tf.float32)
     if dtype in QUARTERS:
         return converted(scaled, dtype, bool(call.attr_int("saturate", 1)))
