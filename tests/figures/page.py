@@ -1,5 +1,6 @@
 """The figures as text: one line a row while they come, and docs/figures.md."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,13 +21,11 @@ def rendered(sections: Mapping[str, Any]) -> str:
         "",
         "Written by `make figures`; `make figures SECTIONS=applications` measures one section again. Each",
         "conversion ran in a fresh interpreter; memory is the peak while it ran above what the process held with the",
-        "source loaded and the framework imported.",
+        "source loaded and the framework imported. Peers in words were measured once, by hand, with the same versions.",
     ]
     for name, section in sections.items():
         text += ["", f"## {name}", "", f"{section['machine']}; {section['date']}.", ""]
-        text += (
-            _speed(section["rows"]) if section["rows"] and "ratio" in section["rows"][0] else _costs(section["rows"])
-        )
+        text += _speed(section["rows"]) if name.endswith("-speed") else _costs(section["rows"])
     return "\n".join(text) + "\n"
 
 
@@ -51,9 +50,17 @@ def _costs(rows: list[dict[str, Any]]) -> list[str]:
 def _speed(rows: list[dict[str, Any]]) -> list[str]:
     table = ["| model | peer (ms) | ours / peer | middle half of the blocks |", "|---|---|---|---|"]
     for row in rows:
+        if "error" in row:
+            table.append(f"| {row['name']} | | failed: {row['error']} | |")
+            continue
         low, high = row["quartiles"]
         table.append(f"| {row['name']} | {row['peer_ms']:.2f} | {row['ratio']:.3f} | {low:.3f} to {high:.3f} |")
-    return table
+    ratios = [math.log(row["ratio"]) for row in rows if "ratio" in row]
+    return [
+        *table,
+        "",
+        f"Geometric mean of {len(ratios)}: {math.exp(sum(ratios) / len(ratios)):.3f}." if ratios else "",
+    ]
 
 
 def _gb(row: Mapping[str, Any]) -> str:

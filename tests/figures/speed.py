@@ -52,8 +52,10 @@ def _rows(steps: Any) -> list[dict[str, Any]]:
     for name, commands in steps:
         for command in commands:
             answer = _run(command)
+            if "error" in answer:
+                break
         entries.append({"name": name, **answer})
-        print(f"{name}: {answer['ratio']:.3f}", file=sys.stderr, flush=True)
+        print(f"{name}: {answer.get('error') or round(answer['ratio'], 3)}", file=sys.stderr, flush=True)
     return entries
 
 
@@ -68,6 +70,6 @@ def _run(command: tuple[str, ...]) -> dict[str, Any]:
         [sys.executable, "-m", *command], capture_output=True, text=True, env=environment, check=False, cwd=Path.cwd()
     )
     if done.returncode:
-        raise SystemExit(f"{' '.join(command)}: {(done.stderr.strip().splitlines() or ['no message'])[-1]}")
+        return {"error": (done.stderr.strip().splitlines() or ["no message"])[-1][:200]}
     answer: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     return answer
