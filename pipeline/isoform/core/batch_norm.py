@@ -1,6 +1,7 @@
 """Which parameters a batch-norm fold explains: ``W' = W g / sqrt(v + e)`` and ``b' = t + (b - m) g / sqrt(v + e)``.
 
-Also where the layer is kept as one multiplication and one addition. Evaluated in float64 and rounded once, so an export
+Into the layer after it as well, where ``W'`` is scaled by input channels and ``b' = b + W (t - m g / sqrt(v + e))``,
+and where the layer is kept as one multiplication and one addition. Evaluated in float64 and rounded once, so an export
 may differ by the rounding of its own arithmetic, 2 units in the last place, and by nothing else.
 """
 
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from isoform.core.channel_factors import channel_factors, channel_sums
 from isoform.core.near import NearIndex
 
 Array = npt.NDArray[Any]
@@ -91,13 +93,33 @@ def _explained(
     biases = {name: array for name, array in source.items() if array.shape == scale.shape and name not in own}
     shift, bias_name = _shift_tensor(layer, epsilon, biases, index)
     if shift is None:
-        return {}
+        return _explained_before(layer, epsilon, source, missing, index)
     factor = index.find(scale)
     kernel, folded = (None, factor) if factor else _kernel(scale, missing, index)
     if folded is None:
         return {}
     names = [*own, *filter(None, (kernel, bias_name))]
     return {name: (folded, shift) for name in names if name in missing}
+
+
+def _explained_before(
+    layer: BatchNorm, epsilon: float, source: Weights, missing: Weights, index: NearIndex
+) -> dict[str, tuple[str, ...]]:
+    """Return the same for a fold into the layer after it: ``W' = W s`` by input channels and ``b' = b + W t``."""
+    scale, shift = layer.scale(epsilon), layer.shift(epsilon, 0.0)
+    name, folded = _kernel(scale, missing, index)
+    if name is None or folded is None:
+        return {}
+    module = name[: max(name.rfind("."), name.rfind("/")) + 1]
+    bias = f"{module}bias"
+    given = source[bias].astype(np.float64) if bias in source else np.zeros(1)
+    for factor in channel_factors(missing[name].shape, shift):
+        for total in channel_sums(missing[name].astype(np.float64), factor):
+            tensor = index.find(given + total) if given.size in (1, total.size) else None
+            if tensor:
+                names = (*layer.names.values(), name, bias)
+                return {each: (folded, tensor) for each in names if each in missing}
+    return {}
 
 
 def _shift_tensor(layer: BatchNorm, epsilon: float, biases: Weights, index: NearIndex) -> tuple[str | None, str | None]:
@@ -110,10 +132,8 @@ def _shift_tensor(layer: BatchNorm, epsilon: float, biases: Weights, index: Near
 
 def _kernel(scale: Array, missing: Weights, index: NearIndex) -> tuple[str | None, str | None]:
     for name, kernel in missing.items():
-        for axis, size in enumerate(kernel.shape):
-            if kernel.ndim > 1 and size == scale.size:
-                shape = [-1 if position == axis else 1 for position in range(kernel.ndim)]
-                tensor = index.find(kernel, scale.reshape(shape))
-                if tensor:
-                    return name, tensor
+        for factor in channel_factors(kernel.shape, scale):
+            tensor = index.find(kernel, factor)
+            if tensor:
+                return name, tensor
     return None, None

@@ -131,6 +131,56 @@ def test_a_fresh_batch_norm_whose_parameters_are_in_the_export_by_chance_still_e
     assert how(source, export)["conv.weight"] == "unexplained"
 
 
+@pytest.mark.parametrize("shape", [(6, 8), (6, 8, 3, 3), (8, 1, 3, 3), (6, 4, 3, 3)])
+def test_a_batch_norm_folded_into_the_layer_after_it_is_explained(shape: tuple[int, ...]) -> None:
+    layer, kernel, bias = batch_norm(), normal(*shape), normal(shape[0], seed=5)
+    gamma, beta, mean, variance = (value.astype(np.float64) for value in layer.values())
+    scale = gamma / np.sqrt(variance + 1e-5)
+    rows = [scale, beta - mean * scale]
+    if shape[1] != 8:  # each output sees the inputs of its group
+        rows = [np.stack([row.reshape(8 // shape[1], -1)[o * (8 // shape[1]) // shape[0]] for o in range(shape[0])])
+                for row in rows]  # fmt: skip
+    s, t = (row.reshape(*np.atleast_2d(row).shape, *[1] * (len(shape) - 2)) for row in rows)
+    folded = {
+        "w": (kernel * s).astype(np.float32),
+        "b": (bias + (kernel * t).reshape(shape[0], -1).sum(1)).astype(np.float32),
+    }
+    source = {"conv.weight": kernel, "conv.bias": bias, **layer}
+    assert set(how(source, folded).values()) == {"batch-norm fold"}
+    folded["b"][3] *= np.float32(1.0001)
+    assert "unexplained" in how(source, folded).values()
+
+
+def test_a_factor_of_channels_folded_into_the_layer_before_it_is_explained() -> None:
+    kernel, bias, gamma = normal(8, 5), normal(8, seed=5), normal(8, seed=1)
+    source = {"block.fc.weight": kernel, "block.fc.bias": bias, "block.gamma": gamma}
+    folded = {"w": (kernel.astype(np.float64) * gamma[:, None]).astype(np.float32).T.copy(), "b": bias * gamma}
+    assert set(how(source, folded).values()) == {"scale fold"}
+    folded["w"][3, 3] *= np.float32(1.0001)
+    assert how(source, folded)["block.fc.weight"] == "unexplained"
+
+
+@pytest.mark.parametrize("is_fresh", [False, True])
+def test_the_scale_of_a_normalisation_folded_into_the_products_after_it_is_explained(is_fresh: bool) -> None:
+    gamma = np.ones(5, np.float32) if is_fresh else normal(5, seed=1)
+    source = {"norm.weight": gamma, "norm.bias": np.zeros(5, np.float32) if is_fresh else normal(5, seed=2)}
+    folded = {}
+    for place, name in enumerate("qkv"):
+        kernel, bias = normal(8, 5, seed=3 + place), normal(8, seed=6 + place)
+        source |= {f"{name}.weight": kernel, f"{name}.bias": bias}
+        folded[f"{name}_w"] = (kernel.astype(np.float64) * gamma).astype(np.float32)
+        folded[f"{name}_b"] = (bias + kernel.astype(np.float64) @ source["norm.bias"]).astype(np.float32)
+    assert set(how(source, folded).values()) <= {"scale fold", "exact"}
+    folded["k_b"][0] += np.float32(1e-3)
+    assert "unexplained" in how(source, folded).values()
+
+
+def test_a_factor_that_no_parameter_holds_explains_nothing() -> None:
+    kernel, gamma = normal(8, 5), normal(8, seed=1)
+    folded = {"w": (kernel * gamma[:, None]).astype(np.float32)}
+    assert how({"w": kernel, "other": normal(8, seed=9)}, folded) == {"w": "unexplained", "other": "unexplained"}
+
+
 def test_a_batch_norm_kept_as_scale_and_shift_is_explained_too() -> None:
     layer = batch_norm()
     gamma, beta, mean, variance = (value.astype(np.float64) for value in layer.values())
