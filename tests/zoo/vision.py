@@ -1,4 +1,4 @@
-"""timm's networks with random weights, no constant left among them."""
+"""timm's networks with random weights, no constant left among them, and what the other builders share."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ _declared: list[Any] = []
 
 def build(name: str, **options: Any) -> torch.nn.Module:
     """Return a network of timm's with seeded weights, in eval mode; needs ``pip install --group zoo``."""
-    _declare_torchvision()
+    declare_torchvision()
     import timm
 
     torch.manual_seed(0)
@@ -45,7 +45,7 @@ def without_constants(module: torch.nn.Module) -> torch.nn.Module:
     return module
 
 
-def _declare_torchvision() -> None:
+def declare_torchvision() -> None:
     """Declare torchvision's operators: its compiled ones do not load beside the CPU build, and timm imports it."""
     if not _declared:
         _declared.append(torch.library.Library("torchvision", "DEF"))

@@ -1,0 +1,75 @@
+"""One child interpreter: the last line it prints is its answer, as JSON; a crash or a hang is an answer too.
+
+Ctrl-C ends the child with everything it started.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+TESTS = Path(__file__).parents[1]
+_SHOWN = 300
+
+
+_running: "set[subprocess.Popen[str]]" = set()
+
+
+class Broken(Exception):
+    """The child gave no answer; the message says how it ended and what it said last."""
+
+
+def run(module: str, *arguments: str, timeout_s: float, python: str = sys.executable, threads: int = 2) -> Any:
+    """Return what ``python -m module`` printed last.
+
+    Raises:
+        Broken: it crashed, took longer than ``timeout_s`` or printed no JSON.
+    """
+    process = subprocess.Popen(
+        [python, "-m", module, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=_environment(threads), cwd=TESTS, start_new_session=True,
+    )  # fmt: skip
+    _running.add(process)
+    try:
+        output, complaints = process.communicate(timeout=timeout_s)
+    except subprocess.TimeoutExpired:
+        raise Broken(f"timeout: {module} took longer than {timeout_s:g} s") from None
+    finally:
+        _end(process)
+        _running.discard(process)
+    if process.returncode < 0:
+        raise Broken(f"crash: {module} died of {signal.Signals(-process.returncode).name}")
+    if process.returncode:
+        raise Broken((complaints.strip().splitlines() or ["no message"])[-1][:_SHOWN])
+    lines = output.strip().splitlines()
+    return json.loads(lines[-1]) if lines else None
+
+
+def end_all() -> None:
+    """End every child that runs, whatever thread waits for it."""
+    for process in list(_running):
+        _end(process)
+
+
+def _end(process: "subprocess.Popen[str]") -> None:
+    if process.poll() is None:
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return  # it ended in between
+        process.wait()
+
+
+def _environment(threads: int) -> dict[str, str]:
+    ours = {
+        "PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")]),
+        "OMP_NUM_THREADS": str(threads),
+        "KERAS_BACKEND": "tensorflow",
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+        "HF_HUB_OFFLINE": "1",
+        "PYTHONWARNINGS": "ignore",
+    }
+    return os.environ | ours
