@@ -4,6 +4,7 @@ One function per operator stands in tflite_ops/, in the file of its family. Not 
 """
 
 import io
+from dataclasses import replace
 
 import onnx_ir as ir
 from onnx_ir.passes import common
@@ -17,9 +18,11 @@ from isoform.hub.emitters.tflite_ops.emission import emit_nodes, own_tensor, ten
 from isoform.hub.passes.describe_bodies import describe_bodies
 from isoform.hub.passes.expand_functions import expand_functions
 from isoform.hub.passes.fold_batch_norm import fold_batch_norm
+from isoform.hub.passes.fold_layer_norm import fold_layer_norm
 from isoform.hub.passes.fold_small import fold_small
 from isoform.hub.passes.layout import to_channels_last
 from isoform.hub.passes.one_dimensional import widen_one_dimensional
+from isoform.hub.passes.quantized import fuse_quantized, noted
 from isoform.hub.passes.restore_gelu import restore_gelu
 from isoform.hub.passes.restore_squeeze import restore_squeeze
 from isoform.hub.passes.simplify import simplify
@@ -48,7 +51,7 @@ def build(model: ir.Model) -> FlatFile:
     graph = file.sub_graph("main")
     scope = Scope(graph, model)
     for value in model.graph.inputs:
-        scope.values[value] = graph.input(str(value.name), *_described(value))
+        scope.values[value] = graph.input(str(value.name), *_described(value), noted(value))
     emit_nodes(model.graph, scope)
     for value in model.graph.outputs:
         graph.outputs.append(_output(value, scope))
@@ -69,16 +72,19 @@ def _prepare(model: ir.Model) -> None:
         describe_bodies(model)
     restore_squeeze(model)
     hub_graph.infer_shapes(model)
+    fold_batch_norm(model)  # before one-dimensional layers are taken apart
     widen_one_dimensional(model)
     to_channels_last(model, also=("Resize",))
-    fold_batch_norm(model)
+    fold_batch_norm(model)  # what transposes have kept apart
+    fold_layer_norm(model)
     restore_gelu(model)
+    fuse_quantized(model)
 
 
 def _output(value: ir.Value, scope: Scope) -> Tensor:
     """Return a tensor of its own that bears an output's name: a copy of an input, a constant or another output."""
     tensor = own_tensor(tensor_of(value, scope), scope.graph)
-    named = Tensor(tensor.index, str(value.name), tensor.dtype, tensor.shape)
+    named = replace(tensor, name=str(value.name))
     scope.graph.tensors[tensor.index] = named
     return named
 

@@ -58,7 +58,7 @@ def layer_normalization(call: Call) -> list[Tensor]:
     require_dtype(call, x, FLOATS)
     rank = len(x.shape)
     centred, mean, inverse = _centred(call, x, range(call.int("axis", -1) % rank, rank))
-    result = mul(call, mul(call, centred, inverse), call[1])
+    result = _scaled(call, mul(call, centred, inverse))
     bias = call.get(2)
     return [result if bias is None else add(call, result, bias), mean, inverse]
 
@@ -71,7 +71,13 @@ def rms_normalization(call: Call) -> Tensor:
     rank = len(x.shape)
     power = reduce(call, Code.MEAN, mul(call, x, x), range(call.int("axis", -1) % rank, rank))
     inverse = unary(call, Code.RSQRT, add(call, power, call.float("epsilon", 1e-5)))
-    return mul(call, mul(call, x, inverse), call[1])
+    return _scaled(call, mul(call, x, inverse))
+
+
+def _scaled(call: Call, normal: Tensor) -> Tensor:
+    """Return ``normal`` times input 1, which is left out where it is all ones."""
+    scale = call.array(1)
+    return normal if scale is not None and np.all(scale == 1) else mul(call, normal, call[1])
 
 
 @op("InstanceNormalization", since=6)
