@@ -3,6 +3,7 @@
 import argparse
 import os
 import re
+import signal
 import sys
 from datetime import date
 
@@ -21,6 +22,7 @@ def main() -> None:
     if arguments.list:
         print("\n".join(f"{entry.name}  ({entry.family}, {entry.framework})" for entry in chosen))
         return
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     results = Results()
     if not arguments.only_page:
         results.describe(machine=machine(), date=date.today().isoformat())

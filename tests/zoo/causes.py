@@ -7,7 +7,7 @@ from typing import Any
 _LEFT_OUT = (
     (re.compile(r"\(node [^,)]*, opset \d+\)"), ""),
     (re.compile(r"\(opset \d+\)"), ""),
-    (re.compile(r"/\S+/\S+"), "..."),
+    (re.compile(r"\S+/\S+"), "..."),
     (re.compile(r"\b(node|val|input|output|getitem|tensor)_[\w.]+"), r"\1"),
     (re.compile(r"\d[\d.,x]*"), "N"),
     (re.compile(r"\s+"), " "),
