@@ -3,6 +3,8 @@
 import torch
 from torch import nn
 
+from isoform.core.signature import Signature, TensorSpec
+from isoform.hub import examples
 from isoform.hub.torch_reach import unused_parameters
 
 
@@ -26,3 +28,18 @@ def test_only_what_no_output_depends_on_is_unused() -> None:
     network = Network().eval()
     outputs = [network(torch.rand(3, 4), torch.tensor([0, 1, 2]))]
     assert unused_parameters(network, outputs) == ["ignored.weight", "ignored.bias", "tied.bias"]
+
+
+class Optional(nn.Module):
+    """The declared inputs are the first and the last argument; what stands between is left out."""
+
+    def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None, y: torch.Tensor | None = None) -> torch.Tensor:
+        if y is None:
+            raise ValueError("y is needed")
+        return x + y
+
+
+def test_a_module_is_tried_with_its_arguments_by_name() -> None:
+    signature = Signature((TensorSpec("x", "float32", ("n", 4)), TensorSpec("y", "float32", ("n", 4))), ())
+    example = examples.traced(Optional(), signature)
+    torch.testing.assert_close(example.outputs[0], example.inputs[0] + example.inputs[1])

@@ -33,13 +33,14 @@ def run(module: str, *arguments: str, timeout_s: float, python: str = sys.execut
         env=_environment(threads), cwd=TESTS, start_new_session=True,
     )  # fmt: skip
     _running.add(process)
-    try:
-        output, complaints = process.communicate(timeout=timeout_s)
-    except subprocess.TimeoutExpired:
-        raise Broken(f"timeout: {module} took longer than {timeout_s:g} s") from None
-    finally:
-        _end(process)
-        _running.discard(process)
+    with process:
+        try:
+            output, complaints = process.communicate(timeout=timeout_s)
+        except subprocess.TimeoutExpired:
+            raise Broken(f"timeout: {module} took longer than {timeout_s:g} s") from None
+        finally:
+            _end(process)
+            _running.discard(process)
     if process.returncode < 0:
         raise Broken(f"crash: {module} died of {signal.Signals(-process.returncode).name}")
     if process.returncode:

@@ -65,7 +65,8 @@ def _running(
         inputs = torch_source.example(signature, sizes, seed)
         try:
             with torch.no_grad():
-                outputs = torch_source.flattened(module(*(tensor.clone() for tensor in inputs)))
+                given = [tensor.clone() for tensor in inputs]
+                outputs = torch_source.flattened(torch_source.call(module, signature, given))
         except (RuntimeError, ValueError, IndexError, AssertionError, TypeError) as error:
             lines = str(error).strip().splitlines() or [""]
             reasons.append(f"at {Example(chosen, (), [])}: {type(error).__name__}: {lines[0][:200]}")
