@@ -20,7 +20,7 @@ from isoform.hub.importers.tflite_ops.call import OPERATORS, Call
 from isoform.hub.importers.tflite_ops.frame import Frame, Target, is_quantized
 from isoform.hub.importers.tflite_ops.table import Reading
 from isoform.hub.importers.tflite_ops.types import tensor_type
-from isoform.hub.passes.channels_first import to_channels_first
+from isoform.hub.passes.layout import choose_layouts
 from isoform.hub.passes.drop_reshapes import drop_reshapes
 from isoform.hub.passes.fold_targets import fold_targets
 from isoform.hub.passes.simplify import simplify
@@ -200,7 +200,7 @@ def _tidy(model: ir.Model) -> None:
         if not fold_targets(model):
             break
         hub_graph.infer_shapes(model)
-    to_channels_first(model)
+    choose_layouts(model)
     drop_reshapes(model)
     unsigned_activations(model)
     common.RemoveUnusedNodesPass()(model)

@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from isoform.hub.emitters.registry import FUSED_DOMAIN
 from isoform.hub.emitters.tf_ops.call import HALVES, Call, Tensor, op
 
 
@@ -15,6 +16,15 @@ def matmul(call: Call) -> Tensor:
     product = _product(a, b)
     product = tf.squeeze(product, -2) if is_row else product
     return tf.squeeze(product, -1) if is_column else product
+
+
+@op("MatMul", domain=FUSED_DOMAIN)
+def matmul_of_stored(call: Call) -> Tensor:
+    """Return A @ B' of two matrices or stacks of them."""
+    a, b = call[0], call[1]
+    if a.dtype in HALVES:
+        return _product(a, tf.linalg.matrix_transpose(b))
+    return tf.matmul(a, b, transpose_b=True)
 
 
 @op("Gemm")

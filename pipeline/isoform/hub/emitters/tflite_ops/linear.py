@@ -2,6 +2,7 @@
 
 from ai_edge_litert import schema_py_generated as schema
 
+from isoform.hub.emitters.registry import FUSED_DOMAIN
 from isoform.hub.emitters.tflite_builder import Array, Tensor
 from isoform.hub.emitters.tflite_ops.arithmetic import add, mul
 from isoform.hub.emitters.tflite_ops.call import Call, Code, op
@@ -48,6 +49,15 @@ def matmul(call: Call) -> Tensor:
     if min(ranks) > 1:
         return call.make(Code.BATCH_MATMUL, [left, right], call.shape, schema.BatchMatMulOptionsT())
     return _product_with_vector(call, left, right)
+
+
+@op("MatMul", domain=FUSED_DOMAIN)
+def matmul_of_stored(call: Call) -> Tensor:
+    """Return A @ B' of two computed matrices or stacks of them."""
+    require_dtype(call, call[0], FLOATS)
+    options = schema.BatchMatMulOptionsT()
+    options.adjY = True
+    return call.make(Code.BATCH_MATMUL, [call[0], call[1]], call.shape, options)
 
 
 def _product_with_vector(call: Call, left: Tensor, right: Tensor) -> Tensor:

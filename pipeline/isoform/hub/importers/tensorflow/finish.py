@@ -10,7 +10,7 @@ from isoform.core.signature import Signature, TensorSpec
 from isoform.errors import IsoformError
 from isoform.hub import graph as hub_graph
 from isoform.hub.importers.tensorflow.skeleton import Skeleton
-from isoform.hub.passes.channels_first import to_channels_first
+from isoform.hub.passes.layout import choose_layouts
 from isoform.hub.passes.drop_zero_state import drop_zero_state
 from isoform.hub.passes.fold_weights import fold_weights, initializer
 from isoform.hub.passes.name_weights import name_weights, origins
@@ -42,7 +42,7 @@ def finish(model: ir.Model, skeleton: Skeleton, signature: Signature, inputs: Se
     restore_gather(model)
     restore_recurrent(model)
     drop_zero_state(model)
-    to_channels_first(model)
+    choose_layouts(model)
     name_weights(model, made_of)
     common.RemoveUnusedNodesPass()(model)
     _refuse_other_inputs(model, signature)
