@@ -1,11 +1,15 @@
 """Parameters that no output depends on may be missing from an export; all others may not."""
 
+from pathlib import Path
+
+import safetensors.torch
 import torch
 from torch import nn
 
+from isoform.core.artifact import Architecture, Artifact
 from isoform.core.signature import Signature, TensorSpec
-from isoform.hub import examples
 from isoform.hub.torch_reach import unused_parameters
+from isoform.runtimes import torch_eager
 
 
 class Network(nn.Module):
@@ -30,16 +34,24 @@ def test_only_what_no_output_depends_on_is_unused() -> None:
     assert unused_parameters(network, outputs) == ["ignored.weight", "ignored.bias", "tied.bias"]
 
 
-class Optional(nn.Module):
-    """The declared inputs are the first and the last argument; what stands between is left out."""
-
-    def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None, y: torch.Tensor | None = None) -> torch.Tensor:
+_OPTIONAL = """
+import torch
+class Optional(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.used, self.unused = torch.nn.Linear(4, 4), torch.nn.Linear(4, 4)
+    def forward(self, x, mask=None, y=None):
         if y is None:
             raise ValueError("y is needed")
-        return x + y
+        return self.used(x) + y
+"""
 
 
-def test_a_module_is_tried_with_its_arguments_by_name() -> None:
+def test_a_module_whose_inputs_are_not_its_first_arguments_is_called_by_name(tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(_OPTIONAL)
+    layers = nn.ModuleDict({name: nn.Linear(4, 4) for name in ("used", "unused")})
+    safetensors.torch.save_file(layers.state_dict(), tmp_path / "w.safetensors")
     signature = Signature((TensorSpec("x", "float32", ("n", 4)), TensorSpec("y", "float32", ("n", 4))), ())
-    example = examples.traced(Optional(), signature)
-    torch.testing.assert_close(example.outputs[0], example.inputs[0] + example.inputs[1])
+    architecture = Architecture(tmp_path, "net.py:Optional", {})
+    source = Artifact("torch", tmp_path / "w.safetensors", signature, architecture)
+    assert torch_eager.unused(source) == ["unused.weight", "unused.bias"]

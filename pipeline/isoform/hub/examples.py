@@ -3,8 +3,9 @@
 A network of halvings runs at multiples of 32 only: where it refuses the first, odd sizes, the next ones are tried.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -37,7 +38,7 @@ class Example:
         return ", ".join(f"{name}={size}" for name, size in self.sizes.items()) or "the declared sizes"
 
 
-def traced(module: torch.nn.Module, signature: Signature) -> Example:
+def traced(module: Callable[..., Any], signature: Signature) -> Example:
     """Return the example to trace with.
 
     Raises:
@@ -46,7 +47,7 @@ def traced(module: torch.nn.Module, signature: Signature) -> Example:
     return _running(module, signature, _TRACED, 1)[0]
 
 
-def checked(module: torch.nn.Module, signature: Signature) -> list[Example]:
+def checked(module: Callable[..., Any], signature: Signature) -> list[Example]:
     """Return examples at sizes that `traced` does not give.
 
     Raises:
@@ -56,7 +57,7 @@ def checked(module: torch.nn.Module, signature: Signature) -> list[Example]:
 
 
 def _running(
-    module: torch.nn.Module, signature: Signature, candidates: Sequence[Sequence[int]], count: int
+    module: Callable[..., Any], signature: Signature, candidates: Sequence[Sequence[int]], count: int
 ) -> list[Example]:
     found: list[Example] = []
     reasons: list[str] = []
@@ -65,8 +66,7 @@ def _running(
         inputs = torch_source.example(signature, sizes, seed)
         try:
             with torch.no_grad():
-                given = [tensor.clone() for tensor in inputs]
-                outputs = torch_source.flattened(torch_source.call(module, signature, given))
+                outputs = torch_source.flattened(module(*(tensor.clone() for tensor in inputs)))
         except (RuntimeError, ValueError, IndexError, AssertionError, TypeError) as error:
             lines = str(error).strip().splitlines() or [""]
             reasons.append(f"at {Example(chosen, (), [])}: {type(error).__name__}: {lines[0][:200]}")

@@ -5,7 +5,7 @@ a dimension that follows a dynamic input dimension at both sizes gets its name.
 """
 
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -81,12 +81,23 @@ def _of_torch(source: Artifact) -> Observation:
 
 
 def _flat(outputs: Any) -> dict[str, Any]:
-    """Return the tensors of a module's answer by name: the dictionary's own, else output, or output_0, output_1 ..."""
-    if isinstance(outputs, Mapping):
-        return dict(outputs)
-    if not isinstance(outputs, (tuple, list)):
-        return {"output": outputs}
-    return {f"output_{index}" if len(outputs) > 1 else "output": tensor for index, tensor in enumerate(outputs)}
+    """Return the tensors of a module's answer by name: the keys of dictionaries, numbers where there are several.
+
+    An answer of its own is ``output``, those of a tuple are ``output_0``, ``output_1_0``, ... as deep as it goes.
+    """
+    return dict(_tensors(outputs, ""))
+
+
+def _tensors(answer: Any, name: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(answer, Mapping):
+        for key, inner in answer.items():
+            yield from _tensors(inner, f"{name}_{key}" if name else str(key))
+    elif isinstance(answer, (tuple, list)):
+        name = name or "output"
+        for place, inner in enumerate(answer):
+            yield from _tensors(inner, f"{name}_{place}" if len(answer) > 1 else name)
+    elif hasattr(answer, "shape"):  # what is no tensor (None, a flag) does not come out of any format
+        yield name or "output", answer
 
 
 def _of_runtime(source: Artifact) -> Observation:

@@ -1,6 +1,8 @@
 """Eager PyTorch: the source as its framework runs it, in float32 or in float64. It gives the reference outputs."""
 
+import functools
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 
@@ -52,7 +54,12 @@ def unused(artifact: Artifact) -> list[str]:
     module = torch_source.load(artifact)
     for parameter in module.parameters():
         parameter.requires_grad_(parameter.is_floating_point())
-    inputs = examples.traced(module, artifact.signature).inputs
+    call = functools.partial(_called, module, artifact.signature)
+    inputs = examples.traced(call, artifact.signature).inputs
     with torch.enable_grad():
-        outputs = torch_source.flattened(torch_source.call(module, artifact.signature, inputs))
+        outputs = torch_source.flattened(call(*inputs))
     return torch_reach.unused_parameters(module, outputs)
+
+
+def _called(module: torch.nn.Module, signature: Signature, *given: torch.Tensor) -> Any:
+    return torch_source.call(module, signature, given)
