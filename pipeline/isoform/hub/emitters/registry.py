@@ -15,6 +15,7 @@ Function = TypeVar("Function", bound=Callable)
 ONNX_DOMAIN = ""
 CHANNELS_LAST_DOMAIN = "isoform.nhwc"
 FUSED_DOMAIN = "isoform.fused"
+QUANTIZED_DOMAIN = "isoform.quantized"
 
 
 @dataclass

@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
 
+from isoform.hub.quantization import Quantization
+
 Array = npt.NDArray[Any]
 
 _IDENTIFIER = b"TFL3"
@@ -29,6 +31,13 @@ _VERSIONS = {
     _Code.RESIZE_NEAREST_NEIGHBOR: 3, _Code.SPLIT_V: 2, _Code.SUB: 4, _Code.TRANSPOSE: 4, _Code.TRANSPOSE_CONV: 3,
 }  # fmt: skip
 """The versions that know what is used here (groups, no bias, int64, six axes, half-pixel centres), where not 1."""
+_KEEPING = {
+    _Code.BATCH_TO_SPACE_ND, _Code.BROADCAST_TO, _Code.DEPTH_TO_SPACE, _Code.EXPAND_DIMS, _Code.GATHER, _Code.GATHER_ND,
+    _Code.MIRROR_PAD, _Code.PAD, _Code.PADV2, _Code.RESHAPE, _Code.RESIZE_NEAREST_NEIGHBOR, _Code.REVERSE_V2,
+    _Code.SLICE, _Code.SPACE_TO_BATCH_ND, _Code.SPACE_TO_DEPTH, _Code.SQUEEZE, _Code.STRIDED_SLICE, _Code.TILE,
+    _Code.TRANSPOSE,
+}  # fmt: skip
+"""Operators whose result holds integers of the first input."""
 DTYPES = {
     "float32": schema.TensorType.FLOAT32,
     "float16": schema.TensorType.FLOAT16,
@@ -53,6 +62,7 @@ class Tensor:
 
     Attributes:
         array: its value, for a constant.
+        quantization: what its integers stand for; None where they stand for themselves.
     """
 
     index: int
@@ -60,6 +70,7 @@ class Tensor:
     dtype: str
     shape: tuple[int | None, ...]
     array: Array | None = None
+    quantization: Quantization | None = None
 
 
 @dataclass
@@ -72,27 +83,28 @@ class SubGraph:
     operators: list[Any] = field(default_factory=list)
     inputs: list[Tensor] = field(default_factory=list)
     outputs: list[Tensor] = field(default_factory=list)
-    constants: dict[int, Tensor] = field(default_factory=dict)
+    constants: dict[tuple[int, int], Tensor] = field(default_factory=dict)
 
-    def tensor(self, name: str, dtype: str, shape: Shape) -> Tensor:
+    def tensor(self, name: str, dtype: str, shape: Shape, quantization: Quantization | None = None) -> Tensor:
         """Return a new tensor that an operator will fill."""
-        tensor = Tensor(len(self.tensors), name, dtype, tuple(shape))
+        tensor = Tensor(len(self.tensors), name, dtype, tuple(shape), quantization=quantization)
         self.tensors.append(tensor)
         return tensor
 
-    def input(self, name: str, dtype: str, shape: Shape) -> Tensor:
+    def input(self, name: str, dtype: str, shape: Shape, quantization: Quantization | None = None) -> Tensor:
         """Return a new tensor that the caller fills."""
-        tensor = self.tensor(name, dtype, shape)
+        tensor = self.tensor(name, dtype, shape, quantization)
         self.inputs.append(tensor)
         return tensor
 
-    def constant(self, array: Array, name: str = "constant") -> Tensor:
+    def constant(self, array: Array, name: str = "constant", quantization: Quantization | None = None) -> Tensor:
         """Return a tensor that holds ``array``; the same array object is stored once."""
-        if id(array) not in self.constants:
-            tensor = Tensor(len(self.tensors), name, str(array.dtype), array.shape, array)
+        key = (id(array), id(quantization))
+        if key not in self.constants:
+            tensor = Tensor(len(self.tensors), name, str(array.dtype), array.shape, array, quantization)
             self.tensors.append(tensor)
-            self.constants[id(array)] = tensor
-        return self.constants[id(array)]
+            self.constants[key] = tensor
+        return self.constants[key]
 
     def add(self, code: int, inputs: Sequence[Tensor | None], outputs: Sequence[Tensor], options: Any = None) -> None:
         """Append an operator; None stands for an optional input that is absent."""
@@ -110,7 +122,8 @@ class SubGraph:
     ) -> Tensor:
         """Append an operator with one result and return that; its dtype is that of the first input unless given."""
         first = next(tensor for tensor in inputs if tensor is not None)
-        result = self.tensor(f"{self.name}/{len(self.tensors)}", dtype or first.dtype, shape)
+        kept = first.quantization if code in _KEEPING else None
+        result = self.tensor(f"{self.name}/{len(self.tensors)}", dtype or first.dtype, shape, kept)
         self.add(code, inputs, [result], options)
         return result
 
@@ -121,6 +134,7 @@ class FlatFile:
 
     sub_graphs: list[SubGraph] = field(default_factory=list)
     codes: list[int] = field(default_factory=list)
+    versions: dict[int, int] = field(default_factory=dict)
 
     def sub_graph(self, name: str) -> SubGraph:
         """Return a new, empty sub-graph."""
@@ -133,6 +147,10 @@ class FlatFile:
         if code not in self.codes:
             self.codes.append(code)
         return self.codes.index(code)
+
+    def require_version(self, code: int, version: int) -> None:
+        """Note that an operator is used in a way that only versions from this one on know."""
+        self.versions[code] = max(version, self.versions.get(code, 1))
 
     def write(self, file: IO[bytes]) -> None:
         """Write the file: the flatbuffer, then the weights, each at a multiple of 64 bytes."""
@@ -153,7 +171,7 @@ class FlatFile:
         model = schema.ModelT()
         model.version = _SCHEMA_VERSION
         model.description = b"isoform"
-        model.operatorCodes = [_operator_code(code) for code in self.codes]
+        model.operatorCodes = [_operator_code(code, self.versions.get(code, 1)) for code in self.codes]
         model.subgraphs = [_sub_graph(graph, buffers) for graph in self.sub_graphs]
         model.buffers = buffers.tables(begin)
         model.signatureDefs = [_signature(self.sub_graphs[0])]
@@ -201,10 +219,10 @@ def _key(array: Array) -> Any:
     return (str(array.dtype), array.shape, array.tobytes()) if is_small else id(array)
 
 
-def _operator_code(code: int) -> Any:
+def _operator_code(code: int, version: int) -> Any:
     table = schema.OperatorCodeT()
     table.builtinCode, table.deprecatedBuiltinCode = code, min(code, _OLD_CODES_END)
-    table.version = _VERSIONS.get(code, 1)
+    table.version = max(version, _VERSIONS.get(code, 1))
     return table
 
 
@@ -225,6 +243,16 @@ def _tensor(tensor: Tensor, buffers: _Buffers) -> Any:
     table.hasRank = True
     if None in tensor.shape:
         table.shapeSignature = [-1 if size is None else size for size in tensor.shape]
+    if tensor.quantization is not None:
+        table.quantization = _quantization(tensor.quantization)
+    return table
+
+
+def _quantization(found: Quantization) -> Any:
+    table = schema.QuantizationParametersT()
+    table.scale = found.scale.reshape(-1).astype(np.float32)
+    table.zeroPoint = found.zero_point.reshape(-1).astype(np.int64)
+    table.quantizedDimension = found.axis or 0
     return table
 
 

@@ -12,6 +12,7 @@ from isoform.errors import IsoformError
 from isoform.hub.emitters.registry import OpTable
 from isoform.hub.emitters.tflite_builder import Array, Shape, SubGraph, Tensor
 from isoform.hub.passes.fold_weights import constant
+from isoform.hub.passes.quantized import noted
 
 Emit = Callable[["Call"], Tensor | Sequence[Tensor]]
 OPERATORS: OpTable[Emit] = OpTable("TFLite")
@@ -29,12 +30,19 @@ class Scope:
         model: the hub graph, whose opsets the nodes of every sub-graph are of.
         values: tensors of the sub-graph by the values of the hub graph.
         done: nodes that an earlier one took into itself.
+        deferred: nodes that are emitted only if something reads their result, by that; most are taken in.
     """
 
     graph: SubGraph
     model: ir.Model
     values: dict[ir.Value, Tensor] = field(default_factory=dict)
     done: set[ir.Node] = field(default_factory=set)
+    deferred: dict[ir.Value, Callable[[], None]] = field(default_factory=dict)
+
+    def emit_deferred(self, value: ir.Value) -> None:
+        """Emit what makes ``value`` now, where that waits."""
+        if value in self.deferred:
+            self.deferred.pop(value)()
 
 
 @dataclass
@@ -69,10 +77,11 @@ class Call:
         value = self.node.inputs[index] if index < len(self.node.inputs) else None
         if value is None:
             return None
+        self.scope.emit_deferred(value)
         if value not in self.scope.values:
             array = constant(value)
             assert array is not None, "every value is computed before it is read"
-            self.scope.values[value] = self.graph.constant(array, value.name or "constant")
+            self.scope.values[value] = self.graph.constant(array, value.name or "constant", noted(value))
         return self.scope.values[value]
 
     def has(self, index: int) -> bool:

@@ -7,8 +7,9 @@ from ai_edge_litert import schema_py_generated as schema
 
 from isoform.hub.emitters.registry import CHANNELS_LAST_DOMAIN
 from isoform.hub.emitters.tflite_builder import Tensor
-from isoform.hub.emitters.tflite_ops.call import Call, Code, op
+from isoform.hub.emitters.tflite_ops.call import Call, Code, op, sizes
 from isoform.hub.emitters.tflite_ops.elementwise import FLOATS, require_dtype
+from isoform.hub.emitters.tflite_ops.quantization import layer_weight
 from isoform.hub.emitters.tflite_ops.windows import Window, padded
 
 
@@ -58,7 +59,7 @@ def transposed_weight(call: Call, perm: Sequence[int]) -> Tensor:
     """Return input 1 with its axes in another order: when written where it is constant, else when the model runs."""
     array = call.array(1)
     if array is None:
-        return _moved(call, call[1], perm)
+        return layer_weight(call, 1, perm) or _moved(call, call[1], perm)
     value = call.node.inputs[1]
     name = str(value.name if value is not None else "kernel")
     return call.graph.constant(array.transpose(perm), name)
@@ -72,11 +73,11 @@ def bias_row(call: Call, filters: int) -> Tensor:
 
 
 def _kernel_sizes(call: Call) -> tuple[int, ...]:
-    array = call.array(1)
-    sizes = array.shape if array is not None else call[1].shape
-    if None in sizes:
+    value = call.node.inputs[1]
+    known = () if value is None else sizes(value, call)
+    if None in known:
         raise call.refusal("weights of dynamic sizes")
-    return tuple(int(size) for size in sizes if size is not None)
+    return tuple(int(size) for size in known)
 
 
 def _moved(call: Call, x: Tensor, perm: Sequence[int]) -> Tensor:

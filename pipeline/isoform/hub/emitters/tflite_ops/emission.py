@@ -1,6 +1,8 @@
 """Nodes of the hub graph, one after the other, as operators of a sub-graph of the file; and bodies as sub-graphs."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 
 import onnx_ir as ir
 from ai_edge_litert import schema_py_generated as schema
@@ -10,13 +12,23 @@ from isoform.hub.emitters.registry import opset_of
 from isoform.hub.emitters.tflite_builder import DTYPES, SubGraph, Tensor
 from isoform.hub.emitters.tflite_ops.call import OPERATORS, Call, Code, Scope
 from isoform.hub.passes.fold_weights import constant
+from isoform.hub.passes.quantized import DEQUANTIZE, noted
 
 
 def emit_nodes(nodes: Iterable[ir.Node], scope: Scope) -> None:
     """Emit nodes in order, those that an earlier one took in left out."""
     for node in nodes:
-        if node not in scope.done:
+        if _is_stored_weight(node):
+            scope.deferred[node.outputs[0]] = partial(_emit, node, scope)
+        elif node not in scope.done:
             _emit(node, scope)
+
+
+def _is_stored_weight(node: ir.Node) -> bool:
+    """Return whether a node makes numbers of constant integers that only nodes beside it read."""
+    is_constant = node.op_type == DEQUANTIZE and constant(node.inputs[0]) is not None
+    value = node.outputs[0]
+    return is_constant and not value.is_graph_output() and all(use.node.graph is node.graph for use in value.uses())
 
 
 def _emit(node: ir.Node, scope: Scope) -> None:
@@ -29,16 +41,29 @@ def _emit(node: ir.Node, scope: Scope) -> None:
     for value in call.last.outputs[len(tensors) :]:
         if list(value.uses()) or value.is_graph_output():
             raise call.refusal(f"the output '{value.name}'")
-    scope.values.update(zip(call.last.outputs, tensors, strict=False))
+    for value, tensor in zip(call.last.outputs, tensors, strict=False):
+        scope.values[value] = _with_quantization(tensor, value, scope.graph)
+
+
+def _with_quantization(tensor: Tensor, value: ir.Value, graph: SubGraph) -> Tensor:
+    """Return a computed tensor that says what its integers stand for, where that is noted of the value."""
+    found = noted(value)
+    if found is None or found is tensor.quantization or tensor.array is not None:
+        return tensor
+    if tensor in graph.inputs:
+        return tensor
+    graph.tensors[tensor.index] = replace(tensor, quantization=found)
+    return graph.tensors[tensor.index]
 
 
 def tensor_of(value: ir.Value, scope: Scope) -> Tensor:
     """Return what a value is in this sub-graph; a constant becomes a tensor of it when it is first read."""
+    scope.emit_deferred(value)
     if value not in scope.values:
         array = constant(value)
         if array is None:
             raise IsoformError(f"'{value.name}' is read, and nothing computes it.", "Check the model.", kind="damaged")
-        scope.values[value] = scope.graph.constant(array, value.name or "constant")
+        scope.values[value] = scope.graph.constant(array, value.name or "constant", noted(value))
     return scope.values[value]
 
 
@@ -48,7 +73,9 @@ def own_tensor(tensor: Tensor, graph: SubGraph) -> Tensor:
         return tensor
     options = schema.CastOptionsT()
     options.inDataType = options.outDataType = DTYPES[tensor.dtype]
-    return graph.make(Code.CAST, [tensor], tensor.shape, options)
+    copy = graph.tensor(f"{tensor.name}/copy", tensor.dtype, tensor.shape, tensor.quantization)
+    graph.add(Code.CAST, [tensor], [copy], options)
+    return copy
 
 
 def captured(*bodies: ir.Graph) -> list[ir.Value]:

@@ -21,6 +21,8 @@ from isoform.hub.emitters.tflite_ops import padding as padding
 from isoform.hub.emitters.tflite_ops import pooling as pooling
 from isoform.hub.emitters.tflite_ops import pooling_windows as pooling_windows
 from isoform.hub.emitters.tflite_ops import quantization as quantization
+from isoform.hub.emitters.tflite_ops import quantized as quantized
+from isoform.hub.emitters.tflite_ops import quantized_image as quantized_image
 from isoform.hub.emitters.tflite_ops import recurrent as recurrent
 from isoform.hub.emitters.tflite_ops import reduction as reduction
 from isoform.hub.emitters.tflite_ops import resize as resize

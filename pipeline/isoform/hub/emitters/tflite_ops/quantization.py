@@ -1,12 +1,18 @@
 """Numbers as integers of a scale and back, composed of float32 operators as the standard words them."""
 
+from collections.abc import Sequence
+
 import numpy as np
+import onnx_ir as ir
 from ai_edge_litert import schema_py_generated as schema
 
-from isoform.hub.emitters.tflite_builder import Tensor
+from isoform.hub.emitters.tflite_builder import Shape, Tensor
 from isoform.hub.emitters.tflite_ops.arithmetic import add, div, maximum, minimum, mul, reduce, sub, unary
 from isoform.hub.emitters.tflite_ops.call import Call, Code, op
 from isoform.hub.emitters.tflite_ops.moving import cast, to_shape
+from isoform.hub.emitters.tflite_ops.quantized import quantized as to_integers
+from isoform.hub.passes.fold_weights import constant
+from isoform.hub.passes.quantized import Quantization, as_signed, dequantizer, described, noted
 
 _INTEGERS = ("int8", "uint8", "int16", "uint16")
 
@@ -19,6 +25,8 @@ def quantize_linear(call: Call) -> Tensor:
     x, scale = call[0], _along_axis(call, call[1])
     if x.dtype != "float32":
         x = cast(call, x, "float32")
+    if noted(call.node.outputs[0]) is not None:
+        return to_integers(call, Code.QUANTIZE, [x], schema.QuantizeOptionsT())
     zero = call.get(2)
     dtype = zero.dtype if zero is not None else call.dtype
     return quantized(call, div(call, x, scale), None if zero is None else _along_axis(call, zero), dtype)
@@ -39,6 +47,11 @@ def quantized(call: Call, x: Tensor, zero: Tensor | None, dtype: str) -> Tensor:
 @op("DequantizeLinear", since=10)
 def dequantize_linear(call: Call) -> Tensor:
     """Return (x - zero) * scale."""
+    found = described(call.node)
+    if found is not None and call.dtype == "float32":
+        stored = _stored(call, found)
+        if stored is not None:
+            return stored
     x, zero = call[0], call.get(2)
     if call.int("block_size", 0) or x.dtype not in (*_INTEGERS, "int32"):
         raise call.refusal(f"blocks, or {x.dtype}")
@@ -46,6 +59,48 @@ def dequantize_linear(call: Call) -> Tensor:
     if zero is not None and (zero.array is None or zero.array.any()):
         wide = sub(call, wide, cast(call, _along_axis(call, zero), "int32"))
     return mul(call, cast(call, wide, "float32"), _along_axis(call, call[1]))
+
+
+def _stored(call: Call, found: Quantization) -> Tensor | None:
+    """Return the numbers of a tensor that says itself what its integers stand for; None where it does not."""
+    array, value = call.array(0), call.node.inputs[0]
+    if array is None or value is None:
+        return to_numbers(call, call[0], call.shape) if found.same_as(call[0].quantization) else None
+    if array.dtype == np.int32:
+        shape = [-1 if axis == found.axis else 1 for axis in range(array.ndim)] if found.axis is not None else []
+        scale, zero = found.scale.reshape(shape).astype(np.float64), found.zero_point.reshape(shape)
+        return call.constant((array.astype(np.int64) - zero) * scale, "float32")
+    if array.dtype.name not in ("int8", "uint8"):
+        return None
+    return to_numbers(call, stored_integers(call, value, found, range(array.ndim)), array.shape)
+
+
+def layer_weight(call: Call, index: int, perm: Sequence[int]) -> Tensor | None:
+    """Return a weight that is stored in eight bits as numbers, its axes in another order; None where it is not."""
+    value = call.node.inputs[index]
+    maker = dequantizer(value)
+    found = described(maker)
+    array = constant(maker.inputs[0]) if maker is not None else None
+    if maker is None or found is None or array is None or array.dtype.name not in ("int8", "uint8"):
+        return None
+    stored = maker.inputs[0]
+    assert stored is not None
+    tensor = stored_integers(call, stored, found, perm)
+    return to_numbers(call, tensor, tensor.shape)
+
+
+def stored_integers(call: Call, value: ir.Value, found: Quantization, perm: Sequence[int]) -> Tensor:
+    """Return constant integers, signed, their axes in another order; a view where they have a sign."""
+    array = constant(value)
+    assert array is not None, "asked only of constants"
+    if array.dtype == np.uint8:
+        array = array.view(np.int8) ^ np.int8(-128)
+    axis = None if found.axis is None else list(perm).index(found.axis)
+    return call.graph.constant(array.transpose(perm), str(value.name), as_signed(found).moved(axis))
+
+
+def to_numbers(call: Call, x: Tensor, shape: Shape) -> Tensor:
+    return call.make(Code.DEQUANTIZE, [x], shape, schema.DequantizeOptionsT(), "float32")
 
 
 def _along_axis(call: Call, x: Tensor) -> Tensor:
