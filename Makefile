@@ -11,7 +11,7 @@ DATA       ?=
 TORCH_TESTS := $(wildcard tests/integration/test_torch_*.py)
 TF_TESTS    := $(wildcard tests/integration/test_tf_*.py tests/integration/test_keras_*.py)
 CONFORMANCE_FLAGS = $(if $(FILTER),--filter "$(FILTER)") $(if $(JOBS),--jobs $(JOBS)) $(if $(LIST),--list) $(if $(UPDATE),--update)
-ZOO_FLAGS = $(if $(FILTER),--filter "$(FILTER)") $(if $(FORCE),--force) $(if $(JOBS),--jobs $(JOBS)) $(if $(SPEED),--speed) $(if $(LIST),--list)
+ZOO_FLAGS = $(if $(FILTER),--filter "$(FILTER)") $(if $(FORCE),--again everything) $(if $(RETRY),--again failed) $(if $(JOBS),--jobs $(JOBS)) $(if $(SPEED),--speed) $(if $(LIST),--list)
 EXPORT_FLAGS = $(if $(IMAGE_SIZE),-p image_size=$(IMAGE_SIZE)) $(if $(DATA),--data $(DATA)) --out $(OUT)
 
 .DEFAULT_GOAL := help
@@ -63,7 +63,7 @@ figures: $(STAMP) ## Measure conversions and what comes out of them, and write d
 	@$(BIN)/python -c "import timm" 2>/dev/null || $(BIN)/python -m pip install --quiet --constraint constraints.txt --group zoo
 	cd tests && PYTHONPATH=. ../$(BIN)/python -m figures $(SECTIONS)
 
-zoo: $(STAMP) ## Convert public architectures to every format, and write docs/zoo.md (TARGETS=tflite FILTER=bert FORCE=1 SPEED=1)
+zoo: $(STAMP) ## Convert public architectures to every format, and write docs/zoo.md (TARGETS=tflite FILTER=bert FORCE=1 RETRY=1 SPEED=1)
 	@$(BIN)/python -c "import importlib.util as i, sys; sys.exit(not all(map(i.find_spec, ('timm', 'transformers', 'diffusers'))))" \
 		|| $(BIN)/python -m pip install --quiet --constraint constraints.txt --group zoo
 	cd tests && PYTHONPATH=.:$(PYTHONPATH) ../$(BIN)/python -m zoo $(TARGETS) $(ZOO_FLAGS)

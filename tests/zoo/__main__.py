@@ -28,9 +28,9 @@ def main() -> None:
         results.describe(machine=machine(), date=date.today().isoformat())
     try:
         if not arguments.only_page:
-            run.convert(chosen, arguments.targets, results, arguments.force, arguments.jobs)
+            run.convert(chosen, arguments.targets, results, arguments.again, arguments.jobs)
         if arguments.speed:
-            speed.measure(chosen, results, os.environ.get(speed.PEER), arguments.force)
+            speed.measure(chosen, results, os.environ.get(speed.PEER), bool(arguments.again))
     except KeyboardInterrupt:
         print("stopped; what was measured is kept, and the next run goes on from here", file=sys.stderr)
     (DOCS / "zoo.md").write_text(page.rendered(results, entries()))
@@ -51,7 +51,7 @@ def _arguments() -> argparse.Namespace:
         "targets", nargs="*", metavar="TARGET", default=run.TARGETS, help=f"of: {', '.join(run.TARGETS)}; default: all"
     )
     parser.add_argument("--filter", metavar="REGEX", help="only names that hold it, or the family of that name")
-    parser.add_argument("--force", action="store_true", help="measure again what has a row")
+    parser.add_argument("--again", default="", choices=(run.FAILED, run.EVERYTHING), help="also what has a row")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="architectures at one time; default: 1")
     parser.add_argument(
         "--speed", action="store_true", help="time the TFLite files, beside a peer's where there is one"

@@ -17,20 +17,20 @@ from zoo.results import Results, key
 from zoo.source import SUFFIXES
 
 TARGETS = ("tflite", "onnx", "savedmodel", "torchscript")
+FAILED, EVERYTHING = "failed", "everything"
 SOURCE_S = 300.0
 TARGET_S = 300.0
 """Longest time of a conversion to one target; several in one call may take their sum."""
 
 
-def convert(
-    entries: Sequence[Entry], targets: Sequence[str], results: Results, is_forced: bool = False, jobs: int = 1
-) -> None:
-    """Convert each architecture to the targets that have no row yet, or to all of ``targets``.
+def convert(entries: Sequence[Entry], targets: Sequence[str], results: Results, again: str = "", jobs: int = 1) -> None:
+    """Convert each architecture to those of ``targets`` that have no row yet.
 
     Args:
+        again: convert also what has a row: `FAILED` where it did not pass, `EVERYTHING`.
         jobs: architectures at one time; each takes up to 4 GiB. With more than one, seconds say less.
     """
-    work = [(entry, _left(entry, targets, results, is_forced)) for entry in entries]
+    work = [(entry, _left(entry, targets, results, again)) for entry in entries]
     work = [(entry, left) for entry, left in work if left]
 
     def one(place: int, entry: Entry, left: Sequence[str]) -> None:
@@ -52,8 +52,11 @@ def convert(
             raise
 
 
-def _left(entry: Entry, targets: Sequence[str], results: Results, is_forced: bool) -> list[str]:
-    return [each for each in targets if is_forced or key({"model": entry.name, "target": each}) not in results]
+def _left(entry: Entry, targets: Sequence[str], results: Results, again: str) -> list[str]:
+    known = {target: results.conversions.get(key({"model": entry.name, "target": target})) for target in targets}
+    words = {target: (row or {}).get("status", "missing") for target, row in known.items()}
+    wanted = {"": ("missing",), FAILED: ("missing", "failed", "unverified")}.get(again)
+    return [target for target, word in words.items() if wanted is None or word in wanted]
 
 
 def attempted(entry: Entry, targets: Sequence[str]) -> list[dict[str, Any]]:

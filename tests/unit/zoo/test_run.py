@@ -61,8 +61,18 @@ def test_only_targets_without_a_row_are_converted(results: Results, monkeypatch:
 def test_force_converts_what_has_a_row(results: Results, monkeypatch: pytest.MonkeyPatch) -> None:
     children = start(monkeypatch)
     results.add(passed("onnx"))
-    run.convert([NET], ["onnx"], results, is_forced=True)
+    run.convert([NET], ["onnx"], results, run.EVERYTHING)
     assert children.calls == [("onnx",)]
+
+
+def test_a_retry_converts_what_did_not_pass_and_what_is_missing(
+    results: Results, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    children = start(monkeypatch)
+    results.add(passed("onnx"))
+    results.add(run.failed(NET, "tflite", "it hung"))
+    run.convert([NET], ["tflite", "onnx", "savedmodel"], results, run.FAILED)
+    assert children.calls == [("tflite", "savedmodel")]
 
 
 def test_a_call_that_breaks_is_repeated_by_target_to_find_the_one_to_blame(monkeypatch: pytest.MonkeyPatch) -> None:
