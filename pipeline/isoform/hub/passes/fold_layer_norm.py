@@ -8,8 +8,8 @@ import numpy as np
 import onnx_ir as ir
 
 from isoform.core.protocols import Array
-from isoform.hub.passes.cancel_transposes import permutation
 from isoform.hub.passes.fold_weights import constant, initializer
+from isoform.hub.passes.layout.order import permutation
 from isoform.hub.passes.linear_layer import LinearLayer, layer_of
 
 _NORMALISATIONS = ("LayerNormalization", "RMSNormalization")

@@ -6,9 +6,9 @@ Inside nothing changes; where the graph transposes its input itself, the two mee
 from collections.abc import Mapping, Sequence
 
 import onnx_ir as ir
-from onnx_ir.passes import common
 
-from isoform.hub.passes.cancel_transposes import cancel_transposes
+from isoform.hub import graph as hub_graph
+from isoform.hub.passes.layout import choose_layouts
 
 
 def move_outside(model: ir.Model, inputs: Mapping[str, Sequence[int]], outputs: Mapping[str, Sequence[int]]) -> None:
@@ -24,8 +24,8 @@ def move_outside(model: ir.Model, inputs: Mapping[str, Sequence[int]], outputs: 
     for position, value in enumerate(list(model.graph.outputs)):
         if value.name in outputs:
             _move_output(model.graph, position, value, outputs[value.name])
-    cancel_transposes(model)
-    common.RemoveUnusedNodesPass()(model)
+    hub_graph.infer_shapes(model)
+    choose_layouts(model)
 
 
 def _move_input(graph: ir.Graph, value: ir.Value, order: Sequence[int]) -> None:

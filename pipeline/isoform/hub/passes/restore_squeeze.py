@@ -6,8 +6,8 @@ Two dynamic sizes count as equal only if they are the same named dimension.
 import numpy as np
 import onnx_ir as ir
 
-from isoform.hub.passes.cancel_transposes import permutation
 from isoform.hub.passes.fold_weights import constant, initializer
+from isoform.hub.passes.layout.order import permutation
 
 
 def restore_squeeze(model: ir.Model) -> None:

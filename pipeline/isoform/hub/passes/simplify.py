@@ -7,11 +7,11 @@ import onnx_ir as ir
 from onnx_ir.passes import common
 
 from isoform.hub import graph
-from isoform.hub.passes.cancel_transposes import cancel_transposes
 from isoform.hub.passes.drop_zero_bias import drop_zero_bias
 from isoform.hub.passes.drop_zero_state import drop_zero_state
 from isoform.hub.passes.fold_shapes import fold_shapes
 from isoform.hub.passes.fold_weights import fold_weights
+from isoform.hub.passes.layout import choose_layouts
 from isoform.hub.passes.restore_flatten import restore_flatten
 from isoform.hub.passes.restore_split import restore_split
 
@@ -34,7 +34,7 @@ def simplify(model: ir.Model) -> None:
     restore_flatten(model)
     drop_zero_bias(model)
     drop_zero_state(model)
-    cancel_transposes(model)
+    choose_layouts(model)
     common.CommonSubexpressionEliminationPass()(model)
     common.RemoveUnusedNodesPass()(model)
     common.RemoveUnusedFunctionsPass()(model)
