@@ -56,7 +56,7 @@ def _biases(
 ) -> Iterator[tuple[tuple[str, ...], Array]]:
     """Yield what the bias may have become, and of which parameters it was made."""
     module = name[: max(name.rfind("."), name.rfind("/")) + 1]
-    own = {f"{module}bias": source[f"{module}bias"]} if f"{module}bias" in source else vectors
+    own: Weights = {f"{module}bias": source[f"{module}bias"]} if f"{module}bias" in source else vectors
     biases: dict[tuple[str, ...], Array] = {(): np.zeros(1)}
     biases |= {(key,): own[key].reshape(-1).astype(np.float64) for key in _nearest(name, own)}
     for names, bias in biases.items():
@@ -73,6 +73,10 @@ def _biases(
             for total in given:
                 if bias.size in (1, total.size):
                     yield (*names, key), bias + total
+    for names, bias in biases.items():  # what is added may be a parameter that is there elsewhere, too
+        for summand in source.values() if names and bias.size == scale.size else ():
+            if summand.size == scale.size:
+                yield names, bias * scale + summand.reshape(-1)
 
 
 def _nearest(name: str, vectors: Weights) -> list[str]:

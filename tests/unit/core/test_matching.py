@@ -160,6 +160,13 @@ def test_a_factor_of_channels_folded_into_the_layer_before_it_is_explained() -> 
     assert how(source, folded)["block.fc.weight"] == "unexplained"
 
 
+def test_what_is_added_after_the_factor_may_be_there_elsewhere() -> None:
+    kernel, bias, gamma, token = normal(8, 5), normal(8, seed=5), normal(8, seed=1), normal(1, 1, 8, seed=7)
+    source = {"fc.weight": kernel, "fc.bias": bias, "gamma": gamma, "token": token}
+    folded = {"w": kernel * gamma[:, None], "b": bias * gamma + token.reshape(-1), "token": token}
+    assert set(how(source, folded).values()) == {"scale fold", "exact"}
+
+
 @pytest.mark.parametrize("is_fresh", [False, True])
 def test_the_scale_of_a_normalisation_folded_into_the_products_after_it_is_explained(is_fresh: bool) -> None:
     gamma = np.ones(5, np.float32) if is_fresh else normal(5, seed=1)
