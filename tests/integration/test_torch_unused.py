@@ -34,6 +34,15 @@ def test_only_what_no_output_depends_on_is_unused() -> None:
     assert unused_parameters(network, outputs) == ["ignored.weight", "ignored.bias", "tied.bias"]
 
 
+def test_the_statistics_of_a_layer_that_is_not_called_are_unused_too() -> None:
+    network = nn.ModuleDict({"called": nn.BatchNorm1d(4), "spare": nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4))})
+    outputs = [network["called"].eval()(torch.rand(3, 4))]
+    assert unused_parameters(network, outputs) == [
+        "spare.0.weight", "spare.0.bias", "spare.1.weight", "spare.1.bias", "spare.1.running_mean",
+        "spare.1.running_var",
+    ]  # fmt: skip
+
+
 _OPTIONAL = """
 import torch
 class Optional(torch.nn.Module):

@@ -1,4 +1,4 @@
-"""Which parameters of a module its outputs depend on, read from the graph that autograd records in one call."""
+"""Which weights of a module its outputs depend on, read from the graph that autograd records in one call."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -7,7 +7,9 @@ import torch
 
 
 def unused_parameters(module: torch.nn.Module, outputs: Iterable[torch.Tensor]) -> list[str]:
-    """Return the names of the parameters that no output depends on.
+    """Return the names of the parameters that no output depends on, and of the buffers of layers of such alone.
+
+    Autograd says nothing of buffers: the statistics of a normalisation count as unused with its scale and shift.
 
     Args:
         outputs: what ``module`` gave in a call with gradients enabled, all its parameters requiring them.
@@ -24,8 +26,19 @@ def unused_parameters(module: torch.nn.Module, outputs: Iterable[torch.Tensor]) 
             if following is not None and following not in seen:
                 seen.add(following)
                 open_nodes.append(following)
-    return [
+    unused = [
         name
         for name, parameter in module.named_parameters(remove_duplicate=False)
         if parameter.is_floating_point() and id(parameter) not in reached
     ]
+    return unused + _statistics(module, set(unused))
+
+
+def _statistics(module: torch.nn.Module, unused: set[str]) -> list[str]:
+    found = []
+    for path, layer in module.named_modules():
+        prefix = f"{path}." if path else ""
+        own = [f"{prefix}{name}" for name, _ in layer.named_parameters(recurse=False)]
+        if own and unused.issuperset(own):
+            found += [f"{prefix}{name}" for name, buffer in layer.named_buffers(recurse=False) if buffer.ndim]
+    return found
