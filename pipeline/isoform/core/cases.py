@@ -9,7 +9,7 @@ import io
 import json
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,9 @@ Array = npt.NDArray[Any]
 Tensors = Mapping[str, Array]
 
 FLOAT64, CENTRE = "float64", "centre of disturbed float32 runs"
-"""How references were recorded; the second where the source cannot run in float64, and weaker."""
+INTEGERS = "source's own run, compared in steps of its integers"
+"""How references were recorded; the second where the source cannot run in float64, and weaker; the third where the
+source computes in integers of a scale, which rounds by itself."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,11 @@ class Cases:
         kinds: what each case is: representative, gaussian, zeros, ones, large, tiny, repeated, or given.
         inputs: one mapping a case, name to array.
         reference: the source's outputs in float64, or None where no reference has been recorded.
-        method: how the reference was recorded, `FLOAT64` or `CENTRE`.
+        method: how the reference was recorded, `FLOAT64`, `CENTRE` or `INTEGERS`.
         source: the source's outputs as it normally runs, strict float32.
         floors: by output name, what rounding alone does to the float64 outputs.
         recorded_by: the runtime that answered, "" where no reference has been recorded.
+        steps: by name, how far apart the values of an output are that is made of integers; of quantised sources.
     """
 
     kinds: tuple[str, ...]
@@ -55,6 +58,7 @@ class Cases:
     floors: Mapping[str, Floor] | None = None
     recorded_by: str = ""
     method: str = FLOAT64
+    steps: Mapping[str, float] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -65,8 +69,16 @@ class Cases:
         source: Sequence[Tensors],
         floors: Mapping[str, Floor],
         method: str = FLOAT64,
+        steps: Mapping[str, float] | None = None,
     ) -> "Cases":
-        return replace(self, reference=tuple(reference), source=tuple(source), floors=dict(floors), method=method)
+        return replace(
+            self,
+            reference=tuple(reference),
+            source=tuple(source),
+            floors=dict(floors),
+            method=method,
+            steps=dict(steps or {}),
+        )
 
     def recorded(self, runtime: str) -> "Cases":
         """Return the same cases, the references known to be those of ``runtime``."""
@@ -148,7 +160,7 @@ def save(cases: Cases, path: Path) -> None:
                     arrays[f"{column}.{case}.{position}"] = array
     floors = {name: [floor.rms, floor.peak] for name, floor in (cases.floors or {}).items()}
     head = {"kinds": cases.kinds, "names": names, "floors": floors}
-    head |= {"recorded_by": cases.recorded_by, "method": cases.method}
+    head |= {"recorded_by": cases.recorded_by, "method": cases.method, "steps": dict(cases.steps)}
     arrays["head"] = np.frombuffer(json.dumps(head).encode(), dtype=np.uint8)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for name, array in arrays.items():
@@ -195,4 +207,5 @@ def load(path: Path) -> Cases:
         floors if reference is not None else None,
         head.get("recorded_by", ""),
         head.get("method", FLOAT64),
+        head.get("steps", {}),
     )

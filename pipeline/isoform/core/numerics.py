@@ -67,6 +67,7 @@ class OutputFigures:
         rtol, atol: with which numpy.allclose would just hold against the float64 reference.
         allowed_peak: the largest absolute error that the limit on r_max allows in one element.
         measured: the finest precision whose rounding would explain the error, "none" where it is none of `CLASSES`.
+        counted: for an output made of integers, how many values are how many steps off.
     """
 
     name: str
@@ -83,6 +84,7 @@ class OutputFigures:
     allowed_peak: float
     elements: int
     measured: str
+    counted: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures; infinity, which JSON does not have, as null."""
@@ -165,14 +167,17 @@ def _verdict(
 ) -> tuple[str, str]:
     if own_relative_error > INCONCLUSIVE_ABOVE:
         return "INCONCLUSIVE", f"the source itself is off by {own_relative_error:.1e}, fewer than three good digits"
-    if r_rms <= threshold.rms * phi and r_max <= threshold.peak * phi:
+    verdict, reason = verdict_of(r_rms, r_max, (threshold.rms * phi, threshold.peak * phi))
+    return ("WARN" if verdict == "FAIL" and r_rms <= WARN_RMS * phi else verdict), reason
+
+
+def verdict_of(r_rms: float, r_max: float, limits: tuple[float, float]) -> tuple[str, str]:
+    """Return PASS, or FAIL and the ratio that is beyond its limit."""
+    if r_rms <= limits[0] and r_max <= limits[1]:
         return "PASS", ""
-    worst = (
-        f"R_rms {r_rms:.3g} > {threshold.rms * phi:.3g}"
-        if r_rms > threshold.rms * phi
-        else f"R_max {r_max:.3g} > {threshold.peak * phi:.3g}"
-    )
-    return ("WARN" if r_rms <= WARN_RMS * phi else "FAIL"), worst
+    return "FAIL", f"R_rms {r_rms:.3g} > {limits[0]:.3g}" if r_rms > limits[
+        0
+    ] else f"R_max {r_max:.3g} > {limits[1]:.3g}"
 
 
 def _comparable(*columns: Sequence[Array]) -> tuple[Array, ...]:

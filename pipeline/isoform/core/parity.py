@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from isoform.core import structure
-from isoform.core.cases import FLOAT64, Cases, Floor, Tensors
+from isoform.core.cases import FLOAT64, INTEGERS, Cases, Floor, Tensors
+from isoform.core.integer_steps import CLASS, judge_steps
+from isoform.core.integer_steps import THRESHOLD as STEPS_THRESHOLD
 from isoform.core.numerics import OutputFigures, judge, threshold_of
 from isoform.core.signature import Signature
 from isoform.errors import IsoformError
@@ -95,6 +97,7 @@ class ParityRecord:
             f"{figures.correct_bits:.1f}  R_rms {figures.r_rms:.3g} (limit {figures.limit_rms:.3g})  "
             f"R_max {figures.r_max:.3g} (limit {figures.limit_max:.3g})  "
             f"rtol {figures.rtol:.1e} atol {figures.atol:.1e}  precision {figures.measured}"
+            + (f"  {figures.counted}" if figures.counted else "")
             for figures in self.outputs
         ]
         return text
@@ -148,9 +151,11 @@ def _figures(runtime: str, declared: Signature, cases: Cases, outputs: Sequence[
     assert cases.reference is not None
     assert cases.source is not None
     assert cases.floors is not None
-    threshold = threshold_of(runtime, cases.recorded_by)
+    threshold = threshold_of(runtime, cases.recorded_by) if cases.method != INTEGERS else STEPS_THRESHOLD
     figures = []
-    for spec in filter(structure.is_float, declared.outputs):
+    for spec in declared.outputs:
+        if not structure.is_float(spec) and spec.name not in cases.steps:
+            continue
         reference, source, export = (
             [case.get(spec.name) for case in column] for column in (cases.reference, cases.source, outputs)
         )
@@ -158,8 +163,12 @@ def _figures(runtime: str, declared: Signature, cases: Cases, outputs: Sequence[
             one is not None and two is not None and one.shape == two.shape
             for one, two in zip(reference, export, strict=True)
         ):
-            floor = cases.floors.get(spec.name, Floor(0.0, 0.0))
-            figures.append(judge(spec.name, reference, source, export, floor, threshold))  # type: ignore[arg-type]
+            floor, step = cases.floors.get(spec.name, Floor(0.0, 0.0)), cases.steps.get(spec.name)
+            if step is None:
+                entry = judge(spec.name, reference, source, export, floor, threshold)  # type: ignore[arg-type]
+            else:
+                entry = judge_steps(spec.name, source, export, step, floor, threshold)  # type: ignore[arg-type]
+            figures.append(entry)
     return tuple(figures)
 
 
@@ -183,12 +192,14 @@ def _changed_decisions(
 def _numerics(figures: Sequence[OutputFigures]) -> Gate:
     verdicts = {entry.verdict for entry in figures}
     verdict = next((word for word in (FAIL, INCONCLUSIVE, WARN) if word in verdicts), PASS)
-    findings = [
-        f"'{entry.name}': {entry.reason}" + ("" if entry.measured == PRECISION else f", as precise as {entry.measured}")
-        for entry in figures
-        if entry.reason
-    ]
+    findings = [f"'{entry.name}': {entry.reason}{_as_precise(entry)}" for entry in figures if entry.reason]
     return Gate(verdict, (*findings, SEMANTICS_OPEN) if verdict == WARN else tuple(findings))
+
+
+def _as_precise(entry: OutputFigures) -> str:
+    if entry.counted:
+        return f" ({entry.counted})"
+    return "" if entry.measured == PRECISION else f", as precise as {entry.measured}"
 
 
 def _verdict(gates: Mapping[str, Gate]) -> str:
@@ -206,8 +217,11 @@ def _headline(verdict: str, gates: Mapping[str, Gate], figures: Sequence[OutputF
     lost = max((entry.lost_bits for entry in figures), default=0.0)
     correct = min((entry.correct_bits for entry in figures), default=math.inf)
     numbers = f"{lost:.1f} bits lost, {correct:.1f} correct" if figures else "exact outputs only"
+    if method == INTEGERS:
+        counted = [f"'{entry.name}' {entry.counted}" for entry in figures if entry.counted]
+        numbers = "; ".join([f"class {CLASS}", *(counted or [numbers])])
     remarks = [f"weights {gates['weights'].verdict.lower()}"] if gates["weights"].verdict == NOT_CHECKED else []
-    if method != FLOAT64:
+    if method not in (FLOAT64, INTEGERS):
         remarks.append(f"weaker: the reference is the {method}")
     if verdict == WARN:
         remarks.append(SEMANTICS_OPEN)

@@ -72,6 +72,17 @@ class ConvertOptions:
     sizes: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Steps:
+    """How far apart the values of a quantised model's inputs and outputs stand, by name, where they do.
+
+    A tensor of integers that stand for numbers has the step 1.
+    """
+
+    inputs: Mapping[str, float]
+    outputs: Mapping[str, float]
+
+
 class Session(Protocol):
     """A loaded model. Inputs and outputs are numpy arrays by name, in the dtypes of the signature."""
 
@@ -109,6 +120,13 @@ class SourceWeightsModule(WeightsModule, Protocol):
 
     def unused(self, artifact: Artifact) -> list[str]:
         """Return the parameters that no output depends on: an export may leave them out."""
+
+
+class StepsModule(Protocol):
+    """What a source's runtime adds where its format holds quantised models."""
+
+    def steps(self, artifact: Artifact) -> Steps | None:
+        """Return the steps of inputs and outputs; None for a model that computes in numbers alone."""
 
 
 class ConverterModule(Protocol):

@@ -1,12 +1,13 @@
 """What a source answers to cases, and how far rounding alone moves its answers.
 
 A source that runs in float64 is its own reference. Where there is no float64 (SavedModel, TFLite), the reference is
-the centre of float32 runs whose inputs and weights are disturbed by a few units in the last place; that is weaker.
+the centre of float32 runs whose inputs and weights are disturbed by a few units in the last place; that is weaker. A
+source that computes in integers of a scale is compared in their steps, with its own run.
 """
 
 import gc
 import importlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,9 @@ import numpy as np
 from isoform import registry
 from isoform.core import cases as case_files
 from isoform.core.artifact import Artifact
-from isoform.core.cases import CENTRE, FLOAT64, Array, Cases, Floor, Tensors
+from isoform.core.cases import CENTRE, FLOAT64, INTEGERS, Array, Cases, Floor, Tensors
 from isoform.core.numerics import UNIT_ROUNDOFF
-from isoform.core.protocols import Perturbation, RunOptions
+from isoform.core.protocols import Perturbation, RunOptions, Steps
 from isoform.jobs.infer import opened
 
 Progress = Callable[..., None]
@@ -25,6 +26,9 @@ Answers = Callable[[RunOptions, Iterable[Tensors]], list[Tensors]]
 DRAWS = 4
 PAIRS = 4
 """Mirrored pairs of disturbed float32 runs: what is linear in a disturbance cancels in their centre."""
+_EVALUATOR = "onnx-reference"
+MOVED = 1 / 64
+"""Of a step. What comes out hardly depends on it: 1/64 and 1/4 moved a network's outputs by the same within 8 %."""
 FLOAT32_STEPS = 4
 """A disturbance of one unit roundoff is mostly lost when a float32 is rounded; this many are not."""
 
@@ -38,13 +42,42 @@ def reference(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
     """
     row, artifact = opened(arguments)
     cases = case_files.load(Path(arguments["cases"]))
+    module = importlib.import_module(row.module)
+    steps = module.steps(artifact) if hasattr(module, "steps") else None
+    if steps is not None:
+        return _of_integers(row, artifact, cases, steps, arguments, progress)
     answers = _runner(row, artifact)
     source = answers(RunOptions(), cases.inputs)
     progress(step="float32")
     record = _in_float64 if row.is_source else _around_centre
     known = record(answers, cases, source, progress)
+    return _recorded(known, row, arguments)
+
+
+def _recorded(known: Cases, row: registry.Runtime, arguments: dict[str, Any]) -> dict[str, Any]:
     case_files.save(known.recorded(row.name), Path(arguments["outputs"]))
     return {"versions": {name: registry.version_of(name) for name in row.needs}}
+
+
+def _of_integers(
+    row: registry.Runtime, artifact: Artifact, cases: Cases, steps: Steps, arguments: dict[str, Any], progress: Progress
+) -> dict[str, Any]:
+    """Record what a quantised source answers; floors are what single steps do that its inputs are moved by.
+
+    An ONNX graph is run by ONNX Runtime without optimisation: each operator on numbers, as the standard words it.
+    """
+    if row.name == _EVALUATOR:
+        row = registry.runtime("ort-cpu")
+        registry.require(row)
+    options, answers = RunOptions(is_optimised=row.name != "ort-cpu"), _runner(row, artifact)
+    source = answers(options, cases.inputs)
+    progress(step="integers")
+    spread = Spread(source, steps.outputs)
+    for draw in range(DRAWS):
+        spread.add(answers(options, _moved(cases.inputs, steps.inputs, draw)))
+        progress(step=f"moved {draw + 1}/{DRAWS}")
+    known = cases.with_reference(source, source, spread.floors(), INTEGERS, steps.outputs)
+    return _recorded(known, row, arguments)
 
 
 def _runner(row: registry.Runtime, artifact: Artifact) -> Answers:
@@ -91,11 +124,11 @@ def _around_centre(answers: Answers, cases: Cases, source: list[Tensors], progre
 
 
 class Spread:
-    """How far runs lie from their reference, gathered run by run, for every float output."""
+    """How far runs lie from their reference, gathered run by run, for every float output and those named."""
 
-    def __init__(self, reference: Sequence[Tensors]) -> None:
+    def __init__(self, reference: Sequence[Tensors], also: Collection[str] = ()) -> None:
         self._reference = reference
-        names = [name for name, array in reference[0].items() if array.dtype.kind == "f"]
+        names = [name for name, array in reference[0].items() if array.dtype.kind == "f" or name in also]
         self._totals = dict.fromkeys(names, 0.0)
         self._counts = dict.fromkeys(names, 0)
         self._peaks = dict.fromkeys(names, 0.0)
@@ -138,6 +171,29 @@ def _disturbed(inputs: Iterable[Tensors], disturbance: Perturbation) -> Iterator
             name: (array * factors(array.shape)).astype(array.dtype) if array.dtype.kind == "f" else array
             for name, array in case.items()
         }
+
+
+def _moved(inputs: Iterable[Tensors], steps: Mapping[str, float], seed: int) -> Iterator[Tensors]:
+    """Yield the cases, each number moved by up to a small part of its step, and as many integers by a whole one."""
+    rng = np.random.default_rng(seed)
+    for case in inputs:
+        yield {name: _moved_array(array, steps.get(name), rng) for name, array in case.items()}
+
+
+def _moved_array(array: Array, step: float | None, rng: np.random.Generator) -> Array:
+    if step is None:
+        factor = FLOAT32_STEPS * UNIT_ROUNDOFF["float32"]
+        return (
+            (array * (1 + rng.uniform(-factor, factor, array.shape))).astype(array.dtype)
+            if (array.dtype.kind == "f")
+            else array
+        )
+    drawn = rng.uniform(-MOVED, MOVED, array.shape)
+    if array.dtype.kind == "f":
+        return np.asarray(array + drawn * step).astype(array.dtype)
+    limits = np.iinfo(array.dtype)
+    is_moved = rng.random(array.shape) < MOVED / 2
+    return np.clip(array.astype(np.int64) + is_moved * np.sign(drawn), limits.min, limits.max).astype(array.dtype)
 
 
 def _finite_difference(one: Array, other: Array) -> Array:

@@ -8,11 +8,12 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from isoform.core.artifact import Artifact
-from isoform.core.protocols import Array, Perturbation, RunOptions
+from isoform.core.protocols import Array, Perturbation, RunOptions, Steps
 from isoform.core.signature import Dim, Signature, TensorSpec
 from isoform.errors import IsoformError
 
 _NAMES = {value: name.lower() for name, value in vars(schema.TensorType).items() if name.isupper()}
+_SCALED = ("int8", "uint8", "int16")
 
 
 class LitertSession:
@@ -74,6 +75,32 @@ def load(artifact: Artifact, options: RunOptions) -> LitertSession:
 def weights(artifact: Artifact) -> dict[str, Array]:
     """Return the constant tensors of every sub-graph by name, mapped from the file."""
     return _constants(np.memmap(artifact.model, np.uint8, mode="r"))
+
+
+def steps(artifact: Artifact) -> Steps | None:
+    """Return the steps of inputs and outputs of a file that computes in integers of a scale."""
+    if not _computes_in_integers(np.memmap(artifact.model, np.uint8, mode="r")):
+        return None
+    from isoform.hub.importers import tflite
+    from isoform.hub.integer_outputs import steps_of
+
+    return steps_of(tflite.load(artifact.model))
+
+
+def _computes_in_integers(data: Array) -> bool:
+    """Return whether an operator gives integers that have a scale."""
+    model = schema.Model.GetRootAsModel(data, 0)
+    graphs = [model.Subgraphs(place) for place in range(model.SubgraphsLength())]
+    results = (
+        graph.Tensors(place)
+        for graph in graphs
+        for index in range(graph.OperatorsLength())
+        for place in graph.Operators(index).OutputsAsNumpy()
+    )
+    return any(
+        _NAMES[tensor.Type()] in _SCALED and tensor.Quantization() is not None and tensor.Quantization().ScaleLength()
+        for tensor in results
+    )
 
 
 def _constants(data: Array) -> dict[str, Array]:

@@ -49,6 +49,7 @@ def load(artifact: Artifact, options: RunOptions) -> EvaluatorSession:
 
 
 weights = ort.weights
+steps = ort.steps
 
 
 def _upcast_graph(graph: onnx.GraphProto, factors: Factors | None) -> None:

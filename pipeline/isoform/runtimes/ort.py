@@ -6,7 +6,7 @@ import numpy as np
 import onnxruntime
 
 from isoform.core.artifact import Artifact
-from isoform.core.protocols import Array, RunOptions
+from isoform.core.protocols import Array, RunOptions, Steps
 from isoform.core.signature import Dim, Signature, TensorSpec
 from isoform.errors import IsoformError
 
@@ -79,6 +79,14 @@ def weights(artifact: Artifact) -> dict[str, Array]:
         if node.op_type == "Constant" and "value" in node.attributes:
             found[node.outputs[0].name or ""] = np.asarray(node.attributes["value"].as_tensor().numpy())
     return found
+
+
+def steps(artifact: Artifact) -> Steps | None:
+    """Return the steps of a quantised graph's inputs and outputs."""
+    from isoform.hub import graph
+    from isoform.hub.integer_outputs import steps_of
+
+    return steps_of(graph.load(artifact.model))
 
 
 def _spec(argument: onnxruntime.NodeArg) -> TensorSpec:
