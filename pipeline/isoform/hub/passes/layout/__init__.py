@@ -27,18 +27,19 @@ def choose_layouts(model: ir.Model) -> None:
     common.IdentityEliminationPass()(model)
 
 
-def to_channels_last(model: ir.Model, also: Collection[str] = ()) -> None:
+def to_channels_last(model: ir.Model, also: Collection[str] = (), ranks: Collection[int] = (4,)) -> None:
     """Make image operators those of the domain ``isoform.nhwc``, in place, and choose the layout of all others.
 
     Products of two computed matrices may become ``isoform.fused::MatMul``, whose ``transB`` is that of Gemm.
 
-    In that domain an operator has ONNX' own name and attributes; its data is [n, height, width, channel], while
+    In that domain an operator has ONNX' own name and attributes; its data is [n, spatial..., channel], while
     convolution weights stay as ONNX has them. Shapes have to be inferred before.
 
     Args:
-        also: further operators that the target carries channels last; only their data changes its layout.
+        also: further operators on images that the target carries channels last; only their data changes its layout.
+        ranks: of the tensors whose operators the target carries so: 3 is [n, length, channel], and so on.
     """
-    wrap_image_operators(model, also)
+    wrap_image_operators(model, also, ranks)
     choose_layouts(model)
     take_in_exchanges(model)
     reshape_moved_ones(model)

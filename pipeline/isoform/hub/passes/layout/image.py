@@ -1,40 +1,45 @@
-"""Image operators between two Transposes, as those of the domain ``isoform.nhwc``."""
+"""Operators over images, sequences and volumes between two Transposes, as those of the domain ``isoform.nhwc``."""
 
 from collections.abc import Collection
 
 import onnx_ir as ir
 
 from isoform.hub.emitters.registry import CHANNELS_LAST_DOMAIN
+from isoform.hub.passes.layout.order import Perm, inverse
 
-TO_LAST, TO_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
-_RANK = 4
-_IMAGE = {
+_IMAGE_RANK = 4
+_WINDOWED = {
     "AveragePool", "BatchNormalization", "Conv", "ConvTranspose", "GlobalAveragePool", "GlobalMaxPool",
     "InstanceNormalization", "LRN", "MaxPool",
 }  # fmt: skip
 
 
-def wrap_image_operators(model: ir.Model, also: Collection[str]) -> None:
-    """Wrap each image operator of the main graph, and those named in ``also``, in place."""
-    names = _IMAGE.union(also)
+def wrap_image_operators(model: ir.Model, also: Collection[str], ranks: Collection[int]) -> None:
+    """Wrap such operators of the main graph over tensors of ``ranks``, and those in ``also`` over images, in place."""
     for node in list(model.graph):
-        if _is_image_operator(node, names):
-            _wrap(model.graph, node)
+        rank = _rank_of_data(node)
+        if (node.op_type in _WINDOWED and rank in ranks) or (node.op_type in also and rank == _IMAGE_RANK):
+            _wrap(model.graph, node, to_last(rank))
     model.opset_imports[CHANNELS_LAST_DOMAIN] = 1
 
 
-def _is_image_operator(node: ir.Node, names: Collection[str]) -> bool:
-    if node.domain != "" or node.op_type not in names or node.inputs[0] is None:
-        return False
-    shape = node.inputs[0].shape
-    has_one_result = all(not list(value.uses()) and not value.is_graph_output() for value in node.outputs[1:])
-    return shape is not None and len(shape) == _RANK and has_one_result
+def to_last(rank: int) -> Perm:
+    """Return the order that puts the second axis last."""
+    return (0, *range(2, rank), 1)
 
 
-def _wrap(graph: ir.Graph, node: ir.Node) -> None:
+def _rank_of_data(node: ir.Node) -> int:
+    """Return the rank of the one tensor that the operator makes another of; 0 where it is none of these."""
+    value = node.inputs[0] if node.domain == "" and node.inputs else None
+    has_one_result = all(not list(result.uses()) and not result.is_graph_output() for result in node.outputs[1:])
+    trains = "training_mode" in node.attributes and node.attributes["training_mode"].as_int()
+    return 0 if value is None or value.shape is None or not has_one_result or trains else len(value.shape)
+
+
+def _wrap(graph: ir.Graph, node: ir.Node, order: Perm) -> None:
     value = node.inputs[0]
     assert value is not None, "it has a shape"
-    inwards = _transpose(value, TO_LAST)
+    inwards = _transpose(value, order)
     inner = ir.Node(
         CHANNELS_LAST_DOMAIN,
         node.op_type,
@@ -43,20 +48,20 @@ def _wrap(graph: ir.Graph, node: ir.Node) -> None:
         num_outputs=1,
         name=node.name,
     )
-    _describe(inner.outputs[0], node.outputs[0], TO_LAST)
-    outwards = _transpose(inner.outputs[0], TO_FIRST)
+    _describe(inner.outputs[0], node.outputs[0], order)
+    outwards = _transpose(inner.outputs[0], inverse(order))
     ir.convenience.replace_nodes_and_values(
         graph, node, [node], [inwards, inner, outwards], node.outputs[:1], outwards.outputs
     )
 
 
-def _transpose(value: ir.Value, perm: tuple[int, ...]) -> ir.Node:
+def _transpose(value: ir.Value, perm: Perm) -> ir.Node:
     node = ir.node("Transpose", [value], {"perm": list(perm)})
     _describe(node.outputs[0], value, perm)
     return node
 
 
-def _describe(value: ir.Value, like: ir.Value, perm: tuple[int, ...]) -> None:
+def _describe(value: ir.Value, like: ir.Value, perm: Perm) -> None:
     """Give ``value`` the dtype of ``like`` and its shape in the order of ``perm``."""
     value.type = like.type
     if like.shape is not None:
