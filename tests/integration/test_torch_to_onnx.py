@@ -55,10 +55,32 @@ class ByValue(nn.Module):
 
 
 class BySize(nn.Module):
+    def __init__(self, limit=512):
+        super().__init__()
+        self.limit = limit
+
     def forward(self, x):
-        if x.shape[1] > 512:
+        if x.shape[1] > self.limit:
             x = x * 2
         return x + 1
+
+
+class Positions(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.table = nn.Parameter(torch.rand(60, 4))
+
+    def forward(self, x):
+        if x.shape[1] > 60:
+            raise ValueError("longer than the table")
+        return x + self.table[: x.shape[1]]
+
+
+class ContiguousWhenLarge(nn.Module):
+    def forward(self, x):
+        if x.shape[0] >= 64:
+            x = x.contiguous()
+        return x * 2
 
 
 class Guarded(nn.Module):
@@ -115,7 +137,7 @@ def test_a_decision_by_a_dynamic_size_is_refused_though_no_tried_size_shows_it()
     with pytest.raises(IsoformError) as caught:
         hub.from_torch(BySize(), (torch.rand(2, 5),), (LENGTH,), exporter="trace")
     assert "decides in Python by its sizes" in caught.value.what
-    assert "`if x.shape[1] > 512:`" in caught.value.what
+    assert "`if x.shape[1] > self.limit:`" in caught.value.what
 
 
 def test_the_same_decision_by_a_fixed_size_is_kept() -> None:
@@ -135,10 +157,30 @@ def test_a_loop_unrolled_at_the_traced_length_is_found_by_running_the_graph() ->
     assert "length=7" in caught.value.what
 
 
-def test_a_dimension_that_the_newer_exporter_bounds_from_above_is_refused() -> None:
+def test_a_bound_beyond_which_the_export_answers_otherwise_is_refused() -> None:
     with pytest.raises(IsoformError) as caught:
         hub.from_torch(BySize(), (torch.rand(2, 5),), (LENGTH,))
-    assert caught.value.kind in ("bounded-axis", "export")
+    assert caught.value.kind == "frozen-axis"
+    assert "batch=2, length=513" in caught.value.what
+
+
+def test_a_bound_that_is_too_large_to_be_tried_is_refused() -> None:
+    with pytest.raises(IsoformError) as caught:
+        hub.from_torch(BySize(limit=5000), (torch.rand(2, 5),), (LENGTH,))
+    assert caught.value.what == "The dimension 'length' of 'x' works only up to 5000."
+    assert caught.value.kind == "bounded-axis"
+
+
+def test_a_bound_is_kept_where_the_module_does_not_answer_beyond_it_either() -> None:
+    model = hub.from_torch(Positions(), (torch.rand(2, 5, 4),), (LENGTH,))
+    assert model.graph.inputs[0].shape[1] == "length"
+
+
+def test_a_bound_that_changes_no_answer_is_none() -> None:
+    model = hub.from_torch(ContiguousWhenLarge(), (torch.rand(2, 5),), (BATCH,))
+    session = onnxruntime.InferenceSession(ir.to_proto(model).SerializeToString())
+    x = np.random.default_rng(0).random((70, 5), np.float32)
+    np.testing.assert_array_equal(session.run(None, {"x": x})[0], x * 2)
 
 
 def test_complex_numbers_that_the_older_exporter_has_no_form_for_are_refused() -> None:

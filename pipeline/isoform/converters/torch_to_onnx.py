@@ -4,7 +4,7 @@ from pathlib import Path
 
 from isoform.core.artifact import Artifact
 from isoform.core.protocols import ConvertOptions
-from isoform.hub import examples, graph, torch_export, torch_graph, torch_source, torchscript
+from isoform.hub import examples, graph, torch_bounds, torch_export, torch_graph, torch_source, torchscript
 
 
 def convert(source: Artifact, target: Path, options: ConvertOptions) -> None:
@@ -21,8 +21,9 @@ def convert(source: Artifact, target: Path, options: ConvertOptions) -> None:
 def _write(source: Artifact, target: Path) -> list[examples.Example]:
     signature = source.signature
     module = torchscript.Named(torch_source.load(source), signature, is_flat=True)
-    checked = examples.checked(module, signature)
-    exported = torch_export.program(module, signature, examples.traced(module, signature).inputs)
+    traced, checked = examples.traced(module, signature), examples.checked(module, signature)
+    exported = torch_export.program(module, signature, traced.inputs)
+    checked += torch_bounds.beyond(exported, module, signature, traced)
     model = torch_export.to_onnx(exported)
     torch_graph.finish(model, signature)
     graph.save(model, target)

@@ -8,7 +8,16 @@ from isoform.core.artifact import Artifact
 from isoform.core.protocols import ConvertOptions
 from isoform.core.signature import Signature
 from isoform.errors import IsoformError
-from isoform.hub import answers, examples, pt2_archive, torch_export, torch_program, torch_source, torchscript
+from isoform.hub import (
+    answers,
+    examples,
+    pt2_archive,
+    torch_bounds,
+    torch_export,
+    torch_program,
+    torch_source,
+    torchscript,
+)
 
 
 def convert(source: Artifact, target: Path, options: ConvertOptions) -> None:
@@ -22,6 +31,7 @@ def convert(source: Artifact, target: Path, options: ConvertOptions) -> None:
     module = torchscript.Named(torch_source.load(source), signature)
     traced, checked = examples.traced(module, signature), examples.checked(module, signature)
     program = torch_export.program(module, signature, traced.inputs, has_assertions=False)
+    checked += torch_bounds.beyond(program, module, signature, traced)
     torch.export.save(program, str(target))
     try:
         _prove(target, signature, checked)

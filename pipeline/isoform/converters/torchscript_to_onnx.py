@@ -4,7 +4,7 @@ from pathlib import Path
 
 from isoform.core.artifact import Artifact
 from isoform.core.protocols import ConvertOptions
-from isoform.hub import examples, graph, torch_export, torch_graph, torchscript
+from isoform.hub import examples, graph, torch_bounds, torch_export, torch_graph, torchscript
 from isoform.hub.torchscript_program import Interpreted
 
 
@@ -24,8 +24,9 @@ def _write(source: Artifact, target: Path) -> list[examples.Example]:
     script = torchscript.opened(source.model)
     original = torchscript.Named(script, signature, is_flat=True)
     module = torchscript.Named(Interpreted(script), signature, is_flat=True)
-    checked = examples.checked(original, signature)
-    exported = torch_export.program(module, signature, examples.traced(original, signature).inputs)
+    traced, checked = examples.traced(original, signature), examples.checked(original, signature)
+    exported = torch_export.program(module, signature, traced.inputs)
+    checked += torch_bounds.beyond(exported, original, signature, traced)
     model = torch_export.to_onnx(exported)
     torch_graph.finish(model, signature)
     graph.save(model, target)

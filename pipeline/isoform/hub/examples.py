@@ -19,6 +19,8 @@ _CHECKED = (
     (1, 96, 64, 160), (3, 128, 160, 64), (1, 256, 224, 288),
 )  # fmt: skip
 _CHECKS = 2
+REFUSALS = (RuntimeError, ValueError, IndexError, AssertionError, TypeError)
+"""What modules raise for sizes that they do not take."""
 
 
 @dataclass(frozen=True)
@@ -63,15 +65,12 @@ def _running(
     reasons: list[str] = []
     for seed, sizes in enumerate(candidates, start=len(candidates)):
         chosen = torch_source.sizes(signature, sizes)
-        inputs = torch_source.example(signature, sizes, seed)
         try:
-            with torch.no_grad():
-                outputs = torch_source.flattened(module(*(tensor.clone() for tensor in inputs)))
-        except (RuntimeError, ValueError, IndexError, AssertionError, TypeError) as error:
+            found.append(_answered(module, chosen, torch_source.example(signature, sizes, seed)))
+        except REFUSALS as error:
             lines = str(error).strip().splitlines() or [""]
             reasons.append(f"at {Example(chosen, (), [])}: {type(error).__name__}: {lines[0][:200]}")
             continue
-        found.append(Example(chosen, inputs, [tensor.clone() for tensor in outputs]))
         if len(found) == count:
             return found
     if found:
@@ -81,3 +80,24 @@ def _running(
         "Correct --input: order, dtype, shape; a number for an axis that has to have one size.",
         kind="does-not-run",
     )
+
+
+def tried(module: Callable[..., Any], signature: Signature, sizes: dict[str, int]) -> Example | None:
+    """Return what the module answers at ``sizes``, None where it refuses them.
+
+    Raises:
+        RuntimeError: there is not enough memory to know.
+    """
+    inputs = torch_source.example(signature, [sizes[symbol] for symbol in signature.symbols])
+    try:
+        return _answered(module, sizes, inputs)
+    except REFUSALS as error:
+        if "allocate memory" in str(error):
+            raise
+        return None
+
+
+def _answered(module: Callable[..., Any], sizes: dict[str, int], inputs: tuple[torch.Tensor, ...]) -> Example:
+    with torch.no_grad():
+        outputs = torch_source.flattened(module(*(tensor.clone() for tensor in inputs)))
+    return Example(sizes, inputs, [tensor.clone() for tensor in outputs])

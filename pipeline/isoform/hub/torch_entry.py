@@ -14,6 +14,7 @@ from isoform.hub import examples as example_inputs
 from isoform.hub import (
     graph,
     pt2_archive,
+    torch_bounds,
     torch_export,
     torch_graph,
     torch_program,
@@ -45,7 +46,9 @@ def from_torch(
         if exporter == "trace":
             model = torch_trace.traced(named, signature, [traced.inputs, checked[0].inputs])
         else:
-            model = torch_export.to_onnx(torch_export.program(named, signature, traced.inputs))
+            program = torch_export.program(named, signature, traced.inputs)
+            checked += torch_bounds.beyond(program, named, signature, traced)
+            model = torch_export.to_onnx(program)
     torch_graph.finish(model, signature)
     prove(model, signature, checked)
     return model
@@ -69,7 +72,9 @@ def from_torchscript(
         model = torch_trace.scripted(script, signature, traced.inputs)
     else:
         named = Named(Interpreted(script), signature, is_flat=True)
-        model = torch_export.to_onnx(torch_export.program(named, signature, traced.inputs))
+        exported = torch_export.program(named, signature, traced.inputs)
+        checked += torch_bounds.beyond(exported, original, signature, traced)
+        model = torch_export.to_onnx(exported)
     torch_graph.finish(model, signature)
     prove(model, signature, checked)
     return model

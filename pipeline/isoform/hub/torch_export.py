@@ -12,7 +12,6 @@ from typing import Any
 import onnx_ir as ir
 import torch
 from torch.export._patches import register_gru_while_loop_decomposition, register_lstm_while_loop_decomposition
-from torch.utils._sympy.numbers import int_oo
 
 from isoform.core.signature import Signature
 from isoform.errors import IsoformError
@@ -29,7 +28,7 @@ def program(
     """Return ``module`` as a program, its declared dynamic dimensions symbolic.
 
     Dimensions are declared for every size first. Where the module cannot have every one (halvings and their inverses
-    fit multiples only), the exporter may bound them from below; a bound from above is refused.
+    fit multiples only), the exporter may bound them; what it bounds from above is for `torch_bounds` to prove.
 
     Args:
         module: with one argument an input, under the signature's names.
@@ -37,7 +36,7 @@ def program(
             ONNX has no such thing; a program that is to run itself would refuse a batch of one, which it can compute.
 
     Raises:
-        IsoformError: the exporter fails, or freezes or bounds a dynamic dimension.
+        IsoformError: the exporter fails or freezes a dynamic dimension.
     """
     with _quiet(), _dynamic_recurrence(), unscripted(module), torch.no_grad():
         try:
@@ -50,11 +49,9 @@ def program(
                 raise _failure("torch.export", error) from error
         dims = dict.fromkeys(signature.symbols, torch.export.Dim.DYNAMIC)
         try:
-            exported = _exported(module, signature, inputs, dims, has_assertions)
+            return _exported(module, signature, inputs, dims, has_assertions)
         except Exception as error:  # as above
             raise _failure("torch.export", error) from error
-    _refuse_bounds(exported, signature)
-    return exported
 
 
 def _exported(
@@ -111,22 +108,6 @@ def _failure(step: str, error: Exception) -> IsoformError:
         "Make what it names exportable, declare fewer dynamic dimensions, or leave it to the other exporter.",
         kind="export",
     )
-
-
-def _refuse_bounds(exported: torch.export.ExportedProgram, signature: Signature) -> None:
-    """Refuse an upper bound on a dynamic dimension: beyond it the graph would answer, and wrongly."""
-    values = {node.name: node.meta.get("val") for node in exported.graph.nodes if node.op == "placeholder"}
-    names = exported.graph_signature.user_inputs
-    for name, spec in zip(names, signature.inputs, strict=True):
-        shape = values[str(name)].shape
-        for wanted, size in zip(spec.shape, shape, strict=True):
-            bounds = exported.range_constraints.get(getattr(getattr(size, "node", None), "expr", None))
-            if isinstance(wanted, str) and bounds is not None and bounds.upper != int_oo:
-                raise IsoformError(
-                    f"The dimension '{wanted}' of '{spec.name}' works only up to {bounds.upper}.",
-                    "Declare it as fixed, or make the model accept every size.",
-                    kind="bounded-axis",
-                )
 
 
 @contextmanager

@@ -5,7 +5,8 @@ a dimension that follows a dynamic input dimension at both sizes gets its name.
 """
 
 import importlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -75,9 +76,30 @@ def _of_torch(source: Artifact) -> Observation:
 
     @torch.no_grad()
     def run(arrays: Tensors) -> Mapping[str, Any]:
-        return _flat(call(module, source.signature, [torch.from_numpy(array) for array in arrays.values()]))
+        found = _flat(call(module, source.signature, [torch.from_numpy(array) for array in arrays.values()]))
+        return apart(found, arrays)
 
     return observed(source.signature.inputs, run)
+
+
+def apart(outputs: Mapping[str, Any], inputs: Collection[str]) -> dict[str, Any]:
+    """Return ``outputs`` with another name for each that is called as an input: a graph has one name for one tensor.
+
+    ``sample`` becomes ``output_sample``; a name that is taken gets the next number.
+    """
+    taken = {*inputs, *outputs}
+    found = {}
+    for name, tensor in outputs.items():
+        if name in inputs:
+            name = next(free for free in _candidates(f"output_{name}") if free not in taken)
+            taken.add(name)
+        found[name] = tensor
+    return found
+
+
+def _candidates(name: str) -> Iterator[str]:
+    yield name
+    yield from (f"{name}_{number}" for number in itertools.count(2))
 
 
 def _flat(outputs: Any) -> dict[str, Any]:

@@ -28,3 +28,9 @@ def test_tensors_are_named_by_their_keys_and_places(answer: Any, names: list[str
     found = describe._flat(answer)
     assert list(found) == names
     assert [float(value[0]) for value in found.values()] == [1.0, 2.0, 3.0][: len(names)]
+
+
+def test_an_output_that_is_called_as_an_input_gets_a_name_of_its_own() -> None:
+    assert list(describe.apart({"sample": A, "state": B}, ["sample", "step"])) == ["output_sample", "state"]
+    taken = {"output_x": A, "x": B}
+    assert list(describe.apart(taken, ["x"])) == ["output_x", "output_x_2"]
