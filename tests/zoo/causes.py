@@ -12,13 +12,15 @@ _LEFT_OUT = (
     (re.compile(r"\d[\d.,x]*"), "N"),
     (re.compile(r"\s+"), " "),
 )
+DIFFERS = ("FAIL", "WARN")
+"""Verdicts on numbers that were measured."""
 _LONGEST = 140
 
 
 def cause(row: dict[str, Any]) -> str:
     """Return what rows that failed alike have in common; a difference in numbers is named by its runtime."""
     text = row.get("error") or row["verdict"]
-    if row["verdict"] in ("FAIL", "NOT CONSTANT"):
+    if row["verdict"] in DIFFERS:
         return f"{text.split(':')[0]}: numbers differ"
     for pattern, replacement in _LEFT_OUT:
         text = pattern.sub(replacement, text)

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from zoo.causes import grouped
+from zoo.causes import DIFFERS, grouped
 from zoo.entry import FAMILIES, Entry
 from zoo.results import Results
 from zoo.run import TARGETS
@@ -39,7 +39,7 @@ def _totals(rows: list[dict[str, Any]]) -> list[str]:
     for target in (*TARGETS, "all"):
         mine = [row for row in rows if target in (row["target"], "all")]
         passed = sum(row["status"] == "passed" for row in mine)
-        differ = sum(row["verdict"] == "FAIL" for row in mine)
+        differ = sum(row["verdict"] in DIFFERS for row in mine)
         share = f"{100 * passed / len(mine):.1f}" if mine else ""
         refused = len(mine) - passed - differ
         table.append(f"| {target} | {len(mine)} | {passed} | {share} | {refused} | {differ} |")
@@ -67,7 +67,7 @@ def _family(rows: list[dict[str, Any]]) -> list[str]:
 def _verdict(row: dict[str, Any]) -> str:
     if row["status"] == "passed":
         return "PASS"
-    return "differs" if row["verdict"] == "FAIL" else f"no ({row.get('kind', 'failed')})"
+    return "differs" if row["verdict"] in DIFFERS else f"no ({row.get('kind', 'failed')})"
 
 
 def _failures(rows: list[dict[str, Any]]) -> list[str]:
