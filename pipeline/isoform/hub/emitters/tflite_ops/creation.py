@@ -16,7 +16,7 @@ _LARGEST_MASK = 1 << 22
 @op("Expand", since=8)
 def expand(call: Call) -> Tensor:
     """Return x broadcast with a shape, which may itself be smaller."""
-    require_dtype(call, call[0], ("float32", "int32", "int64", "bool"))
+    require_dtype(call, call[0], ("float32", "int32", "int64", "bool", "int8", "uint8"))
     joint = call.make(
         Code.BROADCAST_ARGS, [shape_of(call, call[0]), as_int32(call, call[1])], [len(call.shape)], dtype="int32"
     )

@@ -54,10 +54,15 @@ def _filled(call: Call, x: Tensor, widths: Tensor, shape: Sequence[int | None]) 
     if x.dtype not in ("float32", "int32", "int64", "int8", "uint8", "bool", *_WIDENED):
         raise call.refusal(f"it works on {x.dtype}")
     value = call.get(2)
-    if value is None and call.float("value", 0.0) == 0.0:
+    fills_zero = x.quantization is None or x.quantization.zero == 0
+    if value is None and call.float("value", 0.0) == 0.0 and fills_zero:
         return widened(call, [x], lambda x: call.make(Code.PAD, [x[0], widths], shape, schema.PadOptionsT()), _WIDENED)
     value = call.constant(call.float("value", 0.0), x.dtype) if value is None else value
     value = to_shape(call, value, [], []) if value.shape else value
+    if x.quantization is not None and value.array is not None:
+        if value.array == x.quantization.zero:  # what PAD fills with by itself
+            return call.make(Code.PAD, [x, widths], shape, schema.PadOptionsT())
+        value = call.graph.constant(value.array, value.name, x.quantization)
 
     def fill(both: Sequence[Tensor]) -> Tensor:
         return call.make(Code.PADV2, [both[0], widths, both[1]], shape, schema.PadV2OptionsT())

@@ -8,7 +8,9 @@ from ai_edge_litert import schema_py_generated as schema
 
 from isoform.hub.emitters.registry import QUANTIZED_DOMAIN
 from isoform.hub.emitters.tflite_builder import Tensor
+from isoform.hub.emitters.tflite_ops.arithmetic import mul
 from isoform.hub.emitters.tflite_ops.call import Call, Code, op
+from isoform.hub.emitters.tflite_ops.moving import shape_of, strided_slice
 from isoform.hub.emitters.tflite_ops.quantized import activation, quantized
 from isoform.hub.emitters.tflite_ops.windows import Window, padded, same
 from isoform.hub.passes.quantized import noted
@@ -98,3 +100,26 @@ def _padded_lowest(call: Call, window: Window) -> tuple[Tensor, int]:
     sizes = zip(x.shape[1:-1], window.pads, strict=True)
     shape = [x.shape[0], *(None if size is None else size + sum(pair) for size, pair in sizes), x.shape[-1]]
     return call.make(Code.PADV2, [x, table, lowest], shape, schema.PadV2OptionsT()), schema.Padding.VALID
+
+
+@op("Resize", domain=QUANTIZED_DOMAIN)
+def resize(call: Call) -> Tensor:
+    """Return the image grown by whole factors: elements repeated, or lines between them."""
+    half_pixel = "half_pixel" in call.string("coordinate_transformation_mode", "half_pixel")
+    if call.string("mode", "nearest") == "nearest":
+        nearest = schema.ResizeNearestNeighborOptionsT()
+        nearest.halfPixelCenters = True
+        return quantized(call, Code.RESIZE_NEAREST_NEIGHBOR, [call[0], _grown(call)], nearest)
+    bilinear = schema.ResizeBilinearOptionsT()
+    bilinear.halfPixelCenters = half_pixel
+    return quantized(call, Code.RESIZE_BILINEAR, [call[0], _grown(call)], bilinear)
+
+
+def _grown(call: Call) -> Tensor:
+    """Return height and width of the result, computed where they are dynamic."""
+    factors, sizes = call.ints("factors") or [], call[0].shape[1:3]
+    known = [size * factor for size, factor in zip(sizes, factors, strict=True) if size is not None]
+    if len(known) == len(sizes):
+        return call.constant(known)
+    image = strided_slice(call, shape_of(call, call[0]), [1], [3], [1], [2])
+    return mul(call, image, call.constant(factors))

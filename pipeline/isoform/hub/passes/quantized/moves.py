@@ -92,11 +92,15 @@ def _cancel(node: ir.Node) -> None:
     found = described(node)
     if node.op_type != QUANTIZE or found is None or found.axis is not None:
         return
-    first = dequantizer(node.inputs[0])
-    if first is None or not found.same_as(described(first)) or first.inputs[0] is None:
+    first, result = dequantizer(node.inputs[0]), node.outputs[0]
+    integers = first.inputs[0] if first is not None else None
+    if integers is None or not found.same_as(described(first)):
         return
-    if not node.outputs[0].is_graph_output():
-        ir.convenience.replace_all_uses_with(node.outputs[0], first.inputs[0])
+    if result.is_graph_output():
+        if integers.producer() is None or integers.is_graph_output():
+            return
+        integers.name, result.name = result.name, None
+    ir.convenience.replace_all_uses_with(result, integers, replace_graph_outputs=True)
 
 
 def _transpose_constant(graph: ir.Graph, node: ir.Node, first: ir.Node, found: Quantization) -> None:

@@ -184,7 +184,7 @@ def _has_plain_window(node: ir.Node, is_mean: bool) -> bool:
     if max(dilations) > 1 or _int(node, "ceil_mode", 0):
         return False
     pads = node.attributes["pads"].as_ints() if "pads" in node.attributes else [0]
-    mode = node.attributes["auto_pad"].as_string() if "auto_pad" in node.attributes else "NOTSET"
+    mode = _text(node, "auto_pad", "NOTSET")
     if not is_mean:
         return True
     is_bare = not any(pads) if mode == "NOTSET" else mode == "VALID"
@@ -221,22 +221,21 @@ def _resize(group: Group) -> list[ir.Node] | None:
     node, x = group.node, group.data(0)
     if x is None or constant(x.value) is not None or group.is_clipped or not group.output.same_as(x.quantization):
         return None
-    coordinates = (
-        node.attributes["coordinate_transformation_mode"].as_string()
-        if ("coordinate_transformation_mode" in node.attributes)
-        else "half_pixel"
-    )
-    mode = node.attributes["mode"].as_string() if "mode" in node.attributes else "nearest"
-    scales = constant(node.inputs[2]) if len(node.inputs) > 2 else None
-    if scales is None or scales.size != 4 or any(scale != round(scale) for scale in scales.tolist()):
+    factors = constant(node.inputs[2]) if len(node.inputs) > 2 else None
+    if factors is None or factors.size != 4 or any(factor != round(factor) for factor in factors.tolist()):
         return None
-    if list(scales[:2]) != [1, 1] or _int(node, "antialias", 0) or "axes" in node.attributes:
+    if list(factors[:2]) != [1, 1] or _int(node, "antialias", 0) or "axes" in node.attributes:
         return None
-    if (mode, coordinates) not in (("linear", "half_pixel"), ("linear", "asymmetric"), ("nearest", "asymmetric")):
-        return None
-    if mode == "nearest" and node.attributes["nearest_mode"].as_string() != "floor":
-        return None
-    return [group.result("Resize", [x.value], scales=[int(scale) for scale in scales[2:]])]
+    mode, coordinates = _text(node, "mode", "nearest"), _text(node, "coordinate_transformation_mode", "half_pixel")
+    if mode == "nearest":
+        is_known = (coordinates, _text(node, "nearest_mode", "round_prefer_floor")) == ("asymmetric", "floor")
+    else:
+        is_known = mode == "linear" and coordinates in ("asymmetric", "half_pixel", "pytorch_half_pixel")
+    return [group.result("Resize", [x.value], factors=[int(factor) for factor in factors[2:]])] if is_known else None
+
+
+def _text(node: ir.Node, name: str, default: str) -> str:
+    return node.attributes[name].as_string() if name in node.attributes else default
 
 
 def _int(node: ir.Node, name: str, default: int) -> int:
