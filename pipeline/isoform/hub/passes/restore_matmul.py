@@ -8,7 +8,8 @@ each head is ``Reshape(x @ W + b)``, the form that kernels of a layer take.
 import numpy as np
 import onnx_ir as ir
 
-from isoform.hub.passes.fold_weights import constant, initializer
+from isoform.hub.passes.arrange_weight import arranged
+from isoform.hub.passes.fold_weights import constant
 from isoform.hub.passes.linear_layer import is_private
 from isoform.hub.passes.producers import both_orders, producer
 
@@ -35,7 +36,7 @@ def _skip_rows(graph: ir.Graph, node: ir.Node) -> None:
         return
     weight = product.inputs[1]
     if product.op_type == "Gemm" and weight is not None and constant(weight) is not kernel:
-        weight = _arranged(graph, weight, kernel)
+        weight = arranged(graph, weight, kernel)
     new = [ir.Node("", "MatMul", [x, weight], num_outputs=1, name=product.name)]
     bias = product.inputs[2] if len(product.inputs) > 2 else None
     if bias is not None:
@@ -57,15 +58,6 @@ def _kernel(node: ir.Node) -> np.ndarray | None:
     if bias is not None and (bias.shape is None or len(bias.shape) != 1):
         return None
     return array.T if "transB" in attributes and attributes["transB"].as_int() else array
-
-
-def _arranged(graph: ir.Graph, weight: ir.Value, array: np.ndarray) -> ir.Value:
-    """Return an initialiser that holds ``array`` and bears the weight's name, if nobody else reads the weight."""
-    name = str(weight.name)
-    if is_private(weight) and name in graph.initializers:
-        graph.initializers.pop(name)
-        weight.name = f"{name}/arranged"
-    return initializer(graph, name, array)
 
 
 def _keeps_axes(before: ir.Shape | None, after: ir.Shape | None, inputs: int, outputs: int) -> bool:
@@ -98,7 +90,7 @@ def _add_before_heads(graph: ir.Graph, node: ir.Node) -> None:
             continue
         assert bias is not None
         rows = split.inputs[0]
-        added = ir.node("Add", [rows, _arranged(graph, bias, heads.reshape(-1))])
+        added = ir.node("Add", [rows, arranged(graph, bias, heads.reshape(-1))])
         added.outputs[0].type, added.outputs[0].shape = (None, None) if rows is None else (rows.type, rows.shape)
         moved = ir.Node("", "Reshape", [added.outputs[0], split.inputs[1]], split.attributes.values(), num_outputs=1)
         ir.convenience.replace_nodes_and_values(graph, node, [node, split], [added, moved], node.outputs, moved.outputs)
