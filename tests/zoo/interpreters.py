@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,13 @@ _SHOWN = 300
 
 
 _running: "set[subprocess.Popen[str]]" = set()
+
+
+_stopped = threading.Event()
+
+
+class Stopped(Exception):
+    """The run is being broken off: what a child answers now says nothing of it."""
 
 
 class Broken(Exception):
@@ -27,7 +35,10 @@ def run(module: str, *arguments: str, timeout_s: float, python: str = sys.execut
 
     Raises:
         Broken: it crashed, took longer than ``timeout_s`` or printed no JSON.
+        Stopped: `end_all` was called.
     """
+    if _stopped.is_set():
+        raise Stopped
     process = subprocess.Popen(
         [python, "-m", module, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env=_environment(threads), cwd=TESTS, start_new_session=True,
@@ -41,6 +52,8 @@ def run(module: str, *arguments: str, timeout_s: float, python: str = sys.execut
         finally:
             _end(process)
             _running.discard(process)
+    if _stopped.is_set():
+        raise Stopped
     if process.returncode < 0:
         raise Broken(f"crash: {module} died of {signal.Signals(-process.returncode).name}")
     if process.returncode:
@@ -50,7 +63,8 @@ def run(module: str, *arguments: str, timeout_s: float, python: str = sys.execut
 
 
 def end_all() -> None:
-    """End every child that runs, whatever thread waits for it."""
+    """End every child that runs, whatever thread waits for it, and let no other begin."""
+    _stopped.set()
     for process in list(_running):
         _end(process)
 
