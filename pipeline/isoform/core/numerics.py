@@ -68,6 +68,7 @@ class OutputFigures:
         allowed_peak: the largest absolute error that the limit on r_max allows in one element.
         measured: the finest precision whose rounding would explain the error, "none" where it is none of `CLASSES`.
         counted: for an output made of integers, how many values are how many steps off.
+        left_out: which cases the figures do not cover, and why.
     """
 
     name: str
@@ -85,6 +86,7 @@ class OutputFigures:
     elements: int
     measured: str
     counted: str = ""
+    left_out: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures; infinity, which JSON does not have, as null."""

@@ -5,14 +5,15 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from isoform.core import structure
-from isoform.core.cases import FLOAT64, INTEGERS, Cases, Floor, Tensors
+from isoform.core.cases import FLOAT64, INTEGERS, Array, Cases, Floor, Tensors
+from isoform.core.conditioning import Conditioning
 from isoform.core.integer_steps import CLASS, judge_steps
 from isoform.core.integer_steps import THRESHOLD as STEPS_THRESHOLD
-from isoform.core.numerics import OutputFigures, judge, threshold_of
+from isoform.core.numerics import OutputFigures, Threshold, judge, threshold_of
 from isoform.core.signature import Signature
 from isoform.errors import IsoformError
 
@@ -165,22 +166,44 @@ def _figures(runtime: str, declared: Signature, cases: Cases, outputs: Sequence[
         ):
             floor, step = cases.floors.get(spec.name, Floor(0.0, 0.0)), cases.steps.get(spec.name)
             if step is None:
-                entry = judge(spec.name, reference, source, export, floor, threshold)  # type: ignore[arg-type]
+                entry = _judge(spec.name, reference, source, export, floor, threshold)  # type: ignore[arg-type]
             else:
                 entry = judge_steps(spec.name, source, export, step, floor, threshold)  # type: ignore[arg-type]
             figures.append(entry)
     return tuple(figures)
 
 
+def _judge(
+    name: str,
+    reference: Sequence[Array],
+    source: Sequence[Array],
+    export: Sequence[Array],
+    floor: Floor,
+    threshold: Threshold,
+) -> OutputFigures:
+    """Return the figures of one float output over the cases that say something about it."""
+    conditioning = Conditioning.of(reference, source)
+    exact, own, found = (conditioning.kept(column) for column in (reference, source, export))
+    entry = judge(name, exact, own, found, conditioning.floor(floor, reference, source), threshold)
+    text, is_near = conditioning.finding(reference, export)
+    verdict, reason = (entry.verdict, entry.reason) if is_near else (FAIL, entry.reason or text)
+    return replace(entry, verdict=verdict, reason=reason, left_out=text)
+
+
 def _changed_decisions(
     declared: Signature, cases: Cases, outputs: Sequence[Tensors], figures: Sequence[OutputFigures]
 ) -> list[str]:
     assert cases.reference is not None
+    assert cases.source is not None
     findings = []
     for entry in figures:
+        reference, source, export = (
+            [case[entry.name] for case in column] for column in (cases.reference, cases.source, outputs)
+        )
+        kept = Conditioning.of(reference, source).kept if entry.left_out else list
         changed = sum(
-            structure.changed_decisions(reference[entry.name], export[entry.name], entry.allowed_peak)
-            for reference, export in zip(cases.reference, outputs, strict=True)
+            structure.changed_decisions(one, other, entry.allowed_peak)
+            for one, other in zip(kept(reference), kept(export), strict=True)
         )
         if changed:
             findings.append(
@@ -193,6 +216,7 @@ def _numerics(figures: Sequence[OutputFigures]) -> Gate:
     verdicts = {entry.verdict for entry in figures}
     verdict = next((word for word in (FAIL, INCONCLUSIVE, WARN) if word in verdicts), PASS)
     findings = [f"'{entry.name}': {entry.reason}{_as_precise(entry)}" for entry in figures if entry.reason]
+    findings += [f"'{entry.name}': {entry.left_out}" for entry in figures if entry.left_out not in ("", entry.reason)]
     return Gate(verdict, (*findings, SEMANTICS_OPEN) if verdict == WARN else tuple(findings))
 
 
@@ -221,6 +245,8 @@ def _headline(verdict: str, gates: Mapping[str, Gate], figures: Sequence[OutputF
         counted = [f"'{entry.name}' {entry.counted}" for entry in figures if entry.counted]
         numbers = "; ".join([f"class {CLASS}", *(counted or [numbers])])
     remarks = [f"weights {gates['weights'].verdict.lower()}"] if gates["weights"].verdict == NOT_CHECKED else []
+    if any(entry.left_out for entry in figures):
+        remarks.append("without cases at which rounding decides")
     if method not in (FLOAT64, INTEGERS):
         remarks.append(f"weaker: the reference is the {method}")
     if verdict == WARN:

@@ -1,0 +1,47 @@
+"""Cases at which the source itself is far off: named, held to a coarse limit, and no cover for the others."""
+
+import numpy as np
+import pytest
+
+from isoform.core.cases import Floor
+from isoform.core.conditioning import AMPLIFIED, Conditioning
+
+RNG = np.random.default_rng(5)
+
+
+def columns(factors: list[float]) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Return references and what the source answers, a case each, off by 1e-7 times a factor."""
+    exact = [RNG.standard_normal((2, 50)) for _ in factors]
+    signs = [RNG.choice([-1, 1], one.shape) for one in exact]
+    return exact, [one * (1 + 1e-7 * factor * sign) for one, sign, factor in zip(exact, signs, factors, strict=True)]
+
+
+def test_a_case_at_which_the_source_is_a_hundred_times_further_off_is_left_out() -> None:
+    reference, source = columns([1.0] * 20 + [100.0] + [2.0] * 11)
+    found = Conditioning.of(reference, source)
+    assert found.left_out == {20}
+    assert found.amplification == pytest.approx(100, rel=0.5)
+    assert len(found.kept(reference)) == 31
+
+
+@pytest.mark.parametrize("factors", [[1.0] * 32, [1.0, 3.0] * 16, [0.0] * 32, [1.0] * 20 + [AMPLIFIED * 3.0] * 12])
+def test_a_model_that_is_alike_everywhere_keeps_all_its_cases(factors: list[float]) -> None:
+    assert Conditioning.of(*columns(factors)).left_out == frozenset()
+
+
+def test_the_floor_shrinks_to_what_the_cases_that_count_show() -> None:
+    reference, source = columns([1.0] * 15 + [1000.0])
+    found = Conditioning.of(reference, source)
+    assert found.left_out == {15}
+    floor = found.floor(Floor(3e-5, 3e-4), reference, source)
+    assert floor.rms < 1e-6
+    assert floor.peak < 1e-5
+
+
+def test_what_is_left_out_may_not_be_wrong_altogether() -> None:
+    reference, source = columns([1.0] * 15 + [1000.0])
+    found = Conditioning.of(reference, source)
+    text, is_near = found.finding(reference, source)
+    assert is_near
+    assert text.startswith("case 15 left out: the source's own error there is 1000 x its median")
+    assert not found.finding(reference, [*source[:-1], source[-1] * 1.2])[1]
