@@ -6,6 +6,8 @@ from typing import Any
 from zoo.entry import Entry
 
 IDS, MASK = "input_ids:int64[batch,length]:0..499", "attention_mask:int64[batch,length]:0..1"
+SHORT = "input_ids:int64[batch,16]:0..499"
+"""For networks whose code loops over the length in Python: an exporter unrolls it."""
 TARGET = "decoder_input_ids:int64[batch,target]:0..499"
 _BERT = {
     "vocab_size": 500, "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 128,
@@ -93,7 +95,7 @@ PAIRS: dict[str, tuple[str, dict[str, Any]]] = {
 def entries() -> Iterator[Entry]:
     """Yield the networks, the families in turn."""
     groups = (
-        ("text", ENCODERS, (IDS, MASK)), ("text", DECODERS, (IDS, MASK)), ("recurrent", SCANNED, (IDS,)),
+        ("text", ENCODERS, (IDS, MASK)), ("text", DECODERS, (IDS, MASK)), ("recurrent", SCANNED, (SHORT,)),
         ("encoder-decoder", PAIRS, (IDS, TARGET)),
     )  # fmt: skip
     for family, networks, inputs in groups:
