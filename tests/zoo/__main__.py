@@ -66,7 +66,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _is_asked_for(entry: Entry, pattern: str | None) -> bool:
-    return pattern is None or bool(re.search(pattern, entry.name)) or entry.family == pattern
+    return pattern is None or bool(re.search(pattern, entry.name)) or bool(re.fullmatch(pattern, entry.family))
 
 
 if __name__ == "__main__":
