@@ -90,7 +90,7 @@ def emit(model: ir.Model, holds_values: bool = True) -> Emitted:
     if expand_functions(model, OPERATORS.carries):
         simplify(model)
     OPERATORS.require(model)
-    to_channels_last(model, also=("Resize",), ranks=(3, 4, 5))
+    to_channels_last(model, also=[("Resize", 4)], ranks=(3, 4, 5))
     return Emitted(model, holds_values)
 
 

@@ -1,4 +1,4 @@
-"""Convolution, channels last: [n, height, width, channel]; in three dimensions moved there and back."""
+"""Convolution, channels last: [n, height, width, channel], or [n, depth, height, width, channel]."""
 
 from collections.abc import Sequence
 
@@ -7,10 +7,15 @@ from ai_edge_litert import schema_py_generated as schema
 
 from isoform.hub.emitters.registry import CHANNELS_LAST_DOMAIN
 from isoform.hub.emitters.tflite_builder import Tensor
+from isoform.hub.emitters.tflite_ops.arithmetic import add
 from isoform.hub.emitters.tflite_ops.call import Call, Code, op, sizes
 from isoform.hub.emitters.tflite_ops.elementwise import FLOATS, require_dtype
-from isoform.hub.emitters.tflite_ops.quantization import layer_weight
+from isoform.hub.emitters.tflite_ops.quantization import is_layer_weight, layer_weight
 from isoform.hub.emitters.tflite_ops.windows import Window, padded
+
+_VOLUME_RANK = 5
+_VOLUME_WEIGHT = (2, 3, 4, 1, 0)  # [depth, height, width, channels, filters]
+_MOST_GROUPS = 64
 
 
 @op("Conv", domain=CHANNELS_LAST_DOMAIN)
@@ -18,6 +23,8 @@ def conv(call: Call) -> Tensor:
     """Return the convolution; depthwise where every channel has its own filters, grouped where some share them."""
     require_dtype(call, call[0], FLOATS)
     sizes, group = _kernel_sizes(call), call.int("group", 1)
+    if len(sizes) == _VOLUME_RANK:
+        return _conv_3d(call, sizes)
     filters = sizes[0]
     window = Window.of(call, sizes[2:], call[0])
     is_depthwise = group > 1 and sizes[1] == 1
@@ -35,31 +42,51 @@ def conv(call: Call) -> Tensor:
     return call.make(code, [x, weight, bias_row(call, filters)], call.shape, options)
 
 
-@op("Conv")
-def conv_3d(call: Call) -> Tensor:
-    """Return the convolution of [n, channel, depth, height, width]."""
-    require_dtype(call, call[0], FLOATS)
-    sizes = _kernel_sizes(call)
-    if len(sizes) != 5 or call.int("group", 1) != 1:
-        raise call.refusal(f"{len(sizes) - 2} dimensions, or groups in three of them,")
-    x = _moved(call, call[0], (0, 2, 3, 4, 1))
+def _conv_3d(call: Call, sizes: Sequence[int]) -> Tensor:
+    """Return the convolution of [n, depth, height, width, channel]; groups one after the other, as TFLite has none."""
+    group, x = call.int("group", 1), call[0]
+    if group > _MOST_GROUPS:
+        raise call.refusal(f"{group} groups in three dimensions")
     window = Window.of(call, sizes[2:], x)
     x, padding = padded(call, x, window, window.pads, 0.0)
     options = schema.Conv3DOptionsT()
     options.padding = padding
     options.strideD, options.strideH, options.strideW = window.strides
     options.dilationDFactor, options.dilationHFactor, options.dilationWFactor = window.dilations
-    weight = transposed_weight(call, (2, 3, 4, 1, 0))  # [depth, height, width, channels, filters]
-    shape = [call.shape[axis] for axis in (0, 2, 3, 4, 1)]
-    found = call.make(Code.CONV_3D, [x, weight, bias_row(call, sizes[0])], shape, options)
-    return _moved(call, found, (0, 4, 1, 2, 3))
+    if group == 1:
+        weight = transposed_weight(call, _VOLUME_WEIGHT)
+        return call.make(Code.CONV_3D, [x, weight, bias_row(call, sizes[0])], call.shape, options)
+    weights = call.array(1)
+    if weights is None:
+        raise call.refusal("groups of computed weights in three dimensions")
+    images = _split_channels(call, x, group)
+    shape = (*call.shape[:-1], sizes[0] // group)
+    parts = [
+        call.make(
+            Code.CONV_3D, [image, call.graph.constant(part.transpose(_VOLUME_WEIGHT), "kernel"), None], shape, options
+        )
+        for image, part in zip(images, np.split(weights, group), strict=True)
+    ]
+    joining = schema.ConcatenationOptionsT()
+    joining.axis = len(shape) - 1
+    joined = call.make(Code.CONCATENATION, parts, call.shape, joining)
+    return add(call, joined, call[2]) if call.has(2) else joined
+
+
+def _split_channels(call: Call, x: Tensor, count: int) -> list[Tensor]:
+    shape = (*x.shape[:-1], int(x.shape[-1] or 0) // count)
+    parts = [call.graph.tensor(f"{call.node.name}/group_{place}", x.dtype, shape) for place in range(count)]
+    options = schema.SplitOptionsT()
+    options.numSplits = count
+    call.graph.add(Code.SPLIT, [call.constant(len(shape) - 1), x], parts, options)
+    return parts
 
 
 def transposed_weight(call: Call, perm: Sequence[int]) -> Tensor:
     """Return input 1 with its axes in another order: when written where it is constant, else when the model runs."""
     array = call.array(1)
     if array is None:
-        return layer_weight(call, 1, perm) or _moved(call, call[1], perm)
+        return layer_weight(call, 1, perm) if is_layer_weight(call, 1) else _moved(call, call[1], perm)
     value = call.node.inputs[1]
     name = str(value.name if value is not None else "kernel")
     return call.graph.constant(array.transpose(perm), name)

@@ -27,7 +27,7 @@ def choose_layouts(model: ir.Model) -> None:
     common.IdentityEliminationPass()(model)
 
 
-def to_channels_last(model: ir.Model, also: Collection[str] = (), ranks: Collection[int] = (4,)) -> None:
+def to_channels_last(model: ir.Model, also: Collection[tuple[str, int]] = (), ranks: Collection[int] = (4,)) -> None:
     """Make image operators those of the domain ``isoform.nhwc``, in place, and choose the layout of all others.
 
     Products of two computed matrices may become ``isoform.fused::MatMul``, whose ``transB`` is that of Gemm.
@@ -36,7 +36,8 @@ def to_channels_last(model: ir.Model, also: Collection[str] = (), ranks: Collect
     convolution weights stay as ONNX has them. Shapes have to be inferred before.
 
     Args:
-        also: further operators on images that the target carries channels last; only their data changes its layout.
+        also: further operators that the target carries channels last, each over tensors of one rank; only their data
+            changes its layout.
         ranks: of the tensors whose operators the target carries so: 3 is [n, length, channel], and so on.
     """
     wrap_image_operators(model, also, ranks)

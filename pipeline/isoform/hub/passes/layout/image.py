@@ -7,18 +7,17 @@ import onnx_ir as ir
 from isoform.hub.emitters.registry import CHANNELS_LAST_DOMAIN
 from isoform.hub.passes.layout.order import Perm, inverse
 
-_IMAGE_RANK = 4
 _WINDOWED = {
     "AveragePool", "BatchNormalization", "Conv", "ConvTranspose", "GlobalAveragePool", "GlobalMaxPool",
     "InstanceNormalization", "LRN", "MaxPool",
 }  # fmt: skip
 
 
-def wrap_image_operators(model: ir.Model, also: Collection[str], ranks: Collection[int]) -> None:
-    """Wrap such operators of the main graph over tensors of ``ranks``, and those in ``also`` over images, in place."""
+def wrap_image_operators(model: ir.Model, also: Collection[tuple[str, int]], ranks: Collection[int]) -> None:
+    """Wrap such operators of the main graph over tensors of ``ranks``, and each operator and rank of ``also``."""
     for node in list(model.graph):
         rank = _rank_of_data(node)
-        if (node.op_type in _WINDOWED and rank in ranks) or (node.op_type in also and rank == _IMAGE_RANK):
+        if (node.op_type in _WINDOWED and rank in ranks) or (node.op_type, rank) in also:
             _wrap(model.graph, node, to_last(rank))
     model.opset_imports[CHANNELS_LAST_DOMAIN] = 1
 
