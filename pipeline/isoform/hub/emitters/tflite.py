@@ -30,6 +30,9 @@ from isoform.hub.passes.widen_half import widen_half
 
 __all__ = ["OPERATORS", "build", "emit", "families"]
 
+_CHANNELS_LAST = [("Resize", 4), ("Conv", 5), ("BatchNormalization", 5), ("GlobalAveragePool", 5), ("GlobalMaxPool", 5)]
+"""What runs channels last beside the operators over images, each over tensors of one rank."""
+
 
 def emit(model: ir.Model) -> bytes:
     """Return ``model`` as the bytes of a TFLite file; the graph is rewritten on the way.
@@ -74,7 +77,7 @@ def _prepare(model: ir.Model) -> None:
     hub_graph.infer_shapes(model)
     fold_batch_norm(model)  # before one-dimensional layers are taken apart
     widen_one_dimensional(model)
-    to_channels_last(model, also=("Resize",))
+    to_channels_last(model, also=_CHANNELS_LAST)
     fold_batch_norm(model)  # what transposes have kept apart
     fold_layer_norm(model)
     restore_gelu(model)

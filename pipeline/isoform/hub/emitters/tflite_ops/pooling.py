@@ -52,12 +52,12 @@ def global_max_pool(call: Call) -> Tensor:
 
 @op("GlobalAveragePool", domain=CHANNELS_LAST_DOMAIN)
 def global_average_pool_last(call: Call) -> Tensor:
-    return _over_image(call, Code.MEAN, range(1, 3))
+    return _over_image(call, Code.MEAN, range(1, len(call.shape) - 1))
 
 
 @op("GlobalMaxPool", domain=CHANNELS_LAST_DOMAIN)
 def global_max_pool_last(call: Call) -> Tensor:
-    return _over_image(call, Code.REDUCE_MAX, range(1, 3))
+    return _over_image(call, Code.REDUCE_MAX, range(1, len(call.shape) - 1))
 
 
 def _over_image(call: Call, code: int, axes: range) -> Tensor:
