@@ -53,7 +53,7 @@ class Explanation:
 
 
 def match(source: Weights, export: Weights, unused: Collection[str] = ()) -> list[Explanation]:
-    """Return an explanation for every floating-point parameter of ``source``, in its order.
+    """Return an explanation for every parameter of ``source``, in floating point or eight bits, in its order.
 
     Args:
         unused: parameters that no output of the source depends on.
@@ -113,12 +113,20 @@ def lost(entry: Mapping[str, Any]) -> str:
 
 
 def _parameters(tensors: Weights) -> dict[str, Array]:
-    """Return the floating-point tensors; what is stored in half precision as it is computed with, which is exact."""
-    return {
-        name: array.astype(np.float32) if array.dtype == np.float16 else array
-        for name, array in tensors.items()
-        if array.dtype.kind == "f" and array.size
-    }
+    """Return the floating-point tensors and the weights of eight bits, in the form in which they compare."""
+    return {name: _as_computed(array) for name, array in tensors.items() if array.size and _is_parameter(array)}
+
+
+def _is_parameter(array: Array) -> bool:
+    """Tell weights from constants: a vector of eight-bit integers is a list of zero points, not a layer's weight."""
+    return array.dtype.kind == "f" or (array.dtype.itemsize == 1 and array.dtype.kind in "iu" and array.ndim > 1)
+
+
+def _as_computed(array: Array) -> Array:
+    """Return half precision widened, and unsigned integers with a sign, their zero points likewise: both are exact."""
+    if array.dtype == np.float16:
+        return array.astype(np.float32)
+    return array.view(np.int8) ^ np.int8(-128) if array.dtype == np.uint8 else array
 
 
 def _leave_out_zeros(source: Weights, export: Weights, found: dict[str, tuple[str, tuple[str, ...]]]) -> None:

@@ -73,8 +73,21 @@ def load(artifact: Artifact, options: RunOptions) -> LitertSession:
 
 
 def weights(artifact: Artifact) -> dict[str, Array]:
-    """Return the constant tensors of every sub-graph by name, mapped from the file."""
-    return _constants(np.memmap(artifact.model, np.uint8, mode="r"))
+    """Return the constant tensors of every sub-graph by name, mapped from the file, and the scales of channels."""
+    data = np.memmap(artifact.model, np.uint8, mode="r")
+    return _constants(data) | _scales(data)
+
+
+def _scales(data: Array) -> dict[str, Array]:
+    """Return the scales of tensors that have one for each channel."""
+    model = schema.Model.GetRootAsModel(data, 0)
+    found: dict[str, Array] = {}
+    for graph in (model.Subgraphs(place) for place in range(model.SubgraphsLength())):
+        for tensor in (graph.Tensors(index) for index in range(graph.TensorsLength())):
+            quantization = tensor.Quantization()
+            if quantization is not None and quantization.ScaleLength() > 1:
+                found[f"{tensor.Name().decode(errors='replace')}/scale"] = quantization.ScaleAsNumpy()
+    return found
 
 
 def steps(artifact: Artifact) -> Steps | None:

@@ -17,6 +17,7 @@ from isoform.hub.emitters.tflite_ops.call import OPERATORS, Scope
 from isoform.hub.emitters.tflite_ops.emission import emit_nodes, own_tensor, tensor_of
 from isoform.hub.passes.describe_bodies import describe_bodies
 from isoform.hub.passes.expand_functions import expand_functions
+from isoform.hub.passes.expand_integer_operators import expand_integer_operators
 from isoform.hub.passes.fold_batch_norm import fold_batch_norm
 from isoform.hub.passes.fold_layer_norm import fold_layer_norm
 from isoform.hub.passes.fold_small import fold_small
@@ -68,6 +69,8 @@ def _prepare(model: ir.Model) -> None:
     if expand_functions(model, OPERATORS.carries):
         simplify(model)
     if widen_half(model):
+        simplify(model)
+    if expand_integer_operators(model):
         simplify(model)
     if any(node.graph is not model.graph for node in model.graph.all_nodes()):
         describe_bodies(model)

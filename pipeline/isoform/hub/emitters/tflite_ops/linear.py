@@ -3,10 +3,12 @@
 from ai_edge_litert import schema_py_generated as schema
 
 from isoform.hub.emitters.registry import FUSED_DOMAIN
-from isoform.hub.emitters.tflite_builder import Array, Tensor
+from isoform.hub.emitters.tflite_builder import Tensor
 from isoform.hub.emitters.tflite_ops.arithmetic import add, mul
 from isoform.hub.emitters.tflite_ops.call import Call, Code, op
+from isoform.hub.emitters.tflite_ops.call import sizes as sizes_of
 from isoform.hub.emitters.tflite_ops.elementwise import FLOATS, require_dtype
+from isoform.hub.emitters.tflite_ops.quantization import is_layer_weight, layer_weight
 
 _LARGEST_RANK = 5
 
@@ -15,15 +17,12 @@ _LARGEST_RANK = 5
 def gemm(call: Call) -> Tensor:
     """Return alpha * A' B' + beta * C, the weights as they are; factors are multiplied at run time."""
     require_dtype(call, call[0], FLOATS)
-    weight, bias = call.array(1), call.array(2)
     alpha, beta = call.float("alpha", 1.0), call.float("beta", 1.0)
-    if weight is not None and not call.int("transA", 0) and alpha == 1.0:
-        kernel = weight if call.int("transB", 0) else weight.T  # [units, features]
-        if not call.has(2):
-            return fully_connected(call, call[0], kernel, None, call.shape)
-        if bias is not None and bias.shape[-1:] == kernel.shape[:1] and bias.size == len(kernel) and beta == 1.0:
-            row = call.graph.constant(bias.reshape(-1), _name(call, 2))
-            return fully_connected(call, call[0], kernel, row, call.shape)
+    perm = (0, 1) if call.int("transB", 0) else (1, 0)
+    if not call.int("transA", 0) and alpha == 1.0 and _is_matrix(call):
+        row = _row(call, sizes_of(call.node.inputs[1], call)[perm[0]])
+        if not call.has(2) or (row is not None and beta == 1.0):
+            return fully_connected(call, call[0], _kernel(call, perm), row, call.shape)
     options = schema.BatchMatMulOptionsT()
     options.adjX, options.adjY = bool(call.int("transA", 0)), bool(call.int("transB", 0))
     product = call.make(Code.BATCH_MATMUL, [call[0], call[1]], call.shape, options)
@@ -37,11 +36,11 @@ def gemm(call: Call) -> Tensor:
 @op("MatMul")
 def matmul(call: Call) -> Tensor:
     """Return A @ B; FULLY_CONNECTED over the last axis where B is a constant matrix, else BATCH_MATMUL."""
-    weight, left = call.array(1), call[0]
+    left = call[0]
     require_dtype(call, left, FLOATS)
-    if weight is not None and weight.ndim == 2 and len(left.shape) >= 2:
-        kernel = weight.T  # [units, features]
-        return fully_connected(call, left, kernel, call.take_bias(kernel.shape[0]), call.shape)
+    if len(left.shape) > 1 and _is_matrix(call):
+        kernel = _kernel(call, (1, 0))
+        return fully_connected(call, left, kernel, call.take_bias(kernel.shape[0] or 0), call.shape)
     right = call[1]
     ranks = len(left.shape), len(right.shape)
     if max(ranks) > _LARGEST_RANK:
@@ -81,15 +80,37 @@ def _with_axis(call: Call, x: Tensor, axis: int) -> Tensor:
     return call.make(Code.EXPAND_DIMS, [x, call.constant(axis)], shape, schema.ExpandDimsOptionsT())
 
 
-def fully_connected(call: Call, x: Tensor, kernel: Array, bias: Tensor | None, shape: tuple[int | None, ...]) -> Tensor:
+def _is_matrix(call: Call) -> bool:
+    """Return whether the right-hand side is a constant matrix, of numbers or of integers that are dequantised."""
+    value = call.node.inputs[1]
+    is_constant = call.array(1) is not None or is_layer_weight(call, 1)
+    return is_constant and value is not None and value.shape is not None and len(value.shape) == 2
+
+
+def _kernel(call: Call, perm: tuple[int, int]) -> Tensor:
+    """Return such a matrix as [units, features]."""
+    array, value = call.array(1), call.node.inputs[1]
+    if array is None or value is None:
+        return layer_weight(call, 1, perm)
+    return call.graph.constant(array.transpose(perm), str(value.name))
+
+
+def _row(call: Call, units: int | None) -> Tensor | None:
+    """Return a constant bias as [units]; None where it is none of that size."""
+    array = call.array(2)
+    if array is None and call.has(2):
+        array = call[2].array
+    if array is None or array.shape[-1:] != (units,) or array.size != units:
+        return None
+    value = call.node.inputs[2]
+    return call.graph.constant(array.reshape(-1), str(value.name if value is not None else "bias"))
+
+
+def fully_connected(
+    call: Call, x: Tensor, kernel: Tensor, bias: Tensor | None, shape: tuple[int | None, ...]
+) -> Tensor:
     """Return x [..., features] times kernel [units, features], transposed, plus bias [units]."""
     options = schema.FullyConnectedOptionsT()
     options.keepNumDims = len(shape) > 2
     options.fusedActivationFunction = call.take_activation()
-    weight = call.graph.constant(kernel, _name(call, 1))
-    return call.make(Code.FULLY_CONNECTED, [x, weight, bias], shape, options)
-
-
-def _name(call: Call, index: int) -> str:
-    value = call.node.inputs[index]
-    return str(value.name) if value is not None else call.node.op_type
+    return call.make(Code.FULLY_CONNECTED, [x, kernel, bias], shape, options)

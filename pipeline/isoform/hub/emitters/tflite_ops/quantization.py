@@ -75,15 +75,18 @@ def _stored(call: Call, found: Quantization) -> Tensor | None:
     return to_numbers(call, stored_integers(call, value, found, range(array.ndim)), array.shape)
 
 
-def layer_weight(call: Call, index: int, perm: Sequence[int]) -> Tensor | None:
-    """Return a weight that is stored in eight bits as numbers, its axes in another order; None where it is not."""
-    value = call.node.inputs[index]
-    maker = dequantizer(value)
-    found = described(maker)
+def is_layer_weight(call: Call, index: int) -> bool:
+    """Return whether an input is made of constant integers of eight bits."""
+    maker = dequantizer(call.node.inputs[index])
     array = constant(maker.inputs[0]) if maker is not None else None
-    if maker is None or found is None or array is None or array.dtype.name not in ("int8", "uint8"):
-        return None
-    stored = maker.inputs[0]
+    return array is not None and array.dtype.name in ("int8", "uint8")
+
+
+def layer_weight(call: Call, index: int, perm: Sequence[int]) -> Tensor:
+    """Return the numbers of such an input, its axes in another order; they stay integers in the file."""
+    maker = dequantizer(call.node.inputs[index])
+    found, stored = described(maker), maker.inputs[0] if maker is not None else None
+    assert found is not None
     assert stored is not None
     tensor = stored_integers(call, stored, found, perm)
     return to_numbers(call, tensor, tensor.shape)
