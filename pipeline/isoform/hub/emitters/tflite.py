@@ -26,6 +26,7 @@ from isoform.hub.passes.one_dimensional import widen_one_dimensional
 from isoform.hub.passes.quantized import fuse_quantized, noted
 from isoform.hub.passes.restore_gelu import restore_gelu
 from isoform.hub.passes.restore_squeeze import restore_squeeze
+from isoform.hub.passes.share_concat import share_concat
 from isoform.hub.passes.simplify import simplify
 from isoform.hub.passes.widen_half import widen_half
 
@@ -84,6 +85,7 @@ def _prepare(model: ir.Model) -> None:
     fold_batch_norm(model)  # what transposes have kept apart
     fold_layer_norm(model)
     restore_gelu(model)
+    share_concat(model)
     fuse_quantized(model)
 
 

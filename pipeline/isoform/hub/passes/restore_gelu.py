@@ -1,6 +1,7 @@
-"""Read ``x * (1 + erf(x / sqrt 2)) / 2``, in any order of its factors, as the operator Gelu.
+"""Read ``x * (1 + f(x)) / 2``, in any order of its factors, as the operator Gelu.
 
-For targets that have a kernel for it. Exporters write it out below opset 20.
+f is ``erf(x / sqrt 2)``, or ``tanh(sqrt(2 / pi) (x + 0.044715 x^3))``, the approximation of that name. For targets
+that have a kernel for it. Exporters write it out below opset 20.
 """
 
 import math
@@ -14,29 +15,85 @@ from isoform.hub.passes.fold_weights import constant
 GELU_OPSET = 20
 _TOLERANCE = 1e-6
 """Relative; the factors are written in float32."""
+_TANH_FACTOR, _CUBIC = math.sqrt(2 / math.pi), 0.044715
 
 
 def restore_gelu(model: ir.Model) -> None:
     """Replace the idiom in place, and what only it read goes; new nodes carry the opset that has the operator."""
     for node in list(model.graph):
         if node.op_type == "Mul":
-            x = _gelu_of(node)
-            if x is not None:
-                _put(model.graph, node, x)
+            found = _gelu_of(node)
+            if found is not None:
+                _put(model.graph, node, *found)
     common.RemoveUnusedNodesPass()(model)
 
 
-def _gelu_of(node: ir.Node) -> ir.Value | None:
-    """Return x if ``node`` is the outermost product of the idiom."""
+def _gelu_of(node: ir.Node) -> tuple[ir.Value, str] | None:
+    """Return x and the approximation if ``node`` is the outermost product of the idiom."""
     factors = list(_factors(node, depth=2))
     numbers = [number for value in factors if (number := _number(value)) is not None]
     others = [value for value in factors if _number(value) is None]
     if len(others) != 2 or not math.isclose(math.prod(numbers), 0.5, rel_tol=_TOLERANCE):
         return None
     for x, sum_ in (others, others[::-1]):
-        if _argument(sum_, x):
-            return x
+        for inner in _added(sum_, 1.0):
+            if _is_erf(inner, x):
+                return x, "none"
+            if _is_tanh(inner, x):
+                return x, "tanh"
     return None
+
+
+def _added(value: ir.Value | None, number: float) -> Iterator[ir.Value]:
+    """Yield a where ``value`` is a + ``number``."""
+    for a, b in _both(value, "Add"):
+        if _number(b) == number:
+            yield a
+
+
+def _is_erf(value: ir.Value, x: ir.Value) -> bool:
+    """Return whether ``value`` is erf(x / sqrt 2)."""
+    erf = value.producer()
+    return (
+        erf is not None
+        and erf.op_type == "Erf"
+        and any(
+            inner is x and math.isclose(divisor, math.sqrt(2), rel_tol=_TOLERANCE)
+            for inner, divisor in _quotients(erf.inputs[0])
+        )
+    )
+
+
+def _is_tanh(value: ir.Value, x: ir.Value) -> bool:
+    """Return whether ``value`` is tanh(sqrt(2 / pi) (x + 0.044715 x^3))."""
+    tanh = value.producer()
+    if tanh is None or tanh.op_type != "Tanh":
+        return False
+    return any(
+        a is x and any(_is_cube(cube, x) and _is_near(factor, _CUBIC) for cube, factor in _multiples(b))
+        for inner, scale in _multiples(tanh.inputs[0])
+        if _is_near(scale, _TANH_FACTOR)
+        for a, b in _both(inner, "Add")
+    )
+
+
+def _is_cube(value: ir.Value, x: ir.Value) -> bool:
+    node = value.producer()
+    if node is not None and node.op_type == "Pow":
+        return node.inputs[0] is x and _number(node.inputs[1]) == 3
+    return any(b is x and any(c is d is x for c, d in _both(a, "Mul")) for a, b in _both(value, "Mul"))
+
+
+def _multiples(value: ir.Value | None) -> Iterator[tuple[ir.Value, float]]:
+    """Yield a and n where ``value`` is a n."""
+    for a, b in _both(value, "Mul"):
+        number = _number(b)
+        if number is not None:
+            yield a, number
+
+
+def _is_near(number: float, wanted: float) -> bool:
+    return math.isclose(number, wanted, rel_tol=_TOLERANCE)
 
 
 def _factors(node: ir.Node, depth: int) -> Iterator[ir.Value]:
@@ -49,18 +106,6 @@ def _factors(node: ir.Node, depth: int) -> Iterator[ir.Value]:
             yield from _factors(inner, depth - 1)
         else:
             yield value
-
-
-def _argument(value: ir.Value, x: ir.Value) -> bool:
-    """Return whether ``value`` is 1 + erf(x / sqrt 2)."""
-    for sum_, one in _both(value, "Add"):
-        erf = sum_.producer()
-        if _number(one) == 1.0 and erf is not None and erf.op_type == "Erf":
-            return any(
-                inner is x and math.isclose(divisor, math.sqrt(2), rel_tol=_TOLERANCE)
-                for inner, divisor in _quotients(erf.inputs[0])
-            )
-    return False
 
 
 def _quotients(value: ir.Value | None) -> Iterator[tuple[ir.Value, float]]:
@@ -90,7 +135,8 @@ def _number(value: ir.Value | None) -> float | None:
     return float(known.reshape(-1)[0]) if known is not None and known.size == 1 else None
 
 
-def _put(graph: ir.Graph, node: ir.Node, x: ir.Value) -> None:
-    new = ir.Node("", "Gelu", [x], num_outputs=1, name=node.name, version=GELU_OPSET)
+def _put(graph: ir.Graph, node: ir.Node, x: ir.Value, approximate: str) -> None:
+    attributes = [] if approximate == "none" else [ir.AttrString("approximate", approximate)]
+    new = ir.Node("", "Gelu", [x], attributes, num_outputs=1, name=node.name, version=GELU_OPSET)
     new.outputs[0].type, new.outputs[0].shape = node.outputs[0].type, node.outputs[0].shape
     ir.convenience.replace_nodes_and_values(graph, node, [node], [new], node.outputs, new.outputs)

@@ -1,5 +1,7 @@
 """Activation functions."""
 
+import math
+
 from ai_edge_litert import schema_py_generated as schema
 
 from isoform.hub.emitters.tflite_builder import Tensor
@@ -20,6 +22,8 @@ from isoform.hub.emitters.tflite_ops.elementwise import FLOATS, WIDER, require_d
 
 _SELU_ALPHA, _SELU_GAMMA = 1.67326319217681884765625, 1.05070102214813232421875
 """ONNX' defaults."""
+_CLIPPED, _TOLERANCE = 6.0, 1e-6
+"""Where RELU6 ends, and how near to its inverse a slope has to be: one that is written in float32."""
 
 
 @op("Relu")
@@ -47,8 +51,14 @@ def hard_swish(call: Call) -> Tensor:
 
 @op("HardSigmoid", since=6)
 def hard_sigmoid(call: Call) -> Tensor:
-    """Return alpha x + beta between 0 and 1."""
-    line = add(call, mul(call, _float(call), call.float("alpha", 0.2)), call.float("beta", 0.5))
+    """Return alpha x + beta between 0 and 1; with a slope of 1 / 6 by way of the clipping that ADD has fused."""
+    slope, start = call.float("alpha", 0.2), call.float("beta", 0.5)
+    if math.isclose(slope, 1 / _CLIPPED, rel_tol=_TOLERANCE):
+        options = schema.AddOptionsT()
+        options.fusedActivationFunction = schema.ActivationFunctionType.RELU6
+        shifted = call.make(Code.ADD, [_float(call), call.constant(start * _CLIPPED, "float32")], call.shape, options)
+        return mul(call, shifted, 1 / _CLIPPED)
+    line = add(call, mul(call, _float(call), slope), start)
     return minimum(call, maximum(call, line, 0.0), 1.0)
 
 

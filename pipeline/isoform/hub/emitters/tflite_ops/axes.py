@@ -1,5 +1,7 @@
 """Axes of size one, put in or taken out; which ones may be known only when the model runs, not how many."""
 
+from collections.abc import Sequence
+
 from ai_edge_litert import schema_py_generated as schema
 
 from isoform.hub.emitters.tflite_builder import Tensor
@@ -20,9 +22,12 @@ def squeeze(call: Call) -> Tensor:
         axes = [axis for axis, size in enumerate(call[0].shape) if size == 1]
     if not axes:
         return call[0]
-    options = schema.SqueezeOptionsT()
-    options.squeezeDims = gone = sorted(axis % rank for axis in axes)
+    gone = sorted(axis % rank for axis in axes)
     shape = [size for axis, size in enumerate(call[0].shape) if axis not in gone]
+    if _is_for_reshape(call[0], shape):
+        return to_shape(call, call[0], [-1 if size is None else size for size in shape], shape)
+    options = schema.SqueezeOptionsT()
+    options.squeezeDims = gone
     return call.make(Code.SQUEEZE, [call[0]], shape, options)
 
 
@@ -33,10 +38,20 @@ def unsqueeze(call: Call) -> Tensor:
         return _with(call, x)
     axes = call.ints_of("axes", 1) or []
     rank = len(shape) + len(axes)
-    for axis in sorted(axis % rank for axis in axes):
+    new = sorted(axis % rank for axis in axes)
+    if _is_for_reshape(x, shape):
+        sizes = iter(shape)
+        shape = [1 if axis in new else next(sizes) for axis in range(rank)]
+        return to_shape(call, x, [-1 if size is None else size for size in shape], shape)
+    for axis in new:
         shape = [*shape[:axis], 1, *shape[axis:]]
         x = call.make(Code.EXPAND_DIMS, [x, call.constant(axis)], shape, schema.ExpandDimsOptionsT())
     return x
+
+
+def _is_for_reshape(x: Tensor, shape: Sequence[int | None]) -> bool:
+    """Return whether RESHAPE says the same: XNNPACK runs that, and neither SQUEEZE nor EXPAND_DIMS."""
+    return x.dtype == "float32" and shape.count(None) <= 1 and 0 not in shape
 
 
 def marks(call: Call, index: int, rank: int) -> Tensor:

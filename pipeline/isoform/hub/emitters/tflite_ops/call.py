@@ -19,7 +19,8 @@ OPERATORS: OpTable[Emit] = OpTable("TFLite")
 op = OPERATORS.op
 
 Code = schema.BuiltinOperator
-_ACTIVATIONS = {"Relu": schema.ActivationFunctionType.RELU}
+_Activation = schema.ActivationFunctionType
+_CLIPPED: dict[tuple[float, ...], int] = {(0.0, 6.0): _Activation.RELU6, (-1.0, 1.0): _Activation.RELU_N1_TO_1}
 
 
 @dataclass
@@ -125,24 +126,25 @@ class Call:
 
     def take_bias(self, units: int) -> Tensor | None:
         """Return the bias that the next node adds to this one's only result, and take that node in."""
-        follower = self._only_follower("Add")
+        follower = self.only_follower("Add")
         if follower is None:
             return None
         for value in follower.inputs:
             array = constant(value)
             if array is not None and value is not None and array.size == units == (array.shape or (1,))[-1]:
-                self._take(follower)
+                self.take(follower)
                 return self.graph.constant(array.reshape(-1), value.name or "bias")
         return None
 
     def take_activation(self) -> int:
         """Return the activation that the next node applies to this one's only result, and take that node in."""
-        for name, activation in _ACTIVATIONS.items():
-            follower = self._only_follower(name)
-            if follower is not None and self.dtype == "float32":
-                self._take(follower)
+        for name in ("Relu", "Clip"):
+            follower = self.only_follower(name)
+            activation = _Activation.NONE if follower is None else _activation(follower)
+            if follower is not None and activation != _Activation.NONE and self.dtype == "float32":
+                self.take(follower)
                 return activation
-        return schema.ActivationFunctionType.NONE
+        return _Activation.NONE
 
     def refusal(self, why: str) -> IsoformError:
         """Return the error for a form of this operator that TFLite cannot have."""
@@ -152,13 +154,15 @@ class Call:
             kind="unsupported-operator",
         )
 
-    def _only_follower(self, op_type: str) -> ir.Node | None:
+    def only_follower(self, op_type: str) -> ir.Node | None:
+        """Return the node of this type that is all that reads what is emitted so far; None where there is none."""
         value = self.last.outputs[0]
         users = [use.node for use in value.uses()]
-        is_private = len(users) == 1 and not value.is_graph_output()
+        is_private = len(users) == 1 and not value.is_graph_output() and users[0].graph is self.node.graph
         return users[0] if is_private and users[0].op_type == op_type and users[0].domain == "" else None
 
-    def _take(self, node: ir.Node) -> None:
+    def take(self, node: ir.Node) -> None:
+        """Let the operator that is emitted stand for ``node``, too, whose output it fills."""
         self.scope.done.add(node)
         self.last = node
 
@@ -173,6 +177,15 @@ class Call:
 
     def ints(self, name: str) -> list[Any] | None:
         return list(self.node.attributes[name].as_ints()) if name in self.node.attributes else None
+
+
+def _activation(node: ir.Node) -> int:
+    """Return the activation that LiteRT fuses for a Relu or Clip; NONE for other bounds."""
+    if node.op_type == "Relu":
+        return int(_Activation.RELU)
+    bounds = [constant(value) for value in node.inputs[1:3]]
+    known = tuple(float(bound) for bound in bounds if bound is not None and bound.size == 1)
+    return _CLIPPED.get(known, int(_Activation.NONE))
 
 
 def sizes(value: ir.Value, call: Call) -> tuple[Any, ...]:

@@ -39,7 +39,6 @@ _UNARY = {
     "Not": (Code.LOGICAL_NOT, ("bool",)),
     "Round": (Code.ROUND, FLOATS),
     "Sin": (Code.SIN, FLOATS),
-    "Sqrt": (Code.SQRT, FLOATS),
 }
 _BINARY = {
     "Add": (Code.ADD, schema.AddOptionsT),
@@ -158,6 +157,17 @@ for _name, _code in _COMPARING.items():
     op(_name, since=7)(_comparing(_code))
 for _name, _code in _LOGICAL.items():
     op(_name, since=7)(_logical(_code))
+
+
+@op("Sqrt")
+def square_root(call: Call) -> Tensor:
+    """Return the root, or its inverse at once where that is all that is read."""
+    require_dtype(call, call[0], (*FLOATS, "float16"))
+    inverted = call.only_follower("Reciprocal") if call.dtype == "float32" else None
+    if inverted is not None:
+        call.take(inverted)
+    code = Code.SQRT if inverted is None else Code.RSQRT
+    return widened(call, [call[0]], lambda x: call.make(code, x, x[0].shape))
 
 
 @op("Reciprocal")

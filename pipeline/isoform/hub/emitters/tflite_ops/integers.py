@@ -28,6 +28,7 @@ _ROUNDS = 3
 """Each leaves less than 2^-22 of what was left to divide of a number below 2^63."""
 _LARGEST_QUOTIENT = 2.0**62
 _EXPONENT_BITS = 6
+_CUBE = 3.0
 
 
 @op("Abs")
@@ -120,14 +121,17 @@ def _signed_remainder(call: Call, x: Tensor, y: Tensor) -> Tensor:
 
 @op("Pow", since=7)
 def power(call: Call) -> Tensor:
-    """Return x to the power y; a square and a root have kernels of their own, which are faster and exact."""
+    """Return x to the power y; squares, cubes and roots have kernels of their own, which are faster and exact."""
     x, y, exponent = call[0], call[1], call.array(1)
     require_dtype(call, x, NUMBERS)
     shape = broadcast(x.shape, y.shape)
     if exponent is not None and exponent.size == 1 and exponent.ndim <= len(x.shape) and x.dtype == "float32":
-        code = {2.0: Code.SQUARE, 0.5: Code.SQRT}.get(float(exponent.reshape(-1)[0]))
+        number = float(exponent.reshape(-1)[0])
+        code = {2.0: Code.SQUARE, 0.5: Code.SQRT, -0.5: Code.RSQRT}.get(number)
         if code is not None:
             return call.make(code, [x], x.shape)
+        if number == _CUBE:
+            return mul(call, call.make(Code.SQUARE, [x], x.shape), x)
     if x.dtype == "float32":
         if y.dtype == "uint64":
             raise call.refusal(f"{x.dtype} to the power of {y.dtype}")

@@ -1,6 +1,7 @@
 """Pooling, channels last: [n, height, width, channel]; over whole images in any number of axes."""
 
 import numpy as np
+import onnx_ir as ir
 from ai_edge_litert import schema_py_generated as schema
 
 from isoform.hub.emitters.registry import CHANNELS_LAST_DOMAIN
@@ -9,7 +10,9 @@ from isoform.hub.emitters.tflite_ops.arithmetic import mul, reduce
 from isoform.hub.emitters.tflite_ops.call import Call, Code, op
 from isoform.hub.emitters.tflite_ops.elementwise import FLOATS, require_dtype
 from isoform.hub.emitters.tflite_ops.pooling_windows import largest, means
+from isoform.hub.emitters.tflite_ops.reduction import takes_squeeze
 from isoform.hub.emitters.tflite_ops.windows import Pads, Window, padded, same
+from isoform.hub.passes.fold_weights import constant
 
 LOWEST = float(np.finfo(np.float32).min)
 
@@ -19,7 +22,8 @@ def max_pool(call: Call) -> Tensor:
     if _is_dilated(call) or call[0].dtype != "float32":
         return largest(call, range(1, 3))
     window = _window(call)
-    x, padding = padded(call, call[0], window, window.pads, LOWEST)
+    nothing = 0.0 if _is_never_negative(call.node.inputs[0]) else LOWEST  # XNNPACK pads with zeros alone
+    x, padding = padded(call, call[0], window, window.pads, nothing)
     return _pooled(call, Code.MAX_POOL_2D, x, window, padding)
 
 
@@ -62,7 +66,18 @@ def global_max_pool_last(call: Call) -> Tensor:
 
 def _over_image(call: Call, code: int, axes: range) -> Tensor:
     require_dtype(call, call[0], FLOATS)
-    return reduce(call, code, call[0], axes)
+    return reduce(call, code, call[0], axes, keeps_axes=not takes_squeeze(call, axes))
+
+
+def _is_never_negative(value: ir.Value | None) -> bool:
+    """Return whether an activation sees to it, followed at most by operators that only move or choose elements."""
+    node = value.producer() if value is not None else None
+    while node is not None and node.op_type in ("MaxPool", "Identity", "Transpose", "Reshape"):
+        node = node.inputs[0].producer() if node.inputs[0] is not None else None
+    if node is not None and node.op_type == "Clip":
+        lowest = constant(node.inputs[1]) if len(node.inputs) > 1 else None
+        return lowest is not None and lowest.size == 1 and float(lowest.reshape(-1)[0]) >= 0
+    return node is not None and node.op_type in ("Relu", "Sigmoid", "Softmax", "HardSigmoid")
 
 
 def _is_dilated(call: Call) -> bool:

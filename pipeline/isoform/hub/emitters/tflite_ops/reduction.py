@@ -1,13 +1,14 @@
 """Reductions over axes that are known, or as many as are known: which ones may be computed while the model runs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
+import onnx_ir as ir
 from ai_edge_litert import schema_py_generated as schema
 
 from isoform.hub.emitters.tflite_builder import Tensor
 from isoform.hub.emitters.tflite_ops.arithmetic import Axes, add, compare, mul, reduce, select, sub, unary
-from isoform.hub.emitters.tflite_ops.call import Call, Code, Emit, op
+from isoform.hub.emitters.tflite_ops.call import Call, Code, Emit, op, sizes
 from isoform.hub.emitters.tflite_ops.elementwise import FLOATS, NUMBERS, WIDER, require_dtype, widened
 from isoform.hub.emitters.tflite_ops.moving import as_int32, concat, shape_of, to_shape
 from isoform.hub.passes.fold_weights import constant
@@ -43,9 +44,44 @@ def _over_axes(compute: Reduction) -> Emit:
         if _are_none(axes) and call.int("noop_with_empty_axes", 0):
             return compute(call, call[0], [], True) if call.node.op_type not in _PLAIN else call[0]
         axes = list(range(len(call[0].shape))) if _are_none(axes) else axes
-        return compute(call, call[0], axes, bool(call.int("keepdims", 1)))
+        keeps_axes = bool(call.int("keepdims", 1))
+        if keeps_axes and not isinstance(axes, Tensor) and takes_squeeze(call, axes):
+            keeps_axes = False
+        return compute(call, call[0], axes, keeps_axes)
 
     return emit
+
+
+def takes_squeeze(call: Call, axes: Sequence[int]) -> bool:
+    """Return whether all that reads a reduction drops the axes it keeps; then it stands for that, too."""
+    rank = len(call[0].shape)
+    gone = {axis % rank for axis in axes}
+    wanted = [size for axis, size in enumerate(call[0].shape) if axis not in gone]
+    chain = reshapes(call)
+    for place, node in enumerate(chain):
+        if wanted.count(None) <= 1 and list(sizes(node.outputs[0], call)) == wanted:
+            for each in chain[: place + 1]:
+                call.take(each)
+            return True
+    return False
+
+
+def reshapes(call: Call) -> list[ir.Node]:
+    """Return the nodes after this one, each all that reads the one before, that give its elements another shape."""
+    found: list[ir.Node] = []
+    last = call.last
+    while True:
+        uses = list(last.outputs[0].uses())
+        if len(uses) != 1 or uses[0].idx or last.outputs[0].is_graph_output():
+            return found
+        last = uses[0].node
+        if (
+            last.op_type not in ("Flatten", "Reshape", "Squeeze", "Unsqueeze")
+            or last.domain
+            or last.graph is not call.node.graph
+        ):
+            return found
+        found.append(last)
 
 
 def _axes(call: Call) -> Axes:
