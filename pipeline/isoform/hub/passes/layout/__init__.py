@@ -12,7 +12,7 @@ from onnx_ir.passes import common
 
 from isoform.hub.passes.layout.candidates import Candidates
 from isoform.hub.passes.layout.cut import choose
-from isoform.hub.passes.layout.image import wrap_image_operators
+from isoform.hub.passes.layout.image import wrap_image_operators, wrap_softmax
 from isoform.hub.passes.layout.products import take_in_exchanges
 from isoform.hub.passes.layout.rewrite import reshape_moved_ones, rewrite
 
@@ -41,6 +41,7 @@ def to_channels_last(model: ir.Model, also: Collection[tuple[str, int]] = (), ra
         ranks: of the tensors whose operators the target carries so: 3 is [n, length, channel], and so on.
     """
     wrap_image_operators(model, also, ranks)
+    wrap_softmax(model)
     choose_layouts(model)
     take_in_exchanges(model)
     reshape_moved_ones(model)

@@ -6,11 +6,13 @@ import onnx_ir as ir
 
 from isoform.hub.emitters.registry import CHANNELS_LAST_DOMAIN
 from isoform.hub.passes.layout.order import Perm, inverse
+from isoform.hub.passes.layout.rules import SOFTMAX_OF_ONE_AXIS
 
 _WINDOWED = {
     "AveragePool", "BatchNormalization", "Conv", "ConvTranspose", "GlobalAveragePool", "GlobalMaxPool",
     "InstanceNormalization", "LRN", "MaxPool",
 }  # fmt: skip
+_LAST_AXIS = {"LogSoftmax", "Softmax"}
 
 
 def wrap_image_operators(model: ir.Model, also: Collection[tuple[str, int]], ranks: Collection[int]) -> None:
@@ -22,9 +24,21 @@ def wrap_image_operators(model: ir.Model, also: Collection[tuple[str, int]], ran
     model.opset_imports[CHANNELS_LAST_DOMAIN] = 1
 
 
-def to_last(rank: int) -> Perm:
-    """Return the order that puts the second axis last."""
-    return (0, *range(2, rank), 1)
+def wrap_softmax(model: ir.Model) -> None:
+    """Let each Softmax of the main graph along another axis run along the last one, in place."""
+    if model.opset_imports.get("", 1) < SOFTMAX_OF_ONE_AXIS:
+        return
+    for node in list(model.graph):
+        rank = _rank_of_data(node) if node.op_type in _LAST_AXIS else 0
+        axis = node.attributes["axis"].as_int() % rank if rank and "axis" in node.attributes else rank - 1
+        if axis < rank - 1:
+            node.attributes["axis"] = ir.AttrInt64("axis", -1)
+            _wrap(model.graph, node, to_last(rank, axis), "")
+
+
+def to_last(rank: int, axis: int = 1) -> Perm:
+    """Return the order that puts an axis last."""
+    return (*(place for place in range(rank) if place != axis), axis)
 
 
 def _rank_of_data(node: ir.Node) -> int:
@@ -35,12 +49,12 @@ def _rank_of_data(node: ir.Node) -> int:
     return 0 if value is None or value.shape is None or not has_one_result or trains else len(value.shape)
 
 
-def _wrap(graph: ir.Graph, node: ir.Node, order: Perm) -> None:
+def _wrap(graph: ir.Graph, node: ir.Node, order: Perm, domain: str = CHANNELS_LAST_DOMAIN) -> None:
     value = node.inputs[0]
     assert value is not None, "it has a shape"
     inwards = _transpose(value, order)
     inner = ir.Node(
-        CHANNELS_LAST_DOMAIN,
+        domain,
         node.op_type,
         [inwards.outputs[0], *node.inputs[1:]],
         list(node.attributes.values()),

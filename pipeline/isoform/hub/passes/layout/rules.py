@@ -68,7 +68,7 @@ _REDUCING = [
 _AXIS = {"ArgMax": 0, "ArgMin": 0, "DequantizeLinear": 1, "Gather": 0, "QuantizeLinear": 1, "Softmax": -1, "Split": 0}
 _AXIS |= {"Concat": 0, "LogSoftmax": -1, "Hardmax": -1, "LayerNormalization": -1, "RMSNormalization": -1}
 """The axis where a node names none."""
-_MATRIX_UNTIL = 13
+SOFTMAX_OF_ONE_AXIS = 13
 """Before this opset a Softmax saw a matrix, which the order of axes decides."""
 
 
@@ -114,8 +114,11 @@ def _axis(node: ir.Node) -> int:
 
 
 def _softmax(node: ir.Node, perm: Perm) -> Moved | None:
-    moved = _unary(node, perm)
-    return None if moved is None else _with_axis(node, moved)
+    """Along any axis; along the last one it stays so, as kernels have only that."""
+    moved, last = _unary(node, perm), len(perm) - 1
+    if moved is None or (_axis(node) % len(perm) == last and perm[-1] != last):
+        return None
+    return _with_axis(node, moved)
 
 
 def _normalizing(node: ir.Node, perm: Perm) -> Moved | None:
@@ -325,4 +328,4 @@ RULES: dict[str, Rule] = {
 def rule_of(node: ir.Node, opset: int) -> Rule | None:
     """Return the rule of ``node`` under the model's ``opset``; None where it wants its axes as they are."""
     rule = RULES.get(node.op_type) if node.domain == "" else None
-    return None if rule is _softmax and opset < _MATRIX_UNTIL else rule
+    return None if rule is _softmax and opset < SOFTMAX_OF_ONE_AXIS else rule

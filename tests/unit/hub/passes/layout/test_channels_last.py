@@ -146,3 +146,22 @@ def test_branches_joins_and_broadcasts_compute_the_same(body: str, most: int) ->
 def test_sequences_are_left_alone() -> None:
     before = model_of("g (float[n,3,6] x) => (float[n,3,6] y) { y = Conv<pads=[1,1]>(x, w) }", w=floats(3, 3, 3))
     assert [(node.domain, node.op_type) for node in rewritten(before).graph.node] == [("", "Conv")]
+
+
+def test_a_softmax_over_channels_runs_along_the_last_axis_without_a_transpose_of_its_own() -> None:
+    before = model_of(
+        """g (float[n,3,6,6] x) => (float[n,3,6,6] y) {
+            c = Conv<pads=[1,1,1,1]>(x, w) s = Softmax<axis=1>(c) y = Relu(s) }""",
+        w=floats(3, 3, 3, 3),
+    )
+    after = rewritten(before)
+    assert transposes(after) == [[0, 2, 3, 1], [0, 3, 1, 2]]
+    check_same(before, after, floats(2, 3, 6, 6))
+
+
+def test_a_batch_normalisation_that_trains_stays_as_it_stands() -> None:
+    before = model_of(
+        "g (float[n,3,6,6] x) => (float[n,3,6,6] y) { y, m1, v1 = BatchNormalization<training_mode=1>(x, g, t, m, v) }",
+        **{name: floats(3) for name in "gtmv"},
+    )
+    assert [(node.domain, node.op_type) for node in rewritten(before).graph.node] == [("", "BatchNormalization")]
