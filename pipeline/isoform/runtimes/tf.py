@@ -157,6 +157,7 @@ def _constants(folder: Path) -> dict[str, Array]:
             if node.op == "Const":
                 value = tensor_util.MakeNdarray(node.attr["value"].tensor)
                 is_filling = bool((value == value.ravel()[:1]).all())
-                if value.dtype.kind in "fV" and value.size >= _SMALLEST_CONSTANT and not is_filling:
+                is_weight = value.dtype.kind in "fV" or (value.dtype in (np.int8, np.uint8) and value.ndim > 1)
+                if is_weight and value.size >= _SMALLEST_CONSTANT and not is_filling:
                     found[place + node.name] = value
     return found
