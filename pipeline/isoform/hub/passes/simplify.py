@@ -7,12 +7,14 @@ import onnx_ir as ir
 from onnx_ir.passes import common
 
 from isoform.hub import graph
+from isoform.hub.passes.drop_whole_slices import drop_whole_slices
 from isoform.hub.passes.drop_zero_bias import drop_zero_bias
 from isoform.hub.passes.drop_zero_state import drop_zero_state
 from isoform.hub.passes.fold_shapes import fold_shapes
 from isoform.hub.passes.fold_weights import fold_weights
 from isoform.hub.passes.layout import choose_layouts
 from isoform.hub.passes.restore_flatten import restore_flatten
+from isoform.hub.passes.restore_slice_scatter import restore_slice_scatter
 from isoform.hub.passes.restore_split import restore_split
 
 _ROUNDS = 3
@@ -30,6 +32,8 @@ def simplify(model: ir.Model) -> None:
         graph.infer_shapes(model)
         fold_shapes(model)
         fold_weights(model)
+        drop_whole_slices(model)
+        restore_slice_scatter(model)
     restore_split(model)
     restore_flatten(model)
     drop_zero_bias(model)
