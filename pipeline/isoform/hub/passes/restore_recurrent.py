@@ -63,18 +63,29 @@ def _recurrence(node: ir.Node) -> Recurrence | None:
     if len(reads) != 1 or any(uses_of is None for uses_of in reads[0].inputs):
         return None
     x = _outside(node, body, reads[0].inputs[0])
+    axis = reads[0].attributes["axis"].as_int() if "axis" in reads[0].attributes else 0
+    if axis == 1:
+        x = _turned(x)
     result = body.outputs[1 + state]
     scanned = body.outputs[len(node.inputs) - 1 :]
     is_plain = all(_origin(value) is _origin(result) for value in scanned)
-    axis = reads[0].attributes["axis"].as_int() if "axis" in reads[0].attributes else 0
     others_unused = all(
         not list(value.uses()) and not value.is_graph_output()
         for index, value in enumerate(node.outputs[: len(node.inputs) - 2])
         if index != state
     )
-    if x is None or axis != 0 or not is_plain or not others_unused or not _is_length_of(node.inputs[0], x):
+    if x is None or axis not in (0, 1) or not is_plain or not others_unused or not _is_length_of(node.inputs[0], x):
         return None
     return Recurrence(node, body, x, reads[0].outputs[0], state)
+
+
+def _turned(x: ir.Value | None) -> ir.Value | None:
+    """Return x with its first two axes exchanged, where the graph has that: what asks for its length reads it."""
+    for use in x.uses() if x is not None else ():
+        perm = list(use.node.attributes["perm"].as_ints()) if use.node.op_type == "Transpose" else []
+        if perm[:2] == [1, 0] and perm[2:] == list(range(2, len(perm))):
+            return use.node.outputs[0]
+    return None
 
 
 def _counts(node: ir.Node, body: ir.Graph, index: int) -> bool:

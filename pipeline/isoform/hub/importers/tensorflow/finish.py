@@ -9,14 +9,14 @@ from isoform.core.protocols import Array
 from isoform.core.signature import Signature, TensorSpec
 from isoform.errors import IsoformError
 from isoform.hub import graph as hub_graph
+from isoform.hub.importers.tensorflow import idioms
 from isoform.hub.importers.tensorflow.skeleton import Skeleton
-from isoform.hub.passes.layout import choose_layouts
+from isoform.hub.passes.drop_identities import drop_identities
 from isoform.hub.passes.drop_zero_state import drop_zero_state
 from isoform.hub.passes.fold_weights import fold_weights, initializer
+from isoform.hub.passes.layout import choose_layouts
 from isoform.hub.passes.name_weights import name_weights, origins
 from isoform.hub.passes.restore_batch_normalization import restore_batch_normalization
-from isoform.hub.passes.restore_gather import restore_gather
-from isoform.hub.passes.restore_recurrent import restore_recurrent
 from isoform.hub.passes.simplify import simplify
 
 
@@ -30,7 +30,7 @@ def finish(model: ir.Model, skeleton: Skeleton, signature: Signature, inputs: Se
         IsoformError: it has lost an input or an output, or an axis of one is not as declared.
     """
     _name(model, signature, inputs)
-    common.IdentityEliminationPass()(model)
+    drop_identities(model)
     common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
     fold_weights(model)  # of constants alone: weights are inputs still
     hub_graph.infer_shapes(model)
@@ -38,9 +38,9 @@ def finish(model: ir.Model, skeleton: Skeleton, signature: Signature, inputs: Se
     _attach(model, skeleton.weights)
     _rename(model, skeleton.inside)
     made_of = origins(model)
+    idioms.restore_layers(model)
     simplify(model)
-    restore_gather(model)
-    restore_recurrent(model)
+    idioms.restore_operators(model)
     drop_zero_state(model)
     choose_layouts(model)
     name_weights(model, made_of)

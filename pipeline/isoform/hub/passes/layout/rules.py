@@ -180,7 +180,9 @@ def _put(node: ir.Node, moved: Moved, name: str, index: int, numbers: Sequence[i
     if name in node.attributes:
         return Moved(moved.inputs, {**moved.attributes, name: ir.AttrInt64s(name, list(numbers))}, moved.perm)
     inputs = [*moved.inputs, *[None] * (index + 1 - len(moved.inputs))]
-    inputs[index] = np.array(numbers, np.int64)
+    starts = node.inputs[1] if node.op_type == "Slice" else None  # all of its integers have one type
+    dtype = None if starts is None else starts.dtype
+    inputs[index] = np.array(numbers, np.int64 if dtype is None else dtype.numpy())
     return Moved(inputs, moved.attributes, moved.perm)
 
 
