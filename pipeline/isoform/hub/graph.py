@@ -3,16 +3,17 @@
 Weights stay where they are: those beside a file are memory-mapped, and never pass through a proto when large.
 """
 
-import logging
 from pathlib import Path
 from typing import TypeAlias
 
 import onnx
 import onnx_ir as ir
-from onnx_ir.passes import common
 
 from isoform.errors import IsoformError
 from isoform.hub.external_data import open_weights
+from isoform.hub.shape_inference import infer_shapes
+
+__all__ = ["Graph", "infer_shapes", "load", "save", "weight_bytes"]
 
 Graph: TypeAlias = str | Path | onnx.ModelProto | ir.Model
 LARGEST_INLINE_BYTES = 100 << 20
@@ -66,38 +67,3 @@ def save(model: ir.Model, path: Path) -> None:
 def weight_bytes(model: ir.Model) -> int:
     """Return the size of all initialisers."""
     return sum(value.const_value.nbytes for value in model.graph.initializers.values() if value.const_value is not None)
-
-
-def infer_shapes(model: ir.Model) -> None:
-    """Fill in the shape and dtype of every value that can be known, symbolic dimensions kept, in place.
-
-    Raises:
-        IsoformError: ONNX' inference breaks off, as where an opset is missing.
-    """
-    failures = _Failures()
-    log = logging.getLogger(common.ShapeInferencePass.__module__)
-    before, log.propagate = log.propagate, False
-    log.addHandler(failures)
-    try:
-        # Not strict: what one operator does not tell must not cost the shapes of all others.
-        common.ShapeInferencePass(check_type=False, strict_mode=False)(model)
-    finally:
-        log.removeHandler(failures)
-        log.propagate = before
-    if failures.errors:
-        reason = str(failures.errors[0]).strip().splitlines()[0][:300]
-        raise IsoformError(
-            f"Shape inference breaks off: {reason}", "Check the graph with onnx.checker.", kind="invalid-graph"
-        ) from failures.errors[0]
-
-
-class _Failures(logging.Handler):
-    """Keeps the exceptions that the pass logs instead of raising them."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.errors: list[BaseException] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if record.exc_info and record.exc_info[1] is not None:
-            self.errors.append(record.exc_info[1])

@@ -7,6 +7,7 @@ import onnx_ir as ir
 from onnx_ir.passes import common
 
 from isoform.hub import graph
+from isoform.hub.passes.drop_identities import drop_identities
 from isoform.hub.passes.drop_whole_slices import drop_whole_slices
 from isoform.hub.passes.drop_zero_bias import drop_zero_bias
 from isoform.hub.passes.drop_zero_state import drop_zero_state
@@ -16,6 +17,7 @@ from isoform.hub.passes.layout import choose_layouts
 from isoform.hub.passes.restore_flatten import restore_flatten
 from isoform.hub.passes.restore_slice_scatter import restore_slice_scatter
 from isoform.hub.passes.restore_split import restore_split
+from isoform.hub.passes.share_equal import share_equal
 
 _ROUNDS = 3
 """A folded size makes a Reshape foldable, which makes a shape known: this often is enough for what exporters write."""
@@ -27,7 +29,7 @@ def simplify(model: ir.Model) -> None:
     common.InlinePass()(model)
     _forget_shapes(model)
     common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
-    common.IdentityEliminationPass()(model)
+    drop_identities(model)
     for _ in range(_ROUNDS):
         graph.infer_shapes(model)
         fold_shapes(model)
@@ -39,7 +41,7 @@ def simplify(model: ir.Model) -> None:
     drop_zero_bias(model)
     drop_zero_state(model)
     choose_layouts(model)
-    common.CommonSubexpressionEliminationPass()(model)
+    share_equal(model)
     common.RemoveUnusedNodesPass()(model)
     common.RemoveUnusedFunctionsPass()(model)
     common.RemoveUnusedOpsetsPass()(model)

@@ -10,6 +10,7 @@ from collections.abc import Collection
 import onnx_ir as ir
 from onnx_ir.passes import common
 
+from isoform.hub.passes.drop_identities import drop_identities
 from isoform.hub.passes.layout.candidates import Candidates
 from isoform.hub.passes.layout.cut import choose
 from isoform.hub.passes.layout.image import wrap_image_operators, wrap_softmax
@@ -24,7 +25,7 @@ def choose_layouts(model: ir.Model) -> None:
     opset = model.opset_imports.get("", 1)
     for graph in list(model.graphs()):
         rewrite(graph, choose(Candidates(graph, opset)))
-    common.IdentityEliminationPass()(model)
+    drop_identities(model)
 
 
 def to_channels_last(model: ir.Model, also: Collection[tuple[str, int]] = (), ranks: Collection[int] = (4,)) -> None:
