@@ -25,6 +25,8 @@ from isoform.hub.passes.layout import to_channels_last
 from isoform.hub.passes.one_dimensional import widen_one_dimensional
 from isoform.hub.passes.quantized import fuse_quantized, noted
 from isoform.hub.passes.restore_gelu import restore_gelu
+from isoform.hub.passes.restore_layer_normalization import restore_layer_normalization
+from isoform.hub.passes.restore_matmul import restore_matmul
 from isoform.hub.passes.restore_squeeze import restore_squeeze
 from isoform.hub.passes.share_concat import share_concat
 from isoform.hub.passes.simplify import simplify
@@ -79,6 +81,8 @@ def _prepare(model: ir.Model) -> None:
         describe_bodies(model)
     restore_squeeze(model)
     hub_graph.infer_shapes(model)
+    restore_layer_normalization(model, has_root_mean_square=True)
+    restore_matmul(model)
     fold_batch_norm(model)  # before one-dimensional layers are taken apart
     widen_one_dimensional(model)
     to_channels_last(model, also=_CHANNELS_LAST)

@@ -18,6 +18,8 @@ from isoform.hub.passes.fold_small import fold_small
 from isoform.hub.passes.fuse_attention import fuse_attention
 from isoform.hub.passes.fuse_linear import fuse_linear
 from isoform.hub.passes.restore_gelu import restore_gelu
+from isoform.hub.passes.restore_layer_normalization import restore_layer_normalization
+from isoform.hub.passes.restore_matmul import restore_matmul
 from isoform.hub.passes.restore_select import restore_select
 from isoform.hub.passes.restore_squeeze import restore_squeeze
 from isoform.hub.passes.restore_swish import restore_swish
@@ -44,6 +46,8 @@ def emit(model: ir.Model) -> fx.GraphModule:
     restore_squeeze(model)
     common.RemoveUnusedNodesPass()(model)
     hub_graph.infer_shapes(model)
+    restore_layer_normalization(model, has_root_mean_square=True)
+    restore_matmul(model)
     OPERATORS.require(model)
     for fuse in (restore_select, restore_gelu, restore_swish, fuse_attention, fuse_linear):
         fuse(model)
