@@ -35,3 +35,20 @@ def test_a_logarithm_of_summed_exponentials_does_not_overflow(keepdims: int) -> 
     wanted = np.logaddexp.reduce(x.astype(np.float64), axis=1, keepdims=bool(keepdims))
     [found] = tflite.prepare(model, [x])([x])
     np.testing.assert_allclose(found, wanted, rtol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.int8, np.uint8])
+@pytest.mark.parametrize("operator", ["ArgMax", "ArgMin"])
+def test_the_place_of_an_extreme_integer_is_that_of_the_first(operator: str, dtype: type) -> None:
+    """A text encoder looks for its last token so; ONNX' own cases are float32 alone."""
+    x = np.array([[3, 100, 7, 100], [9, 1, 1, 2]], dtype)
+    node = onnx.helper.make_node(operator, ["x"], ["y"], axis=1, keepdims=0)
+    kinds = [onnx.helper.np_dtype_to_tensor_dtype(np.dtype(each)) for each in (dtype, np.int64)]
+    sides = [
+        [onnx.helper.make_tensor_value_info(name, kind, shape)]
+        for name, kind, shape in (("x", kinds[0], ["n", 4]), ("y", kinds[1], ["n"]))
+    ]
+    graph = onnx.helper.make_graph([node], "places", *sides)
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=10)
+    [found] = tflite.prepare(model, [x])([x])
+    np.testing.assert_array_equal(found, getattr(np, operator.lower())(x, axis=1))

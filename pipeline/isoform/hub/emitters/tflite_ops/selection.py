@@ -8,6 +8,9 @@ from isoform.hub.emitters.tflite_ops.call import Call, Code, op
 from isoform.hub.emitters.tflite_ops.elementwise import FLOATS, NUMBERS, require_dtype
 from isoform.hub.emitters.tflite_ops.moving import as_int32, cast, strided_slice, to_shape
 
+_RANKED = (*FLOATS, "int32", "int8", "uint8")
+"""What LiteRT's ARG_MAX and ARG_MIN compare."""
+
 
 @op("ArgMax")
 def arg_max(call: Call) -> Tensor:
@@ -22,7 +25,7 @@ def arg_min(call: Call) -> Tensor:
 def _extreme(call: Call, code: int, options: schema.ArgMaxOptionsT | schema.ArgMinOptionsT) -> Tensor:
     """Return the place of the first extreme element, or of the last one, as int64."""
     x, rank = call[0], len(call[0].shape)
-    require_dtype(call, x, FLOATS)
+    require_dtype(call, x, _RANKED)
     axis = call.int("axis", 0) % rank
     is_last, size = bool(call.int("select_last_index", 0)), x.shape[axis]
     if is_last:
