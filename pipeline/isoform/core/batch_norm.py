@@ -44,6 +44,12 @@ class BatchNorm:
         result: Array = beta + (bias - self.values["mean"]) * self.scale(epsilon)
         return result
 
+    def shift_terms(self, epsilon: float, bias: Array | float) -> Array:
+        """Return the sum of the magnitudes of the terms of `shift`."""
+        beta = self.values.get("beta", np.zeros_like(self.values["mean"]))
+        result: Array = np.abs(beta) + (np.abs(bias) + np.abs(self.values["mean"])) * np.abs(self.scale(epsilon))
+        return result
+
 
 def layers(source: Weights) -> Iterator[BatchNorm]:
     """Yield every batch normalisation among ``source``, known by its running mean and variance."""
@@ -124,7 +130,8 @@ def _explained_before(
 
 def _shift_tensor(layer: BatchNorm, epsilon: float, biases: Weights, index: NearIndex) -> tuple[str | None, str | None]:
     for name, bias in (("", np.zeros(1)), *biases.items()):
-        tensor = index.find(layer.shift(epsilon, bias.astype(np.float64)))
+        given = bias.astype(np.float64)
+        tensor = index.find(layer.shift(epsilon, given), terms=layer.shift_terms(epsilon, given))
         if tensor:
             return tensor, name or None
     return None, None

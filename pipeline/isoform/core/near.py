@@ -33,11 +33,12 @@ class NearIndex:
             for size, group in self._tensors.items()
         }
 
-    def find(self, value: Array, factor: Array | float = 1.0) -> str | None:
+    def find(self, value: Array, factor: Array | float = 1.0, terms: Array | None = None) -> str | None:
         """Return the tensor that is ``value * factor``, transposed or reshaped, within `ULPS` of float32 rounding.
 
         Args:
             factor: broadcast against ``value``.
+            terms: for a sum, the sum of its terms' magnitudes: where they cancel, their rounding is what is left.
         """
         if value.size not in self._tensors:
             return None
@@ -47,12 +48,14 @@ class NearIndex:
         for order in permutations(range(value.ndim)):
             places = _first_places(value.shape, order)
             head = value[places].astype(np.float64) * factors[places]
-            near = np.all(np.abs(self._heads[value.size] - head) <= 2 * _slack(head, largest), axis=1)
+            sizes = head if terms is None else np.maximum(terms[places], np.abs(head))
+            near = np.all(np.abs(self._heads[value.size] - head) <= 2 * _slack(sizes, largest), axis=1)
             for index in np.flatnonzero(near):
                 product = (value.astype(np.float64) * factors).astype(np.float32) if product is None else product
                 name, flat = self._tensors[value.size][index]
                 moved = product.transpose(order).reshape(-1)
-                if np.all(np.abs(moved - flat) <= _slack(moved, float(np.abs(product).max()))):
+                sizes = moved if terms is None else np.maximum(terms.transpose(order).reshape(-1), np.abs(moved))
+                if np.all(np.abs(moved - flat) <= _slack(sizes, float(np.abs(product).max()))):
                     return name
         return None
 

@@ -196,6 +196,16 @@ def test_a_batch_norm_kept_as_scale_and_shift_is_explained_too() -> None:
     assert set(how(layer, export).values()) == {"batch-norm fold"}
 
 
+def test_a_shift_whose_terms_cancel_is_explained_as_computed_in_float32_and_no_other_is() -> None:
+    gamma, variance, mean = np.abs(normal(32)) + 0.5, np.abs(normal(32, seed=1)) + 0.5, normal(32, seed=2) + 9
+    scale = gamma / np.sqrt(variance + np.float32(1e-5))
+    beta = (mean * scale * np.float32(1 + 1e-5)).astype(np.float32)
+    source = {"n.weight": gamma, "n.bias": beta, "n.running_mean": mean, "n.running_var": variance}
+    shift = beta - mean * scale
+    assert set(how(source, {"s": scale, "t": shift}).values()) == {"batch-norm fold"}
+    assert "unexplained" in how(source, {"s": scale, "t": shift + beta * np.float32(3e-6)}).values()
+
+
 def test_what_is_stored_in_half_precision_is_found_widened_and_not_altered() -> None:
     half = np.random.default_rng(0).normal(size=(3, 5)).astype(np.float16)
     assert how({"w": half}, {"a": half.T.astype(np.float32)}) == {"w": "exact"}
