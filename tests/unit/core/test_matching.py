@@ -196,6 +196,21 @@ def test_a_batch_norm_kept_as_scale_and_shift_is_explained_too() -> None:
     assert set(how(layer, export).values()) == {"batch-norm fold"}
 
 
+def test_rows_that_the_export_holds_in_pieces_are_explained_and_altered_ones_are_not() -> None:
+    joined, bias = normal(96, 32), normal(96)
+    export = {"q": joined[:32], "kv": joined[32:].T.copy(), "bq": bias[:32], "bkv": bias[32:], "other": normal(32, 32)}
+    assert how({"w": joined, "b": bias}, export) == {"w": "pieces", "b": "pieces"}
+    for fault in ({"kv": joined[33:].T.copy()}, {"q": joined[1:33]}, {"kv": np.nextafter(export["kv"], np.float32(9))}):
+        assert how({"w": joined, "b": bias}, export | fault) == {"w": "unexplained", "b": "pieces"}
+
+
+def test_one_tensor_is_not_two_pieces_nor_are_constants() -> None:
+    twice = np.concatenate([normal(16, 4)] * 2)
+    assert how({"w": twice}, {"half": twice[:16]}) == {"w": "unexplained"}
+    ones = np.full(32, 3, np.float32)
+    assert how({"b": ones}, {"x": ones[:16], "y": ones[:16]}) == {"b": "unexplained"}
+
+
 def test_a_shift_whose_terms_cancel_is_explained_as_computed_in_float32_and_no_other_is() -> None:
     gamma, variance, mean = np.abs(normal(32)) + 0.5, np.abs(normal(32, seed=1)) + 0.5, normal(32, seed=2) + 9
     scale = gamma / np.sqrt(variance + np.float32(1e-5))
