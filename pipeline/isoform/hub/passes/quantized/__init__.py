@@ -15,11 +15,13 @@ from isoform.hub.passes.quantized.moves import move_integers
 from isoform.hub.passes.quantized.parameters import (
     DEQUANTIZE,
     QUANTIZE,
+    about,
     dequantizer,
     described,
     note,
     noted,
 )
+from isoform.hub.passes.quantized.requantize import drop_requantizations, requantize
 from isoform.hub.passes.quantized.rules import RULES
 from isoform.hub.passes.quantized.signs import sign_integers
 from isoform.hub.quantization import Quantization
@@ -36,6 +38,9 @@ def fuse_quantized(model: ir.Model) -> None:
     is_fused = False
     move_integers(graph)
     for node in list(graph):
+        if node.op_type == QUANTIZE and requantize(graph, node):
+            is_fused = True
+            continue
         rule = RULES.get((node.domain, node.op_type))
         group = group_of(graph, node) if rule is not None and len(node.outputs) == 1 else None
         nodes = rule(group) if rule is not None and group is not None else None
@@ -45,6 +50,7 @@ def fuse_quantized(model: ir.Model) -> None:
     common.RemoveUnusedNodesPass()(model)
     if is_fused:
         sign_integers(graph)
+        drop_requantizations(graph)
         model.opset_imports[QUANTIZED_DOMAIN] = 1
 
 
@@ -56,17 +62,11 @@ def _agree(group: Group, nodes: list[ir.Node]) -> bool:
     pairs = [
         (value, each) for value, each in found if value is not None and each is not None and constant(value) is None
     ]
-    if not all(each.same_as(noted(value) or _made(value) or each) for value, each in pairs):
+    if not all(each.same_as(about(value) or each) for value, each in pairs):
         return False
     for value, each in pairs:
         note(value, each)
     return True
-
-
-def _made(value: ir.Value) -> Quantization | None:
-    """Return what the node that makes integers says of them."""
-    node = value.producer()
-    return described(node) if node is not None and node.op_type == QUANTIZE else None
 
 
 def _replace(group: Group, nodes: list[ir.Node]) -> None:

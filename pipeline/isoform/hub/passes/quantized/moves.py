@@ -16,6 +16,7 @@ from isoform.hub.passes.quantized.parameters import (
     described,
     quantizer,
 )
+from isoform.hub.passes.quantized.requantize import skip
 from isoform.hub.quantization import Quantization
 
 MOVING = {
@@ -35,7 +36,7 @@ def move_integers(graph: ir.Graph) -> None:
         if node.domain == "" and node.op_type in MOVING - {"Concat", "Split"}:
             _raise(graph, node)
     for node in list(graph):
-        _cancel(node)
+        _cancel(graph, node)
 
 
 def data_inputs(node: ir.Node) -> Sequence[ir.Value | None]:
@@ -87,20 +88,15 @@ def _raise(graph: ir.Graph, node: ir.Node) -> None:
     )  # fmt: skip
 
 
-def _cancel(node: ir.Node) -> None:
+def _cancel(graph: ir.Graph, node: ir.Node) -> None:
     """Skip a QuantizeLinear that only undoes a DequantizeLinear."""
     found = described(node)
     if node.op_type != QUANTIZE or found is None or found.axis is not None:
         return
-    first, result = dequantizer(node.inputs[0]), node.outputs[0]
+    first = dequantizer(node.inputs[0])
     integers = first.inputs[0] if first is not None else None
-    if integers is None or not found.same_as(described(first)):
-        return
-    if result.is_graph_output():
-        if integers.producer() is None or integers.is_graph_output():
-            return
-        integers.name, result.name = result.name, None
-    ir.convenience.replace_all_uses_with(result, integers, replace_graph_outputs=True)
+    if integers is not None and found.same_as(described(first)) and skip(node.outputs[0], integers):
+        graph.remove(node, safe=True)
 
 
 def _transpose_constant(graph: ir.Graph, node: ir.Node, first: ir.Node, found: Quantization) -> None:

@@ -71,6 +71,17 @@ def noted(value: ir.Value) -> Quantization | None:
     return found if isinstance(found, Quantization) else None
 
 
+def about(value: ir.Value) -> Quantization | None:
+    """Return what is noted of integers, or what the QuantizeLinear that makes them says."""
+    node = value.producer()
+    return noted(value) or (described(node) if node is not None and node.op_type == QUANTIZE else None)
+
+
 def note(value: ir.Value, quantization: Quantization) -> None:
     """Note what integers stand for, for whoever writes them to a file."""
     value.meta[_KEY] = quantization
+
+
+def forget(value: ir.Value) -> None:
+    """Drop what is noted of integers."""
+    value.meta.pop(_KEY, None)

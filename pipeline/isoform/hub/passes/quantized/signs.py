@@ -14,7 +14,7 @@ from isoform.hub.emitters.registry import QUANTIZED_DOMAIN
 from isoform.hub.passes.fold_weights import constant, initializer
 from isoform.hub.passes.quantized.group import as_signed
 from isoform.hub.passes.quantized.moves import MOVING, data_inputs
-from isoform.hub.passes.quantized.parameters import DEQUANTIZE, QUANTIZE, described, note, noted
+from isoform.hub.passes.quantized.parameters import DEQUANTIZE, QUANTIZE, described, forget, note, noted
 from isoform.hub.quantization import Quantization
 
 
@@ -29,6 +29,7 @@ class _Region:
 def sign_integers(graph: ir.Graph) -> None:
     """Note and sign the integers that operators of the domain ``isoform.quantized`` and QuantizeLinear make."""
     seen: set[ir.Value] = set()
+    _forget_stale(graph)
     for node in list(graph):
         if node.op_type == QUANTIZE and noted(node.outputs[0]) is None:
             _note_quantized(node)
@@ -37,6 +38,14 @@ def sign_integers(graph: ir.Graph) -> None:
         for value in (*node.inputs, *node.outputs):
             if value is not None and value not in seen and noted(value) is not None and constant(value) is None:
                 seen.update(_treat(graph, value))
+
+
+def _forget_stale(graph: ir.Graph) -> None:
+    """Drop what was noted for operators that are gone since."""
+    touched = {value for node in graph if node.domain == QUANTIZED_DOMAIN for value in (*node.inputs, *node.outputs)}
+    for value in (*graph.inputs, *(value for node in graph for value in node.outputs)):
+        if value not in touched:
+            forget(value)
 
 
 def _note_quantized(node: ir.Node) -> None:
