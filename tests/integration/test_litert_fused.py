@@ -129,3 +129,19 @@ def test_forms_that_xnnpack_lacks_are_written_as_those_it_has(body: str, operato
     assert found == operators
     assert is_delegated(data)
     agree(model, data)
+
+
+@pytest.mark.parametrize("operator", ["GroupNormalization <num_groups = 4>", "InstanceNormalization"])
+def test_a_constant_image_is_normalised_as_exactly_as_any_other(operator: str) -> None:
+    """Kernels sum one by one in float32, and the mean's error is divided by the root of epsilon."""
+    model = read(f"y = {operator}(x, s, s)", "(float[b,8,32,32] x) => (float[b,8,32,32] y)", opset=21)
+    scale = np.linspace(0.5, 2, 8).astype(np.float32)
+    model.graph.initializer.append(onnx.numpy_helper.from_array(scale, "s"))
+    levels = np.random.default_rng(0).random((2, 8, 1, 1))
+    x = np.broadcast_to(levels, (2, 8, 32, 32)).astype(np.float32)
+    groups = x.astype(np.float64).reshape(2, 4 if "Group" in operator else 8, -1)
+    variance = groups.var(-1, keepdims=True)
+    normal = ((groups - groups.mean(-1, keepdims=True)) / np.sqrt(variance + 1e-5)).reshape(x.shape)
+    wanted = normal * scale.reshape(-1, 1, 1) + scale.reshape(-1, 1, 1)
+    found = Interpreter(model_content=written(model)[1]).get_signature_runner()(x=x)["y"]
+    np.testing.assert_allclose(found, wanted, atol=2e-6)

@@ -16,6 +16,7 @@ from isoform.hub.emitters.tflite_ops import families
 from isoform.hub.emitters.tflite_ops.call import OPERATORS, Scope
 from isoform.hub.emitters.tflite_ops.emission import emit_nodes, own_tensor, tensor_of
 from isoform.hub.passes.describe_bodies import describe_bodies
+from isoform.hub.passes.drop_expands import drop_expands
 from isoform.hub.passes.expand_functions import expand_functions
 from isoform.hub.passes.expand_integer_operators import expand_integer_operators
 from isoform.hub.passes.fold_batch_norm import fold_batch_norm
@@ -81,6 +82,7 @@ def _prepare(model: ir.Model) -> None:
         describe_bodies(model)
     restore_squeeze(model)
     hub_graph.infer_shapes(model)
+    drop_expands(model)
     restore_layer_normalization(model, has_root_mean_square=True)
     restore_matmul(model)
     fold_batch_norm(model)  # before one-dimensional layers are taken apart

@@ -95,9 +95,7 @@ def instance_normalization_last(call: Call) -> Tensor:
 
 def _instance_normalization(call: Call, axes: range, row: list[int]) -> Tensor:
     require_dtype(call, call[0], FLOATS)
-    centred, _, inverse = _centred(call, call[0], axes)
-    scale, bias = (_row(call, index, row) for index in (1, 2))
-    return add(call, mul(call, mul(call, centred, inverse), scale), bias)
+    return _normalized(call, call[0], axes, _row(call, 1, row), _row(call, 2, row))
 
 
 @op("GroupNormalization", since=21)
@@ -108,12 +106,20 @@ def group_normalization(call: Call) -> Tensor:
     batch, channels, *image = x.shape
     if channels is None or [batch, *image].count(None) > 1:
         raise call.refusal("more than one dynamic size")
-    size = None if None in image else channels // groups * math.prod(size for size in image if size is not None)
-    grouped = _reshaped(call, x, [batch, groups, size])
-    centred, _, inverse = _centred(call, grouped, [2])
-    normal = _reshaped(call, mul(call, centred, inverse), [batch, channels, *image])
-    scale, bias = (_row(call, index, [-1] + [1] * len(image)) for index in (1, 2))
-    return add(call, mul(call, normal, scale), bias)
+    size = None if None in image else math.prod(size for size in image if size is not None)
+    grouped = _reshaped(call, x, [batch, groups, channels // groups, size])
+    scale, bias = (_row(call, index, [groups, channels // groups, 1]) for index in (1, 2))
+    return _reshaped(call, _normalized(call, grouped, range(2, 4), scale, bias), [batch, channels, *image])
+
+
+def _normalized(call: Call, x: Tensor, axes: range, scale: Tensor, bias: Tensor) -> Tensor:
+    """Return (x - m) / sqrt(v + e) * scale + bias, statistics over ``axes``.
+
+    What rounding leaves of the mean in x - m is taken off with the bias: where an image is constant it is all there is.
+    """
+    centred, _, inverse = _centred(call, x, axes)
+    factor = mul(call, inverse, scale)
+    return add(call, mul(call, centred, factor), sub(call, bias, mul(call, _mean(call, centred, axes), factor)))
 
 
 @op("MeanVarianceNormalization", since=9)
@@ -155,10 +161,17 @@ def local_response_normalization(call: Call) -> Tensor:
 
 def _centred(call: Call, x: Tensor, axes: range | list[int]) -> tuple[Tensor, Tensor, Tensor]:
     """Return x - m, m and 1 / sqrt(v + e), statistics over ``axes``."""
-    mean = reduce(call, Code.MEAN, x, list(axes))
+    mean = _mean(call, x, axes)
     centred = sub(call, x, mean)
-    variance = reduce(call, Code.MEAN, mul(call, centred, centred), list(axes))
+    variance = _mean(call, unary(call, Code.SQUARE, centred), axes)
     return centred, mean, unary(call, Code.RSQRT, add(call, variance, call.float("epsilon", 1e-5)))
+
+
+def _mean(call: Call, x: Tensor, axes: range | list[int]) -> Tensor:
+    """Return the mean axis by axis: kernels sum in float32 one by one, which loses a bit with each doubling."""
+    for axis in reversed(axes):
+        x = reduce(call, Code.MEAN, x, [axis])
+    return x
 
 
 def _row(call: Call, index: int, shape: list[int]) -> Tensor:
@@ -166,7 +179,8 @@ def _row(call: Call, index: int, shape: list[int]) -> Tensor:
     array = call.array(index)
     if array is not None:
         return call.graph.constant(array.reshape(shape), f"{call.node.name}/row")
-    return _reshaped(call, call[index], [call[index].shape[0], *shape[1:]])
+    known = [call[index].shape[0] if size == -1 else size for size in shape]
+    return _reshaped(call, call[index], known)
 
 
 def _reshaped(call: Call, x: Tensor, shape: list[int | None]) -> Tensor:
