@@ -14,7 +14,7 @@ from isoform.errors import IsoformError
 from isoform.hub import examples
 from isoform.hub.examples import Example
 
-LARGEST = 1024
+LARGEST = 2048
 """The largest size at which a module is tried beyond its bound; attention takes memory with the square of it."""
 
 
