@@ -14,7 +14,6 @@ from isoform.hub.emitters.torch_emission import Emission
 from isoform.hub.emitters.torch_ops import families
 from isoform.hub.emitters.torch_ops.table import OPERATORS
 from isoform.hub.passes.expand_functions import expand_functions
-from isoform.hub.passes.fold_small import fold_small
 from isoform.hub.passes.fuse_attention import fuse_attention
 from isoform.hub.passes.fuse_linear import fuse_linear
 from isoform.hub.passes.restore_gelu import restore_gelu
@@ -39,8 +38,6 @@ def emit(model: ir.Model) -> fx.GraphModule:
         IsoformError: an operator in a form that is not carried.
     """
     simplify(model)
-    if len(list(model.graphs())) == 1 and fold_small(model):  # axes that an exporter computes from constants
-        simplify(model)
     if expand_functions(model, OPERATORS.carries):
         simplify(model)
     restore_squeeze(model)

@@ -1,7 +1,7 @@
 """Fold what small constants alone determine, as ONNX' own reference evaluator computes it: sizes, axes, masks.
 
 Exporters compute axes with Range and cast numbers with CastLike; until that is folded, ranks stay unknown. Weights are
-folded elsewhere, without being copied. Not aware of operators that draw random numbers or hold sub-graphs.
+folded elsewhere, without being copied. Not aware of operators that draw random numbers or hold bodies.
 """
 
 import math
@@ -24,17 +24,13 @@ _FOLDED = {
 
 
 def fold_small(model: ir.Model) -> bool:
-    """Replace such nodes by what they compute, in place, in sub-graphs too; tell whether there was one."""
+    """Replace such nodes by what they compute, in place, in bodies too; tell whether there was one."""
     is_changed = False
     for node in list(model.graph.all_nodes()):
         if node.graph is None or node.domain not in ("", "ai.onnx"):
             continue
         _resolve_type(node)
-        if any(map(_is_result, node.outputs)):
-            continue
-        if node.op_type == "If":
-            is_changed = _take_branch(node) or is_changed
-        elif node.op_type in _FOLDED:
+        if node.op_type in _FOLDED and not any(map(_is_result, node.outputs)):
             opset = node.version or model.opset_imports.get("", 1)
             is_changed = _fold(node, opset) or is_changed
     return is_changed
@@ -53,25 +49,6 @@ def _fold(node: ir.Node, opset: int) -> bool:
     if sum(array.nbytes for array in inputs if array is not None) > LARGEST_BYTES or not _stays_small(node, inputs):
         return False
     _replace(node, _evaluate(node, opset, inputs))
-    return True
-
-
-def _take_branch(node: ir.Node) -> bool:
-    """Put the nodes of the branch that a known condition chooses in the place of an If."""
-    known, graph = constant(node.inputs[0]), node.graph
-    if known is None or not isinstance(graph, ir.Graph):
-        return False
-    branch = node.attributes["then_branch" if known.any() else "else_branch"].as_graph()
-    for value in list(branch.initializers.values()):
-        del branch.initializers[str(value.name)]
-        graph.register_initializer(value)
-    nodes, outputs = list(branch), list(branch.outputs)
-    branch.outputs.clear()
-    branch.remove(nodes)
-    graph.insert_before(node, nodes)
-    for old, new in zip(node.outputs, outputs, strict=True):
-        ir.convenience.replace_all_uses_with(old, new)
-    graph.remove(node, safe=True)
     return True
 
 

@@ -12,12 +12,14 @@ from isoform.hub.passes.drop_whole_slices import drop_whole_slices
 from isoform.hub.passes.drop_zero_bias import drop_zero_bias
 from isoform.hub.passes.drop_zero_state import drop_zero_state
 from isoform.hub.passes.fold_shapes import fold_shapes
+from isoform.hub.passes.fold_small import fold_small
 from isoform.hub.passes.fold_weights import fold_weights
 from isoform.hub.passes.layout import choose_layouts
 from isoform.hub.passes.restore_flatten import restore_flatten
 from isoform.hub.passes.restore_slice_scatter import restore_slice_scatter
 from isoform.hub.passes.restore_split import restore_split
 from isoform.hub.passes.share_equal import share_equal
+from isoform.hub.passes.take_branches import take_branches
 
 _ROUNDS = 3
 """A folded size makes a Reshape foldable, which makes a shape known: this often is enough for what exporters write."""
@@ -34,6 +36,8 @@ def simplify(model: ir.Model) -> None:
         graph.infer_shapes(model)
         fold_shapes(model)
         fold_weights(model)
+        fold_small(model)
+        take_branches(model)
         drop_whole_slices(model)
         restore_slice_scatter(model)
     restore_split(model)

@@ -38,16 +38,6 @@ def test_computed_axes_become_an_initialiser_and_ranks_are_known() -> None:
     assert not fold_small(loaded)
 
 
-def test_a_known_condition_leaves_one_branch() -> None:
-    loaded = model(
-        "(float[n,4] x) => (float[n,4] y) <bool c = {0}> { z = If(c)<"
-        "then_branch = one () => (float[n,4] a) { a = Neg(x) },"
-        "else_branch = two () => (float[n,4] b) { b = Abs(x) }>  y = Relu(z) }"
-    )
-    assert fold_small(loaded)
-    assert operators(loaded) == ["Abs", "Relu"]
-
-
 def test_a_large_result_is_left_to_the_runtime() -> None:
     loaded = model("(float[n] x) => (float[n] y) <int64[1] s = {1000000}> { z = ConstantOfShape(s)  y = Add(x, z) }")
     assert not fold_small(loaded)
