@@ -26,6 +26,8 @@ THRESHOLD = Threshold(
 INCONCLUSIVE_ABOVE = 0.25
 """What single steps do to an output, as a share of the output, from which comparing it says nothing."""
 _EQUAL, _NEAREST = 0.5, 1.5
+_ROUNDED = 1.001
+"""A step between two float32 that are multiples of it, as far as those are rounded."""
 
 
 def judge_steps(
@@ -44,7 +46,8 @@ def judge_steps(
     difference = np.nan_to_num(np.abs(yt - ys), nan=np.inf)
     phi = small_sample_factor(ys.size)
     limits = threshold.rms * phi, threshold.peak * phi
-    allowed = max(floor.rms, 0.5 * step / limits[0]), max(floor.peak, step / limits[1])
+    one = step * _ROUNDED
+    allowed = max(floor.rms, 0.5 * one / limits[0]), max(floor.peak, one / limits[1])
     e, m = _rms(difference), float(difference.max(initial=0.0))
     scale = _rms(ys)
     r_rms, r_max = e / allowed[0], m / allowed[1]

@@ -254,3 +254,16 @@ def test_a_parameter_that_the_source_does_not_use_may_be_missing_but_not_altered
     source = {"pooler": pooler, "kernel": kernel}
     assert [entry.how for entry in match(source, {"k": kernel}, unused=["pooler"])] == ["unused", "exact"]
     assert [entry.how for entry in match(source, {"k": kernel * 2}, unused=["pooler"])] == ["unused", "unexplained"]
+
+
+def test_a_weight_of_eight_bits_is_exact_with_or_without_a_sign() -> None:
+    kernel = np.random.default_rng(0).integers(-128, 128, (8, 3, 5, 2)).astype(np.int8)
+    unsigned = (kernel.astype(np.int16) + 128).astype(np.uint8)
+    assert how({"w": kernel}, {"x": np.ascontiguousarray(unsigned.transpose(0, 2, 3, 1))}) == {"w": "exact"}
+    altered = kernel.copy()
+    altered[3, 1, 4, 0] ^= 1
+    assert how({"w": unsigned}, {"x": altered}) == {"w": "unexplained"}
+
+
+def test_a_list_of_zero_points_is_no_parameter() -> None:
+    assert how({"zeros": np.arange(64, dtype=np.int8)}, {}) == {}

@@ -6,7 +6,7 @@ import numpy as np
 
 from isoform.core.cases import CENTRE, Cases, Tensors
 from isoform.core.protocols import RunOptions
-from isoform.jobs.reference import _around_centre
+from isoform.jobs.reference import MOVED, _around_centre, _moved
 
 WEIGHT = np.random.default_rng(1).standard_normal((64, 8))
 
@@ -61,3 +61,20 @@ def test_integer_outputs_are_the_sources_own() -> None:
     assert all((one["top"] == two["top"]).all() for one, two in zip(cases.reference, cases.source, strict=True))
     assert cases.floors is not None
     assert set(cases.floors) == {"y"}
+
+
+def test_numbers_move_by_a_part_of_their_step_and_few_integers_by_one() -> None:
+    rng = np.random.default_rng(0)
+    case = {
+        "image": rng.standard_normal((64, 64)).astype(np.float32),
+        "codes": rng.integers(-128, 128, (64, 64)).astype(np.int8),
+        "places": np.arange(64),
+    }
+    [moved] = _moved([case], {"image": 0.5, "codes": 1.0}, seed=0)
+    difference = np.abs(moved["image"] - case["image"])
+    assert 0 < difference.max() <= 0.5 * MOVED * 1.001
+    steps = moved["codes"].astype(int) - case["codes"]
+    assert set(np.unique(steps)) == {-1, 0, 1}
+    assert 0 < np.mean(steps != 0) < MOVED
+    assert np.array_equal(moved["places"], case["places"])
+    assert [array.dtype for array in moved.values()] == [array.dtype for array in case.values()]
