@@ -30,6 +30,7 @@ def convert(
     arch: str | None = None,
     arch_arguments: Mapping[str, Any] | None = None,
     inputs: Sequence[str] = (),
+    signature: str | None = None,
     cases: str | Path | None = None,
     out: str | Path = "exports",
     name: str | None = None,
@@ -44,6 +45,7 @@ def convert(
     Args:
         arch: ``file.py:callable`` or ``package.module:callable``, for files that hold weights only.
         inputs: as ``--input``: ``"image:float32[batch,3,224,224]"``, a word for a dynamic dimension.
+        signature: which one of a SavedModel or TFLite file; ``serving_default``, or the only one, unless given.
         cases: an npz of your own inputs to verify with.
         io_layout: "keep", "nhwc" or "nchw": the axes on the outside; an input names its own as ``...]:NCHW``.
 
@@ -60,6 +62,7 @@ def convert(
         arch=arch,
         arch_arguments=arch_arguments,
         inputs=[TensorSpec.parse(text) for text in inputs],
+        signature=signature,
         cases=Path(cases) if cases else None,
         via=via,
         avoid=tuple(avoid),

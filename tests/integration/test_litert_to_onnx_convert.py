@@ -162,3 +162,27 @@ def test_of_several_signatures_one_has_to_be_named() -> None:
     assert caught.value.hint == "Name one of: double, square."
     with pytest.raises(IsoformError, match=r"^There is no signature 'cube' in the file\.$"):
         tflite.load(data, "cube")
+
+
+@pytest.mark.parametrize(("key", "wanted"), [("double", [2.0, 6.0]), ("square", [1.0, 9.0])])
+def test_the_signature_asked_for_is_converted_and_run(tmp_path: Path, key: str, wanted: list[float]) -> None:
+    path = tmp_path / "m.tflite"
+    path.write_bytes(two_signatures())
+    artifact = Artifact("tflite", path, Signature((), ()), entry=key)
+    session = litert.load(artifact, RunOptions())
+    x, y = session.signature.inputs[0].name, session.signature.outputs[0].name
+    given = np.float32([1, 3])
+    np.testing.assert_array_equal(session.run({x: given})[y], wanted)
+    source = Artifact("tflite", path, session.signature, entry=key)
+    converted(source, tmp_path / "m.onnx")
+    np.testing.assert_array_equal(
+        onnxruntime.InferenceSession(str(tmp_path / "m.onnx")).run([y], {x: given})[0], wanted
+    )
+
+
+def test_a_signature_that_the_file_lacks_is_named_by_the_runtime_too(tmp_path: Path) -> None:
+    path = tmp_path / "m.tflite"
+    path.write_bytes(two_signatures())
+    with pytest.raises(IsoformError, match=r"^There is no signature 'cube' in the file\.$") as caught:
+        litert.load(Artifact("tflite", path, Signature((), ()), entry="cube"), RunOptions())
+    assert caught.value.hint == "Its signatures: double, square."

@@ -16,6 +16,7 @@ Examples:
   isoform convert model.onnx --to tflite,savedmodel
   isoform convert weights.safetensors --arch net.py:build --input 'image:float32[batch,3,32,32]' --to onnx
   isoform convert model.keras --to onnx,torchscript --cases inputs.npz
+  isoform convert saved_model --to onnx --signature encode
   isoform convert model.onnx --to tflite --input 'image:float32[n,3,224,224]:NCHW' --io-layout nhwc"""
 )
 @click.argument("source", type=click.Path(path_type=Path))
@@ -28,6 +29,10 @@ Examples:
     "--input", "inputs", multiple=True, metavar="NAME:DTYPE[DIM,...]",
     help="An input, a word for a dynamic dimension: 'image:float32[batch,3,224,224]'; integers with their range: "
     "'ids:int64[batch,length]:0..29999'; repeatable.",
+)  # fmt: skip
+@click.option(
+    "--signature", metavar="NAME",
+    help="Which one of a SavedModel or TFLite file; default: serving_default, or the only one there is.",
 )  # fmt: skip
 @click.option("--cases", type=click.Path(path_type=Path, exists=True), help="An npz of your own inputs to verify with.")
 @click.option("--via", metavar="FORMAT", help="A format that the route has to pass.")
@@ -49,6 +54,7 @@ def command(
     arch: str | None,
     arch_arguments: tuple[str, ...],
     inputs: tuple[str, ...],
+    signature: str | None,
     cases: Path | None,
     via: str | None,
     avoid: tuple[str, ...],
@@ -67,11 +73,12 @@ def command(
         source=source,
         formats=options.listed(targets, ()),
         out=out,
-        reproduce=_reproduce(source, arch, arch_arguments, inputs, io_layout, out),
+        reproduce=_reproduce(source, arch, arch_arguments, inputs, signature, io_layout, out),
         name=name,
         arch=arch,
         arch_arguments=options.key_values(arch_arguments, "--arch-arg"),
         inputs=[TensorSpec.parse(text) for text in inputs],
+        signature=signature,
         cases=cases,
         via=via,
         avoid=avoid,
@@ -86,11 +93,18 @@ def command(
 
 
 def _reproduce(
-    source: Path, arch: str | None, arguments: tuple[str, ...], inputs: tuple[str, ...], io_layout: str, out: Path
+    source: Path,
+    arch: str | None,
+    arguments: tuple[str, ...],
+    inputs: tuple[str, ...],
+    signature: str | None,
+    io_layout: str,
+    out: Path,
 ) -> str:
     words = ["isoform", "convert", str(source)]
     words += ["--arch", arch] if arch else []
     words += [word for pair in arguments for word in ("--arch-arg", pair)]
     words += [word for text in inputs for word in ("--input", text)]
+    words += ["--signature", signature] if signature else []
     words += ["--io-layout", io_layout] if io_layout != KEEP else []
     return f"{shlex.join(words).replace('{', '{{').replace('}', '}}')} --to {{format}} --out {shlex.quote(str(out))}"

@@ -16,7 +16,11 @@ from isoform.errors import UsageError
     "isoform inspect --operators tflite"
 )
 @click.argument("path", required=False, type=click.Path(path_type=Path))
-@click.option("--operators", metavar="FORMAT", help="List the ONNX operators that this target carries.")
+@click.option(
+    "--operators",
+    metavar="FORMAT",
+    help="List the ONNX operators that this target carries, and those read of its own.",
+)
 @options.as_json
 def command(path: Path | None, operators: str | None, as_json: bool) -> None:
     """Show what PATH holds: format, size, inputs and outputs; of an artifact also route, verdict and digests."""
@@ -28,7 +32,7 @@ def command(path: Path | None, operators: str | None, as_json: bool) -> None:
     with tempfile.TemporaryDirectory(prefix="isoform-inspect.") as scratch, Pool(options.log_folder()) as pool:
         if operators is not None:
             found: Any = inspect.operators(operators, pool)
-            text = [f"{row['operator']:<26} since opset {', '.join(map(str, row['since']))}" for row in found]
+            text = [_operator_line(row) for row in found]
         else:
             assert path is not None
             found = inspect.describe(path, pool, Path(scratch))
@@ -37,6 +41,12 @@ def command(path: Path | None, operators: str | None, as_json: bool) -> None:
         options.print_json(found)
     else:
         click.echo("\n".join(text))
+
+
+def _operator_line(row: dict[str, Any]) -> str:
+    if "read_from" in row:
+        return f"{row['operator']:<34} read from {row['read_from']}"
+    return f"{row['operator']:<34} since opset {', '.join(map(str, row['since']))}"
 
 
 def _lines(record: dict[str, Any]) -> list[str]:

@@ -14,9 +14,8 @@ from isoform.core.generation import usual_sizes
 from isoform.core.protocols import Array, ConvertOptions, RunOptions, Session
 from isoform.core.signature import Signature, TensorSpec
 from isoform.errors import IsoformError
-from isoform.hub import graph
+from isoform.hub import graph, litert_session
 from isoform.hub.emitters import tflite
-from isoform.runtimes import litert
 
 
 def convert(source: Artifact, target: Path, options: ConvertOptions) -> None:
@@ -46,7 +45,7 @@ def read_back(artifact: Artifact, known: Mapping[str, Sequence[int]]) -> None:
     """
     sizes: dict[str, int] = {}
     try:
-        session = litert.load(artifact, RunOptions())
+        session = litert_session.opened(artifact, RunOptions())
         for turn in (0, 1):
             sizes = {symbol: (known.get(symbol) or usual_sizes(symbol))[-turn] for symbol in artifact.signature.symbols}
             _run(session, artifact.signature, sizes)

@@ -20,6 +20,6 @@ def convert(source: Artifact, target: Path, options: ConvertOptions) -> None:
             ONNX Runtime refuse the graph.
     """
     loaded = serving.opened(source.model)  # the variables live as long as this does
-    served = serving.pick(loaded, source.model)
+    served = serving.pick(loaded, source.model, source.entry)
     hub_graph.save(saved_model.load(served, source.signature), target)
     proof.prove(target, source.signature, saved_model.caller(served, source.signature))

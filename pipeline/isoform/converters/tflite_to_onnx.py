@@ -5,19 +5,22 @@ same dtypes and shapes as LiteRT, at two sizes of every dynamic dimension. Wheth
 here.
 """
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import onnx
 import onnx_ir as ir
 
 from isoform.core.artifact import Artifact
-from isoform.core.protocols import Array, ConvertOptions, RunOptions, Session
+from isoform.core.protocols import ConvertOptions, RunOptions
 from isoform.core.signature import Signature
 from isoform.errors import IsoformError
 from isoform.hub import graph as hub_graph
+from isoform.hub import litert_session, trial
 from isoform.hub.importers import tflite
-from isoform.runtimes import litert, ort
+from isoform.hub.validity import refuse_invalid
 
 _SIZES = ((2, 17, 33, 49), (3, 19, 37, 53))
 """Two sizes for each dynamic dimension in turn."""
@@ -31,13 +34,13 @@ def convert(source: Artifact, target: Path, options: ConvertOptions) -> None:
         IsoformError: an operator in a form that ONNX cannot have; with kind "invalid-graph" or "broken-file", what was
             written is refused, or runs otherwise than the source, and the file is gone.
     """
-    model = tflite.load(source.model)
+    model = tflite.load(source.model, source.entry)
     _declare(model, source.signature)
+    refuse_invalid(model)
     hub_graph.save(model, target)
     del model
     try:
-        _check(target)
-        _compare(source, Artifact("onnx", target, source.signature))
+        _compare(source, target)
     except IsoformError:
         target.unlink()
         target.with_name(f"{target.name}.data").unlink(missing_ok=True)
@@ -63,29 +66,19 @@ def _declare(model: ir.Model, signature: Signature) -> None:
     hub_graph.infer_shapes(model)
 
 
-def _check(target: Path) -> None:
-    try:
-        onnx.checker.check_model(str(target), full_check=True)
-    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-        raise IsoformError(
-            f"The graph that was read from the file is not valid ONNX ({str(error).strip().splitlines()[0][:300]}).",
-            "Report this with the TFLite file.",
-            kind="invalid-graph",
-        ) from error
-
-
-def _compare(source: Artifact, target: Artifact) -> None:
+def _compare(source: Artifact, target: Path) -> None:
     """Run both at two sizes of every dynamic dimension.
 
     Raises:
         IsoformError: ONNX Runtime refuses the file, or its outputs have other dtypes or shapes than LiteRT's.
     """
-    ours, theirs = ort.load(target, RunOptions()), litert.load(source, RunOptions())
+    ours, theirs = _attempted(lambda: trial.session(target)), litert_session.opened(source, RunOptions())
     for choices in _SIZES[: 2 if source.signature.symbols else 1]:
         symbols = source.signature.symbols
         sizes = {symbol: choices[index % len(choices)] for index, symbol in enumerate(symbols)}
         inputs = {spec.name: np.full(spec.sizes(sizes), spec.low or 0, spec.dtype) for spec in source.signature.inputs}
-        wanted, found = theirs.run(inputs), _answer(ours, inputs)
+        wanted = theirs.run(inputs)
+        found = dict(zip(wanted, _attempted(partial(ours.run, list(wanted), inputs)), strict=True))
         for name, array in wanted.items():
             if (found[name].shape, found[name].dtype) != (array.shape, array.dtype):
                 raise IsoformError(
@@ -94,17 +87,15 @@ def _compare(source: Artifact, target: Artifact) -> None:
                     "Report this with the TFLite file.",
                     kind="broken-file",
                 )
-    ours.close()
     theirs.close()
 
 
-def _answer(session: Session, inputs: dict[str, Array]) -> dict[str, Array]:
+def _attempted(call: Callable[[], Any]) -> Any:
     try:
-        return session.run(inputs)
+        return call()
     except Exception as error:  # the binding raises a type of its own for every status
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
         raise IsoformError(
-            f"ONNX Runtime does not run the graph that was read from the file: {reason}",
+            f"ONNX Runtime does not run the graph that was read from the file: {trial.line(error)}",
             "Report this with the TFLite file.",
             kind="broken-file",
         ) from error

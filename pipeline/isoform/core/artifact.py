@@ -47,6 +47,7 @@ class Artifact:
         model: what a runtime opens: a file, or a folder for SavedModel.
         architecture: the code behind a weights-only checkpoint; None where the file holds the network too.
         tokenizer: the tokenizer.json that turns text into this model's ids, if it has one.
+        entry: the signature that is meant, of a SavedModel or TFLite file; None for its default one.
     """
 
     format: str
@@ -54,6 +55,7 @@ class Artifact:
     signature: Signature
     architecture: Architecture | None = None
     tokenizer: Path | None = None
+    entry: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -62,6 +64,7 @@ class Artifact:
             "signature": self.signature.to_json(),
             "architecture": self.architecture.to_json() if self.architecture else None,
             "tokenizer": str(self.tokenizer) if self.tokenizer else None,
+            "entry": self.entry,
         }
 
     @classmethod
@@ -73,6 +76,7 @@ class Artifact:
             Signature.from_json(record["signature"]),
             Architecture.from_json(architecture) if architecture else None,
             Path(tokenizer) if tokenizer else None,
+            record.get("entry"),
         )
 
     def moved_to(self, model: Path) -> "Artifact":

@@ -17,6 +17,7 @@ from isoform.isolation import Pool
 
 _WITHOUT_INPUTS = ("torch", "torchscript")
 """Formats whose files do not say what their inputs are."""
+_WITH_SIGNATURES = ("savedmodel", "tflite")
 
 
 @dataclass(frozen=True)
@@ -26,12 +27,14 @@ class FileRequest:
     Attributes:
         arch: ``file.py:callable`` or ``package.module:callable``, for files that hold weights only.
         inputs: as on the command line; empty where the file says it.
+        signature: the name of the one that is meant, of a file that may have several.
     """
 
     path: Path
     arch: str | None = None
     arch_arguments: Mapping[str, Any] | None = None
     inputs: Sequence[TensorSpec] = ()
+    signature: str | None = None
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,12 @@ def from_file(request: FileRequest, pool: Pool, workspace: Path) -> Source:
             f"{request.path}: {formats.lookup(name).title} does not say what its inputs are.",
             "Declare each one, a word for a dynamic dimension: --input 'image:float32[batch,3,224,224]'",
         )
-    source = Artifact(name, request.path.resolve(), Signature(tuple(request.inputs), ()), architecture)
+    if request.signature is not None and name not in _WITH_SIGNATURES:
+        raise UsageError(
+            f"{request.path}: {formats.lookup(name).title} has no signatures to choose from.", "Leave out --signature."
+        )
+    declared = Signature(tuple(request.inputs), ())
+    source = Artifact(name, request.path.resolve(), declared, architecture, entry=request.signature)
     answer = pool.call(
         "isoform.jobs.describe:describe",
         {"source": source.to_json(), "workspace": str(workspace)},

@@ -55,7 +55,7 @@ def load(artifact: Artifact, options: RunOptions) -> SavedModelSession:
     tf.config.experimental.enable_tensor_float_32_execution(options.tf32)
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": not options.is_optimised})
     loaded = opened(artifact.model)
-    function = pick(loaded, artifact.model)
+    function = pick(loaded, artifact.model, artifact.entry)
     if options.perturbation is not None:
         _disturb(function.variables, options.perturbation)
     return SavedModelSession(loaded, function, _read_signature(function, artifact.signature))
@@ -82,6 +82,10 @@ def set_threads(count: int) -> None:
 
 def weights(artifact: Artifact) -> dict[str, Array]:
     """Return the variables of the folder by name, and the constants of its graphs that are no shapes or fillings."""
+    return _variables(artifact) | _constants(artifact.model)
+
+
+def _variables(artifact: Artifact) -> dict[str, Array]:
     reader = (
         tf.train.load_checkpoint(str(artifact.model / "variables" / "variables")) if _has_variables(artifact) else None
     )
@@ -91,7 +95,22 @@ def weights(artifact: Artifact) -> dict[str, Array]:
             value = reader.get_tensor(name)
             if isinstance(value, np.ndarray) and value.dtype.kind in "fiV" and "SAVEABLE" not in name.upper():
                 found[_plain(name)] = value
-    return found | _constants(artifact.model)
+    return found
+
+
+def unused(artifact: Artifact) -> list[str]:
+    """Return the variables that the signature does not read, where the folder has several signatures."""
+    loaded = opened(artifact.model)
+    if len(loaded.signatures) < 2:
+        return []
+    read: dict[tuple[int, ...], list[Array]] = {}
+    for variable in pick(loaded, artifact.model, artifact.entry).variables:
+        read.setdefault(tuple(variable.shape), []).append(variable.numpy())
+    return [
+        name
+        for name, array in _variables(artifact).items()
+        if not any(np.array_equal(array, other) for other in read.get(array.shape, ()))
+    ]
 
 
 def _disturb(variables: Sequence[Any], perturbation: Perturbation) -> None:

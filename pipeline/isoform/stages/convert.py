@@ -28,6 +28,7 @@ class ConvertRequest:
     arch: str | None = None
     arch_arguments: Mapping[str, Any] | None = None
     inputs: Sequence[TensorSpec] = ()
+    signature: str | None = None
     cases: Path | None = None
     via: str | None = None
     avoid: tuple[str, ...] = ()
@@ -49,7 +50,7 @@ def convert(request: ConvertRequest, pool: Pool, on_event: Events) -> list[expor
     workspace = Path(tempfile.mkdtemp(prefix="isoform-convert."))
     try:
         on_event("", f"opening {request.source}")
-        file = FileRequest(request.source, request.arch, request.arch_arguments, request.inputs)
+        file = FileRequest(request.source, request.arch, request.arch_arguments, request.inputs, request.signature)
         opened = from_file(file, pool, workspace)
         source = opened.artifact
         wanted = export.ExportRequest(

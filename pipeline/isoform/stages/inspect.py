@@ -18,6 +18,8 @@ _TELLING = ("onnx", "keras")
 def operators(target: str, pool: Pool) -> list[dict[str, Any]]:
     """Return the ONNX operators that ``target`` carries, with the opsets at which a form of each begins.
 
+    Rows with ``read_from`` are operators of the format's own, which its files may hold where they are a source.
+
     Raises:
         UsageError: the hub does not write this format.
     """

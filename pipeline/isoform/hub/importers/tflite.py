@@ -11,18 +11,19 @@ from pathlib import Path
 import onnx_ir as ir
 from onnx_ir.passes import common
 
-from isoform.errors import IsoformError, UsageError
+from isoform.errors import IsoformError
 from isoform.hub import graph as hub_graph
 from isoform.hub.importers.tflite_dilation import join_dilated
+from isoform.hub.importers.tflite_entry import entry_of
 from isoform.hub.importers.tflite_file import Signature, SubGraph, Tensor, TfliteFile, read
 from isoform.hub.importers.tflite_ops import families
 from isoform.hub.importers.tflite_ops.call import OPERATORS, Call
 from isoform.hub.importers.tflite_ops.frame import Frame, Target, is_quantized
 from isoform.hub.importers.tflite_ops.table import Reading
 from isoform.hub.importers.tflite_ops.types import tensor_type
-from isoform.hub.passes.layout import choose_layouts
 from isoform.hub.passes.drop_reshapes import drop_reshapes
 from isoform.hub.passes.fold_targets import fold_targets
+from isoform.hub.passes.layout import choose_layouts
 from isoform.hub.passes.simplify import simplify
 from isoform.hub.passes.unsigned_activations import unsigned_activations
 
@@ -35,7 +36,6 @@ signed into unsigned integers, since each QuantizeLinear that it adds names its 
 _IR_VERSION = 10
 _ROUNDS = 4
 """A folded target makes a shape known, and that the next target: this often is enough for what converters write."""
-_DEFAULT_SIGNATURE = "serving_default"
 
 
 def load(source: str | Path | bytes, signature: str | None = None) -> ir.Model:
@@ -49,7 +49,7 @@ def load(source: str | Path | bytes, signature: str | None = None) -> ir.Model:
         IsoformError: the file is damaged, or holds an operator in a form that ONNX cannot have.
     """
     file = read(source)
-    return build(file, _entry(file, signature))
+    return build(file, entry_of(file, signature))
 
 
 def build(file: TfliteFile, entry: Signature) -> ir.Model:
@@ -79,44 +79,6 @@ def _opset(file: TfliteFile) -> int:
     tensors = (tensor for graph in file.sub_graphs for tensor in graph.tensors)
     is_wide = any(tensor.dtype == "int16" and is_quantized(tensor) for tensor in tensors)
     return OPSET_OF_WIDE_INTEGERS if is_wide else OPSET
-
-
-def _entry(file: TfliteFile, key: str | None) -> Signature:
-    """Return the signature asked for, its names in the order of the sub-graph."""
-    if key is not None and key not in file.signatures:
-        known = ", ".join(file.signatures) or "none"
-        raise UsageError(f"There is no signature '{key}' in the file.", f"Its signatures: {known}.")
-    if key is None and file.signatures:
-        key = _DEFAULT_SIGNATURE if _DEFAULT_SIGNATURE in file.signatures else next(iter(file.signatures))
-        if key != _DEFAULT_SIGNATURE and len(file.signatures) > 1:
-            raise UsageError("The file has several signatures.", f"Name one of: {', '.join(file.signatures)}.")
-    if key is None:
-        main = file.sub_graphs[0]
-        return Signature(0, _tensor_names(main, main.inputs), _tensor_names(main, main.outputs))
-    found = file.signatures[key]
-    graph = file.sub_graphs[found.sub_graph]
-    if not (set(found.inputs.values()) <= set(graph.inputs) and set(found.outputs.values()) <= set(graph.outputs)):
-        raise IsoformError(
-            f"The signature '{key}' names tensors that are no inputs and outputs of its graph.",
-            "Export or fetch the file again.",
-            kind="damaged",
-        )
-    return Signature(
-        found.sub_graph,
-        dict(sorted(found.inputs.items(), key=lambda item: graph.inputs.index(item[1]))),
-        dict(sorted(found.outputs.items(), key=lambda item: graph.outputs.index(item[1]))),
-    )
-
-
-def _tensor_names(graph: SubGraph, places: Sequence[int]) -> dict[str, int]:
-    names = [graph.tensors[place].name or f"tensor_{place}" for place in places]
-    if len(set(names)) < len(names):
-        raise IsoformError(
-            f"Two inputs or outputs have one name among {', '.join(names)}.",
-            "Export the file with a signature that names them.",
-            kind="signature",
-        )
-    return dict(zip(names, places, strict=True))
 
 
 def _input(name: str, tensor: Tensor, position: int) -> ir.Value:

@@ -112,6 +112,7 @@ def source_digest(source: Artifact) -> str:
         }
     return store.digest_of({
         "format": source.format, "content": content, "code": code, "signature": source.signature.to_json(),
+        "entry": source.entry,
     })  # fmt: skip
 
 

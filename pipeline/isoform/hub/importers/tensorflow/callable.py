@@ -7,7 +7,8 @@ import tensorflow as tf
 
 from isoform.core.signature import Signature
 from isoform.errors import IsoformError
-from isoform.hub.importers.tensorflow import checks, function, signature
+from isoform.hub.importers.tensorflow import function, signature
+from isoform.hub.validity import refuse_invalid
 
 
 def from_function(source: Any) -> ir.Model:
@@ -22,7 +23,7 @@ def from_function(source: Any) -> ir.Model:
     concrete = _concrete(source)
     declared = _signature(concrete)
     graph = function.load(_caller(concrete, declared), declared)
-    checks.refuse_invalid(graph)
+    refuse_invalid(graph)
     signature.name_output_axes(graph, declared.outputs, declared.symbols)
     return graph
 

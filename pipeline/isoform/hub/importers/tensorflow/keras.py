@@ -11,8 +11,9 @@ import tensorflow as tf
 from isoform.core.signature import Signature, TensorSpec
 from isoform.errors import IsoformError
 from isoform.hub import keras_source
-from isoform.hub.importers.tensorflow import checks, function, signature
+from isoform.hub.importers.tensorflow import function, signature
 from isoform.hub.importers.tensorflow.keras_layers import traceable
+from isoform.hub.validity import refuse_invalid
 
 
 def load(model: Any, signature: Signature) -> ir.Model:
@@ -22,7 +23,7 @@ def load(model: Any, signature: Signature) -> ir.Model:
         IsoformError: the network cannot be converted, or comes out with other inputs, outputs or axes.
     """
     graph = function.load(caller(model, signature), signature, weight_names(model))
-    checks.refuse_invalid(graph)
+    refuse_invalid(graph)
     return graph
 
 

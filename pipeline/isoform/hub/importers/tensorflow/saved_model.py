@@ -8,8 +8,9 @@ import onnx_ir as ir
 
 from isoform.core.signature import Signature
 from isoform.errors import IsoformError
-from isoform.hub.importers.tensorflow import checks, function, references, signature
+from isoform.hub.importers.tensorflow import function, references, signature
 from isoform.hub.serving import opened, pick
+from isoform.hub.validity import refuse_invalid
 
 
 def from_saved_model(path: str | Path, name: str | None = None) -> ir.Model:
@@ -37,7 +38,7 @@ def load(served: Any, declared: Signature) -> ir.Model:
     """
     refuse_other_names(served, declared)
     graph = function.load(caller(served, declared), declared, weight_names(served), references.read(served))
-    checks.refuse_invalid(graph)
+    refuse_invalid(graph)
     return graph
 
 
