@@ -48,6 +48,12 @@ def _checked(tensor: ir.ExternalTensor, path: Path) -> Path:
         raise IsoformError(
             f"{path}: keeps weights in {data.name}, which {state}.", "Fetch or copy the data file too.", kind="no-file"
         )
+    if data.stat().st_nlink > 1:  # whoever has its other name can change it while it is read
+        raise IsoformError(
+            f"{path}: keeps weights in {data.name}, a file with {data.stat().st_nlink} names (a hard link).",
+            f"Make a copy of its own: cp {data.name} copy && mv copy {data.name}",
+            kind="refused",
+        )
     end = (tensor.offset or 0) + tensor.nbytes
     if data.stat().st_size < end:
         raise IsoformError(

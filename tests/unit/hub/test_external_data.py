@@ -49,6 +49,17 @@ def test_a_missing_a_short_and_a_linked_data_file_are_named(file: Path) -> None:
         graph.load(file)
 
 
+def test_a_data_file_with_a_second_name_is_refused_until_it_is_copied(file: Path) -> None:
+    data = file.with_name("model.onnx.data")
+    data.with_name("second").hardlink_to(data)
+    with pytest.raises(IsoformError, match=r"model.onnx.data, a file with 2 names \(a hard link\)\.$") as refused:
+        graph.load(file)
+    assert refused.value.hint == "Make a copy of its own: cp model.onnx.data copy && mv copy model.onnx.data"
+    data.with_name("copy").write_bytes(data.read_bytes())
+    data.with_name("copy").replace(data)
+    assert graph.load(file).graph.initializers["w"].const_value.numpy().shape == WEIGHT.shape
+
+
 def test_a_data_file_outside_of_the_folder_is_refused(file: Path) -> None:
     model = onnx.load(file, load_external_data=False)
     model.graph.initializer[0].external_data[0].value = "../secret"
