@@ -58,7 +58,7 @@ class OpTable(Generic[Function]):
     def require(self, model: ir.Model) -> None:
         """Raise UnsupportedOperator that names every node, in sub-graphs too, which has no function here."""
         missing = [
-            f"'{node.op_type}' (node {node.name or '?'}, {opset_text(model, node)})"
+            f"'{node.op_type}' (node {node.name or 'without a name'}, {opset_text(model, node)})"
             for node in model.graph.all_nodes()
             if self.lookup(node, opset_of(model, node)) is None
         ]

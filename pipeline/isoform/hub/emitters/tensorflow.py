@@ -19,6 +19,7 @@ from isoform.hub.emitters.tf_ops.call import OPERATORS, Call, Weights, read
 from isoform.hub.emitters.tf_ops.interface import inward, outward, spec_of
 from isoform.hub.passes.expand_functions import expand_functions
 from isoform.hub.passes.layout import to_channels_last
+from isoform.hub.passes.name_nodes import name_nodes
 from isoform.hub.passes.simplify import simplify
 
 __all__ = ["OPERATORS", "emit", "families"]
@@ -89,6 +90,7 @@ def emit(model: ir.Model, holds_values: bool = True) -> Emitted:
     simplify(model)
     if expand_functions(model, OPERATORS.carries):
         simplify(model)
+    name_nodes(model)
     OPERATORS.require(model)
     to_channels_last(model, also=[("Resize", 4)], ranks=(3, 4, 5))
     return Emitted(model, holds_values)

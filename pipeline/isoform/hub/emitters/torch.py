@@ -16,6 +16,7 @@ from isoform.hub.emitters.torch_ops.table import OPERATORS
 from isoform.hub.passes.expand_functions import expand_functions
 from isoform.hub.passes.fuse_attention import fuse_attention
 from isoform.hub.passes.fuse_linear import fuse_linear
+from isoform.hub.passes.name_nodes import name_nodes
 from isoform.hub.passes.restore_gelu import restore_gelu
 from isoform.hub.passes.restore_layer_normalization import restore_layer_normalization
 from isoform.hub.passes.restore_matmul import restore_matmul
@@ -45,6 +46,7 @@ def emit(model: ir.Model) -> fx.GraphModule:
     hub_graph.infer_shapes(model)
     restore_layer_normalization(model, has_root_mean_square=True)
     restore_matmul(model)
+    name_nodes(model)
     OPERATORS.require(model)
     for fuse in (restore_select, restore_gelu, restore_swish, fuse_attention, fuse_linear):
         fuse(model)
