@@ -4,7 +4,7 @@ The standard defines many operators (Attention, RotaryEmbedding, the losses ...)
 depend on attributes and on the types of the inputs. Only the node and the types go through a proto, never a weight.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable
 
 import onnx
 import onnx_ir as ir
@@ -24,8 +24,13 @@ def expand_functions(model: ir.Model, carries: Carries) -> bool:
 
     A node stays as it is where its definition would not lead to carried operators either.
     """
+    judged: dict[Hashable, bool] = {}
+    return _expand(model, carries, lambda node, opset: leads_to_carried(node, opset, carries, judged))
+
+
+def _expand(model: ir.Model, carries: Carries, is_wanted: Callable[[ir.Node, int], bool]) -> bool:
     for depth in range(_DEPTH):
-        if not _expand_once(model, carries):
+        if not _expand_once(model, carries, is_wanted):
             return depth > 0
         common.InlinePass()(model)
         common.RemoveUnusedFunctionsPass()(model)
@@ -35,47 +40,69 @@ def expand_functions(model: ir.Model, carries: Carries) -> bool:
     return True
 
 
-def _expand_once(model: ir.Model, carries: Carries) -> bool:
+def _expand_once(model: ir.Model, carries: Carries, is_wanted: Callable[[ir.Node, int], bool]) -> bool:
     is_changed = False
     for number, node in enumerate(list(model.graph.all_nodes())):
         opset = node.version or model.opset_imports.get("", 1)
-        if node.domain != "" or carries(node.op_type, opset) or not leads_to_carried(node.op_type, opset, carries):
+        if node.domain != "" or carries(node.op_type, opset):
             continue
         if any(attribute.type == ir.AttributeType.GRAPH for attribute in node.attributes.values()):
             continue  # a body cannot be given a sub-graph: inlining has no form for it
         body = _definition(node, opset)
-        if body is not None:
+        if body is not None and is_wanted(node, opset):
             _call(model, node, body, f"{node.op_type}_{number}")
             is_changed = True
     return is_changed
 
 
-def leads_to_carried(op_type: str, opset: int, carries: Carries, depth: int = _DEPTH) -> bool:
-    """Tell whether ``op_type`` is carried, or is a function of operators that lead there.
+def leads_to_carried(node: ir.Node, opset: int, carries: Carries, judged: dict[Hashable, bool]) -> bool:
+    """Tell whether expanding ``node``, and what its definition is made of, ends in carried operators alone.
 
-    Where a body depends on its context it is not known here: that operator counts as one that does.
+    The definition may depend on attributes and types, so the node is expanded alone, in a graph of its own.
+
+    Args:
+        judged: what has been found of nodes like this one; added to.
     """
-    if carries(op_type, opset):
-        return True
-    try:
-        schema = onnx.defs.get_schema(op_type, opset, "")
-    except _UNDECLARED:
-        return False
-    if schema.has_context_dependent_function:
-        return True
-    if not schema.has_function or depth == 0:
-        return False
-    nodes = _nodes(schema.function_body.node)
-    return all(leads_to_carried(node.op_type, opset, carries, depth - 1) for node in nodes)
+    types = tuple(_type(value).SerializeToString() for value in node.inputs)
+    attributes = tuple(sorted((name, str(value.value)) for name, value in node.attributes.items()))
+    key = (node.op_type, opset, types, attributes, tuple(map(_is_read, node.outputs)))
+    if key not in judged:
+        alone = _alone(node, opset)
+        _expand(alone, carries, lambda inner, version: True)
+        judged[key] = all(
+            each.domain == "" and carries(each.op_type, each.version or opset) for each in alone.graph.all_nodes()
+        )
+    return judged[key]
 
 
-def _nodes(nodes: Iterable[onnx.NodeProto]) -> list[onnx.NodeProto]:
-    return [node for node in nodes if node.domain == ""]
+def _alone(node: ir.Node, opset: int) -> ir.Model:
+    """Return a graph of a copy of ``node`` between inputs of the same types."""
+    given = {value: ir.Value(name=f"given_{place}", type=value.type, shape=value.shape)
+             for place, value in enumerate(node.inputs) if value is not None}  # fmt: skip
+    inputs = [None if value is None else given[value] for value in node.inputs]
+    count = len(node.outputs)
+    copy = ir.Node(
+        "", node.op_type, inputs, node.attributes.values(), num_outputs=count, version=node.version, name="alone"
+    )
+    for place, (value, made) in enumerate(zip(node.outputs, copy.outputs, strict=True)):
+        made.name, made.type = f"made_{place}", value.type
+    read = [made for value, made in zip(node.outputs, copy.outputs, strict=True) if _is_read(value)]
+    network = ir.Graph(list(given.values()), read, nodes=[copy], opset_imports={"": opset}, name="alone")
+    return ir.Model(network, ir_version=10)
+
+
+def _is_read(value: ir.Value) -> bool:
+    return value.is_graph_output() or bool(value.uses())
 
 
 def _definition(node: ir.Node, opset: int) -> onnx.FunctionProto | None:
     """Return the function that defines ``node`` under ``opset``; None where there is none for these types."""
-    schema = onnx.defs.get_schema(node.op_type, opset, "")
+    try:
+        schema = onnx.defs.get_schema(node.op_type, opset, "")
+    except _UNDECLARED:
+        return None
+    if not schema.has_function and not schema.has_context_dependent_function:
+        return None
     body = onnx.FunctionProto()
     if schema.has_context_dependent_function:
         versions = [version for version in schema.context_dependent_function_opset_versions if version <= opset]
@@ -84,12 +111,19 @@ def _definition(node: ir.Node, opset: int) -> onnx.FunctionProto | None:
         types = [_type(value).SerializeToString() for value in node.inputs]
         encoded = ir.to_proto(node).SerializeToString()
         body.ParseFromString(schema.get_context_dependent_function_with_opset_version(max(versions), encoded, types))
-        return body
+        return body if _computes(body, node) else None
     versions = [version for version in schema.function_opset_versions if version <= opset]
     if not versions:
         return None
     body.ParseFromString(schema.get_function_with_opset_version(max(versions)))
-    return body
+    return body if _computes(body, node) else None
+
+
+def _computes(body: onnx.FunctionProto, node: ir.Node) -> bool:
+    """Return whether ``body`` gives every output of ``node`` that is read."""
+    computed = {name for each in body.node for name in each.output} | set(body.input)
+    given = [name in computed for name in body.output] + [False] * (len(node.outputs) - len(body.output))
+    return all(is_given or not _is_read(value) for is_given, value in zip(given, node.outputs, strict=False))
 
 
 def _type(value: ir.Value | None) -> onnx.TypeProto:
@@ -120,9 +154,9 @@ def _call(model: ir.Model, node: ir.Node, body: onnx.FunctionProto, name: str) -
 
 
 def _complete_outputs(body: onnx.FunctionProto, wanted: int) -> None:
-    """Leave as many outputs as the node has; one that the body does not compute, as nobody reads it, becomes a zero."""
+    """Leave as many outputs as the node has; one that the body does not compute becomes a zero: nobody reads it."""
     del body.output[wanted:]
-    computed = {name for node in body.node for name in node.output}
+    computed = {name for node in body.node for name in node.output} | set(body.input)
     for name in body.output:
         if name not in computed:
             body.node.append(onnx.helper.make_node("Constant", [], [name], value_float=0.0))

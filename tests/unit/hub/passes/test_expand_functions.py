@@ -11,7 +11,7 @@ from onnx.backend.test.loader import load_model_tests
 from onnx.reference import ReferenceEvaluator
 
 from isoform.hub import graph
-from isoform.hub.passes.expand_functions import expand_functions
+from isoform.hub.passes.expand_functions import _computes, expand_functions
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::RuntimeWarning", "ignore::UserWarning")
 
@@ -60,3 +60,24 @@ def test_what_leads_nowhere_stays_so_that_it_is_named_itself() -> None:
     model = ir.from_proto(proto)
     assert not expand_functions(model, lambda op_type, opset: op_type == "Add")
     assert [node.op_type for node in model.graph] == ["MeanVarianceNormalization"]
+
+
+def test_a_definition_that_depends_on_types_is_followed_to_its_end() -> None:
+    cases = {case.name: case for case in load_model_tests(kind="node")}
+    model = ir.from_proto(cases["test_sce_mean"].model)  # NegativeLogLikelihoodLoss inside, which is Gather and more
+    graph.infer_shapes(model)
+    assert not expand_functions(model, lambda op_type, opset: carries(op_type, opset) and op_type != "GatherElements")
+    assert [node.op_type for node in model.graph] == ["SoftmaxCrossEntropyLoss"]
+    assert expand_functions(model, carries)
+
+
+def test_an_output_that_the_definition_does_not_compute_is_not_made_up() -> None:
+    node = helper.make_node("LayerNormalization", ["x", "s"], ["y", "mean"], name="normal")
+    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [2, 4]) for name in ("x", "y", "mean")]
+    values.append(helper.make_tensor_value_info("s", TensorProto.FLOAT, [4]))
+    network = helper.make_graph([node], "net", [values[0], values[3]], [values[1], values[2]])
+    model = ir.from_proto(helper.make_model(network, opset_imports=[helper.make_opsetid("", 18)]))
+    body = onnx.FunctionProto(output=["Y", "Mean"], node=[helper.make_node("Neg", ["X"], ["Y"])])
+    assert not _computes(body, model.graph[0])
+    body.node.append(helper.make_node("Neg", ["X"], ["Mean"]))
+    assert _computes(body, model.graph[0])
