@@ -9,9 +9,7 @@ from isoform.hub.emitters.registry import OpTable
 from isoform.hub.passes.name_nodes import name_nodes
 
 TEXT = (
-    '<ir_version: 10, opset_import: ["" : 18]> '
-    'g (float[n] x) => (float[n] y) { features = Relu(x) y = Abs(features) }'
-)
+    '<ir_version: 10, opset_import: ["" : 18]> g (float[n] x) => (float[n] y) { features = Relu(x) y = Abs(features) }'
 )
 
 
