@@ -23,9 +23,11 @@ from isoform.hub.passes.fold_batch_norm import fold_batch_norm
 from isoform.hub.passes.fold_layer_norm import fold_layer_norm
 from isoform.hub.passes.fold_small import fold_small
 from isoform.hub.passes.layout import to_channels_last
+from isoform.hub.passes.name_nodes import name_nodes
 from isoform.hub.passes.one_dimensional import widen_one_dimensional
 from isoform.hub.passes.quantized import fuse_quantized, noted
 from isoform.hub.passes.restore_gelu import restore_gelu
+from isoform.hub.passes.restore_group_normalization import restore_group_normalization
 from isoform.hub.passes.restore_layer_normalization import restore_layer_normalization
 from isoform.hub.passes.restore_matmul import restore_matmul
 from isoform.hub.passes.restore_squeeze import restore_squeeze
@@ -35,7 +37,10 @@ from isoform.hub.passes.widen_half import widen_half
 
 __all__ = ["OPERATORS", "build", "emit", "families"]
 
-_CHANNELS_LAST = [("Resize", 4), ("Conv", 5), ("BatchNormalization", 5), ("GlobalAveragePool", 5), ("GlobalMaxPool", 5)]
+_CHANNELS_LAST = [
+    ("Resize", 4), ("GroupNormalization", 4), ("Conv", 5), ("BatchNormalization", 5), ("GlobalAveragePool", 5),
+    ("GlobalMaxPool", 5),
+]  # fmt: skip
 """What runs channels last beside the operators over images, each over tensors of one rank."""
 
 
@@ -54,6 +59,7 @@ def emit(model: ir.Model) -> bytes:
 def build(model: ir.Model) -> FlatFile:
     """Return ``model`` as a file that is not written yet, its weights still where they were."""
     _prepare(model)
+    name_nodes(model)
     OPERATORS.require(model)
     file = FlatFile()
     graph = file.sub_graph("main")
@@ -83,6 +89,7 @@ def _prepare(model: ir.Model) -> None:
     restore_squeeze(model)
     hub_graph.infer_shapes(model)
     drop_expands(model)
+    restore_group_normalization(model)
     restore_layer_normalization(model, has_root_mean_square=True)
     restore_matmul(model)
     fold_batch_norm(model)  # before one-dimensional layers are taken apart

@@ -12,6 +12,7 @@ from isoform.hub.emitters.tflite_ops import detection as detection
 from isoform.hub.emitters.tflite_ops import einsum as einsum
 from isoform.hub.emitters.tflite_ops import elementwise as elementwise
 from isoform.hub.emitters.tflite_ops import gathering as gathering
+from isoform.hub.emitters.tflite_ops import group_normalization as group_normalization
 from isoform.hub.emitters.tflite_ops import integers as integers
 from isoform.hub.emitters.tflite_ops import linear as linear
 from isoform.hub.emitters.tflite_ops import loops as loops

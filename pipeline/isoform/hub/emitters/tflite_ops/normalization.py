@@ -169,9 +169,10 @@ def _centred(call: Call, x: Tensor, axes: range | list[int]) -> tuple[Tensor, Te
 
 def _mean(call: Call, x: Tensor, axes: range | list[int]) -> Tensor:
     """Return the mean axis by axis: kernels sum in float32 one by one, which loses a bit with each doubling."""
-    for axis in reversed(axes):
+    wide = [axis for axis in axes if x.shape[axis] != 1]
+    for axis in reversed(wide):
         x = reduce(call, Code.MEAN, x, [axis])
-    return x
+    return x if wide else reduce(call, Code.MEAN, x, list(axes))
 
 
 def _row(call: Call, index: int, shape: list[int]) -> Tensor:
