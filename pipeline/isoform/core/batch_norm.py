@@ -2,7 +2,7 @@
 
 Into the layer after it as well, where ``W'`` is scaled by input channels and ``b' = b + W (t - m g / sqrt(v + e))``,
 and where the layer is kept as one multiplication and one addition. Evaluated in float64 and rounded once, so an export
-may differ by the rounding of its own arithmetic, 2 units in the last place, and by nothing else.
+may differ by the rounding of its own arithmetic, 4 units in the last place, and by nothing else.
 """
 
 from collections.abc import Iterator, Mapping

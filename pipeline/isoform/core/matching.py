@@ -2,7 +2,7 @@
 
 Explanations, the first that holds: ``exact`` (up to transpose and reshape), ``gates`` (the blocks of a recurrent
 layer in another order, split or joined), ``pieces`` (its rows, split), ``batch-norm fold`` (multiplied into the layer
-beside it, within 2 units in the last place), ``scale fold`` (a factor of channels, likewise), ``zero`` (a bias of
+beside it, within 4 units in the last place), ``scale fold`` (a factor of channels, likewise), ``zero`` (a bias of
 zeros, left out), ``unused`` (no output of the source depends on it). What none explains is listed; nothing is ever
 close enough.
 """

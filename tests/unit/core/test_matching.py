@@ -196,6 +196,23 @@ def test_a_batch_norm_kept_as_scale_and_shift_is_explained_too() -> None:
     assert set(how(layer, export).values()) == {"batch-norm fold"}
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_a_fold_step_by_step_in_float32_is_explained_and_one_of_more_than_rounding_is_not(seed: int) -> None:
+    kernel, gamma, beta, mean = (normal(*shape, seed=seed) for shape in ((256, 64), (256,), (1, 256), (256, 1)))
+    variance = np.abs(normal(4, 64, seed=seed)).reshape(-1) + np.float32(0.1)
+    source = {
+        "conv.weight": kernel, "n.weight": gamma, "n.bias": beta.reshape(-1), "n.running_mean": mean.reshape(-1),
+        "n.running_var": variance,
+    }  # fmt: skip
+    root = np.nextafter(
+        np.float32(1) / np.sqrt(variance + np.float32(1e-5)), np.float32(9)
+    )  # PyTorch's may be off by one
+    scale = gamma * root
+    export = {"w": kernel * scale[:, None], "b": source["n.bias"] - source["n.running_mean"] * scale}
+    assert set(how(source, export).values()) == {"batch-norm fold"}
+    assert how(source, export | {"w": export["w"] * np.float32(1 + 2e-6)})["conv.weight"] == "unexplained"
+
+
 def test_rows_that_the_export_holds_in_pieces_are_explained_and_altered_ones_are_not() -> None:
     joined, bias = normal(96, 32), normal(96)
     export = {"q": joined[:32], "kv": joined[32:].T.copy(), "bq": bias[:32], "bkv": bias[32:], "other": normal(32, 32)}
