@@ -1,7 +1,7 @@
-"""Parameters that an export holds in pieces: rows that follow each other, as projections that were stored as one.
+"""Parameters that an export holds in pieces along one axis, as projections that were stored as one.
 
 Attention keeps the matrices of queries, keys and values in one parameter; where they multiply different inputs, an
-exporter splits it. Every piece has to be there bit for bit, each may be transposed, and together they are all rows.
+exporter splits it. Every piece has to be there bit for bit, each may be transposed, and together they are all of it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,17 +17,19 @@ MOST_PIECES = 8
 
 
 def split_parameters(missing: Weights, export: Weights) -> dict[str, tuple[str, ...]]:
-    """Return the parameters among ``missing`` that tensors of ``export`` make up, in the order of their rows.
+    """Return the parameters among ``missing`` that tensors of ``export`` make up, in their order along an axis.
 
     A parameter of one number throughout is not looked for: any other such tensor would be a piece of it.
     """
     tensors = {name: array for name, array in export.items() if array.dtype.kind == "f" and array.size > 1}
     found = {}
     for name, array in missing.items():
-        if array.ndim and array.shape[0] > 1 and np.any(array != array.flat[0]):
-            names = _pieces(array.reshape(array.shape[0], -1), 0, tensors, MOST_PIECES)
+        axes = [axis for axis, size in enumerate(array.shape) if size > 1 and np.any(array != array.flat[0])]
+        for axis in axes:
+            names = _pieces(np.moveaxis(array, axis, 0).reshape(array.shape[axis], -1), 0, tensors, MOST_PIECES)
             if names:
                 found[name] = names
+                break
     return found
 
 

@@ -221,6 +221,12 @@ def test_rows_that_the_export_holds_in_pieces_are_explained_and_altered_ones_are
         assert how({"w": joined, "b": bias}, export | fault) == {"w": "unexplained", "b": "pieces"}
 
 
+def test_pieces_may_lie_along_any_axis() -> None:
+    table = normal(10, 64)
+    assert how({"w": table}, {"query": table[:, :32].copy(), "place": table[:, 32:].copy()}) == {"w": "pieces"}
+    assert how({"w": table}, {"query": table[:, :32].copy(), "place": table[:, 31:63].copy()}) == {"w": "unexplained"}
+
+
 def test_one_tensor_is_not_two_pieces_nor_are_constants() -> None:
     twice = np.concatenate([normal(16, 4)] * 2)
     assert how({"w": twice}, {"half": twice[:16]}) == {"w": "unexplained"}
