@@ -29,8 +29,9 @@ def group_normalization_last(call: Call) -> Tensor:
 
 def _mean(call: Call, x: Tensor) -> Tensor:
     """Return the mean of each group, [n, 1, 1, channel] or with one group [n, 1, 1, 1]."""
-    groups, channels = call.int("num_groups", 1), x.shape[-1]
-    assert channels is not None, "the sizes of scale and bias are known"
+    groups, channels = call.int("num_groups", 1), call[1].shape[0]
+    if channels is None:
+        raise call.refusal("an unknown number of channels")
     for axis in (1, 2):
         x = reduce(call, Code.MEAN, x, [axis])
     if groups == channels:
