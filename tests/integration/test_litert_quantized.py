@@ -223,9 +223,32 @@ def resize(mode: str, coordinates: str) -> Callable[[Graph], None]:
     return build
 
 
+def conv_of_one_axis(graph: Graph) -> None:
+    weight = graph.weight(weights(5, 6, 3), np.linspace(0.001, 0.003, 5))
+    graph.output(graph.add("Conv", [graph.input("x", ["batch", 6, 20]), weight], pads=[1, 1]), 3)
+
+
+def prelu(graph: Graph) -> None:
+    graph.output(graph.add("PRelu", [images(graph), graph.weight(weights(6, 1, 1), 0.01)]), 4)
+
+
+def largest(graph: Graph) -> None:
+    y = graph.add("ReduceMax", [images(graph), graph.constant(np.array([2, 3]))], keepdims=0)
+    graph.output(y, 2, scale=0.05, zero=3)
+
+
+def product_with_itself_turned(graph: Graph) -> None:
+    left, right = graph.input("x", ["batch", 2, 5, 8]), graph.input("z", ["batch", 2, 5, 8], 0.03, 0)
+    graph.output(graph.add("MatMul", [left, graph.add("Transpose", [right], perm=[0, 1, 3, 2])]), 4, scale=0.3)
+
+
 KERNELS: dict[str, tuple[Callable[[Graph], None], str]] = {
     "conv": (conv, "CONV_2D"),
     "conv of channels": (conv_of_channels, "CONV_2D"),
+    "conv of one axis": (conv_of_one_axis, "CONV_2D"),
+    "prelu": (prelu, "PRELU"),
+    "largest": (largest, "REDUCE_MAX"),
+    "product with a turned one": (product_with_itself_turned, "BATCH_MATMUL"),
     "conv in groups": (conv_in_groups, "CONV_2D"),
     "depthwise": (depthwise, "DEPTHWISE_CONV_2D"),
     "gemm": (gemm, "FULLY_CONNECTED"),
@@ -300,6 +323,16 @@ def activation_with_another_bound(graph: Graph) -> None:
     graph.output(graph.add("Clip", [y, *two]), 2, scale=0.05)
 
 
+def conv_of_volumes(graph: Graph) -> None:
+    volumes = graph.input("x", ["batch", 2, 5, 5, 5])
+    graph.output(graph.add("Conv", [volumes, graph.weight(weights(4, 2, 3, 3, 3), 0.003)]), 5)
+
+
+def conv_transposed(graph: Graph) -> None:
+    weight = graph.weight(weights(6, 5, 3, 3), np.linspace(0.001, 0.003, 5), axis=1)
+    graph.output(graph.add("ConvTranspose", [images(graph), weight], strides=[2, 2], pads=[1, 1, 1, 1]), 4)
+
+
 def function_without_kernel(graph: Graph) -> None:
     graph.output(graph.add("Softplus", [graph.input("x", ["batch", 5])]), 2, scale=0.05)
 
@@ -309,6 +342,8 @@ def function_without_kernel(graph: Graph) -> None:
     "build",
     [
         activation_with_another_bound,
+        conv_of_volumes,
+        conv_transposed,
         conv_around_another_zero,
         function_without_kernel,
         mean_of_a_finer_scale,
@@ -453,6 +488,44 @@ def test_weights_alone_in_eight_bits_stay_so_in_the_file_and_compute_as_numbers(
     for resolver in (OpResolverType.AUTO, WITHOUT_XNNPACK):
         [wanted], [found] = on_numbers(model, feeds), on_litert(content, feeds, resolver)
         np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-4)
+
+
+def recurrent(graph: Graph) -> tuple[int, list[Any]]:
+    layers = graph.weight(weights(1, 24, 4), 0.005), graph.weight(weights(1, 24, 6), 0.005)
+    graph.nodes.append(
+        helper.make_node("LSTM", ["x", *layers, graph.weight(weights(1, 48), 0.005)], ["y"], hidden_size=6)
+    )
+    return TensorProto.FLOAT, [5, "batch", 4]
+
+
+def embedding(graph: Graph) -> tuple[int, list[Any]]:
+    graph.nodes.append(helper.make_node("Gather", [graph.weight(weights(300, 16), 0.005), "x"], ["y"]))
+    return TensorProto.INT64, ["batch", 4]
+
+
+def turned(graph: Graph) -> tuple[int, list[Any]]:
+    matrix = graph.add("Transpose", [graph.weight(weights(5, 8), np.linspace(0.001, 0.003, 5))], perm=[1, 0])
+    graph.nodes.append(helper.make_node("MatMul", ["x", matrix], ["y"]))
+    return TensorProto.FLOAT, ["batch", 8]
+
+
+@pytest.mark.parametrize("build", [embedding, recurrent, turned])
+def test_layers_whose_weights_alone_are_integers_compute_as_numbers(
+    build: Callable[[Graph], tuple[int, list[Any]]],
+) -> None:
+    graph = Graph()
+    kind, shape = build(graph)
+    graph.inputs.append(helper.make_tensor_value_info("x", kind, shape))
+    rank = {embedding: 3, recurrent: 4, turned: 2}[build]
+    graph.outputs.append(helper.make_tensor_value_info("y", TensorProto.FLOAT, [None] * rank))
+    model = graph.model()
+    rng, sizes = np.random.default_rng(0), [size if isinstance(size, int) else 2 for size in shape]
+    x = rng.integers(0, 300, sizes) if kind == TensorProto.INT64 else rng.standard_normal(sizes).astype(np.float32)
+    [wanted] = on_numbers(model, {"x": x})
+    content = hub.to_tflite(ir.from_proto(model))
+    for resolver in (OpResolverType.AUTO, WITHOUT_XNNPACK):
+        [found] = on_litert(content, {"x": x}, resolver)
+        np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
 
 
 def whole(inputs: Sequence[Any], op_type: str, constants: Sequence[Any], dtype: int, **attributes: Any) -> Any:

@@ -52,8 +52,11 @@ def matmul(call: Call) -> Tensor:
 
 @op("MatMul", domain=FUSED_DOMAIN)
 def matmul_of_stored(call: Call) -> Tensor:
-    """Return A @ B' of two computed matrices or stacks of them."""
+    """Return A @ B' of two computed matrices or stacks of them; B may be stored in eight bits."""
     require_dtype(call, call[0], FLOATS)
+    if is_layer_weight(call, 1) and _is_matrix(call) and len(call[0].shape) > 1:
+        kernel = _kernel(call, (0, 1))
+        return fully_connected(call, call[0], kernel, call.take_bias(kernel.shape[0] or 0), call.shape)
     options = schema.BatchMatMulOptionsT()
     options.adjY = True
     return call.make(Code.BATCH_MATMUL, [call[0], call[1]], call.shape, options)

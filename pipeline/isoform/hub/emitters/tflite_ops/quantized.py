@@ -16,14 +16,16 @@ _VERSIONS = {
     Code.ADD: 4, Code.AVERAGE_POOL_2D: 2, Code.BATCH_MATMUL: 2, Code.CONCATENATION: 2, Code.CONV_2D: 6,
     Code.DEPTHWISE_CONV_2D: 3, Code.ELU: 1, Code.FULLY_CONNECTED: 6, Code.GELU: 2, Code.HARD_SWISH: 1,
     Code.LEAKY_RELU: 2, Code.LOGISTIC: 2, Code.MAXIMUM: 2, Code.MAX_POOL_2D: 2, Code.MEAN: 2, Code.MINIMUM: 2,
-    Code.MUL: 6, Code.QUANTIZE: 2, Code.RELU: 2, Code.RESIZE_BILINEAR: 3, Code.RESIZE_NEAREST_NEIGHBOR: 3,
-    Code.SOFTMAX: 2, Code.SUB: 5, Code.TANH: 2, Code.TRANSPOSE_CONV: 3,
+    Code.MUL: 6, Code.PRELU: 1, Code.QUANTIZE: 2, Code.REDUCE_MAX: 2, Code.REDUCE_MIN: 2, Code.RELU: 2,
+    Code.RESIZE_BILINEAR: 3, Code.RESIZE_NEAREST_NEIGHBOR: 3, Code.SOFTMAX: 2, Code.SUB: 5, Code.TANH: 2,
+    Code.TRANSPOSE_CONV: 3,
 }  # fmt: skip
 """The versions that compute in int8."""
 _UNARY = {
     "Elu": Code.ELU, "HardSwish": Code.HARD_SWISH, "Relu": Code.RELU, "Sigmoid": Code.LOGISTIC, "Tanh": Code.TANH,
 }  # fmt: skip
 _EXTREMES = {"Max": Code.MAXIMUM, "Min": Code.MINIMUM}
+_REDUCING = {"Mean": Code.MEAN, "ReduceMax": Code.REDUCE_MAX, "ReduceMin": Code.REDUCE_MIN}
 _ARITHMETIC: dict[str, tuple[int, Any]] = {
     "Add": (Code.ADD, schema.AddOptionsT),
     "Mul": (Code.MUL, schema.MulOptionsT),
@@ -97,6 +99,11 @@ def leaky_relu(call: Call) -> Tensor:
     return quantized(call, Code.LEAKY_RELU, [call[0]], options)
 
 
+@op("PRelu", domain=QUANTIZED_DOMAIN)
+def prelu(call: Call) -> Tensor:
+    return quantized(call, Code.PRELU, [call[0], call[1]])
+
+
 @op("Gelu", domain=QUANTIZED_DOMAIN)
 def gelu(call: Call) -> Tensor:
     options = schema.GeluOptionsT()
@@ -112,11 +119,11 @@ def softmax(call: Call) -> Tensor:
     return quantized(call, Code.SOFTMAX, [call[0]], options)
 
 
-@op("Mean", domain=QUANTIZED_DOMAIN)
-def mean(call: Call) -> Tensor:
+@op(*_REDUCING, domain=QUANTIZED_DOMAIN)
+def reduce(call: Call) -> Tensor:
     options = schema.ReducerOptionsT()
     options.keepDims = bool(call.int("keepdims", 1))
-    return quantized(call, Code.MEAN, [call[0], call.constant(call.ints("axes"))], options)
+    return quantized(call, _REDUCING[call.node.op_type], [call[0], call.constant(call.ints("axes"))], options)
 
 
 @op("Concat", domain=QUANTIZED_DOMAIN)

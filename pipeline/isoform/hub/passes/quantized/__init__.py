@@ -10,6 +10,7 @@ from onnx_ir.passes import common
 
 from isoform.hub.emitters.registry import QUANTIZED_DOMAIN
 from isoform.hub.passes.fold_weights import constant
+from isoform.hub.passes.quantized.constants import settle_constants
 from isoform.hub.passes.quantized.group import Group, as_signed, group_of
 from isoform.hub.passes.quantized.moves import move_integers
 from isoform.hub.passes.quantized.parameters import (
@@ -52,6 +53,7 @@ def fuse_quantized(model: ir.Model) -> None:
         sign_integers(graph)
         drop_requantizations(graph)
         model.opset_imports[QUANTIZED_DOMAIN] = 1
+    settle_constants(graph)
 
 
 def _agree(group: Group, nodes: list[ir.Node]) -> bool:

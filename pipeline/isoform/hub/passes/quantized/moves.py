@@ -54,8 +54,8 @@ def _lower(graph: ir.Graph, node: ir.Node) -> None:
     if not all(found.same_as(described(maker)) for maker in makers):
         return
     if any(maker is None or constant(maker.inputs[0]) is not None for maker in makers):
-        if node.op_type == "Transpose" and len(node.inputs) == 1:
-            _transpose_constant(graph, node, first, found)
+        if len(makers) == 1 and node.op_type in ("Transpose", "Unsqueeze"):
+            _move_constant(graph, node, first, found)
         return
     rest = _other_inputs(graph, node, found)
     if found.axis is not None or rest is None:
@@ -99,18 +99,35 @@ def _cancel(graph: ir.Graph, node: ir.Node) -> None:
         graph.remove(node, safe=True)
 
 
-def _transpose_constant(graph: ir.Graph, node: ir.Node, first: ir.Node, found: Quantization) -> None:
-    """Turn Transpose(Dequantize(constant)) into the DequantizeLinear of a transposed view."""
+def _move_constant(graph: ir.Graph, node: ir.Node, first: ir.Node, found: Quantization) -> None:
+    """Turn what orders or adds axes of Dequantize(constant) into the DequantizeLinear of a view."""
     array, stored = constant(first.inputs[0]), first.inputs[0]
     assert array is not None
     assert stored is not None
-    perm = list(node.attributes["perm"].as_ints()) if "perm" in node.attributes else list(range(array.ndim))[::-1]
-    view = initializer(graph, f"{stored.name}/transposed", array.transpose(perm))
+    places = _places(node, array.ndim)
+    if places is None:
+        return
+    moved = array.transpose([place for place in places if place is not None])
+    for axis, place in enumerate(places):
+        moved = np.expand_dims(moved, axis) if place is None else moved
+    view = initializer(graph, f"{stored.name}/moved", moved)
     new = _pair(DEQUANTIZE, view, first)
     if found.axis is not None:
-        new.attributes["axis"] = ir.AttrInt64("axis", perm.index(found.axis))
+        new.attributes["axis"] = ir.AttrInt64("axis", places.index(found.axis))
     new.outputs[0].type, new.outputs[0].shape = node.outputs[0].type, node.outputs[0].shape
     ir.convenience.replace_nodes_and_values(graph, node, [node], [new], node.outputs, new.outputs)
+
+
+def _places(node: ir.Node, rank: int) -> list[int | None] | None:
+    """Return which axis each axis of the result was, None for a new one; None where that is computed."""
+    if node.op_type == "Transpose":
+        return [*node.attributes["perm"].as_ints()] if "perm" in node.attributes else [*range(rank)][::-1]
+    axes = constant(node.inputs[1]) if len(node.inputs) > 1 else None
+    if axes is None:
+        return None
+    new = {int(axis) % (rank + axes.size) for axis in axes.reshape(-1)}
+    old = iter(range(rank))
+    return [None if axis in new else next(old) for axis in range(rank + axes.size)]
 
 
 def _other_inputs(graph: ir.Graph, node: ir.Node, found: Quantization) -> list[ir.Value | None] | None:

@@ -15,6 +15,7 @@ from isoform.hub.passes.quantized.parameters import note
 
 Rule = Callable[[Group], list[ir.Node] | None]
 _NEAR = 1e-6
+_IMAGE_RANK = 4
 _MOST_AXES_BROADCAST = 4
 _LARGEST_SUM_RATIO = 2.0**19
 """LiteRT's ADD adds in steps 2^-20 of twice the larger input scale; a finer output scale is none to it."""
@@ -23,7 +24,7 @@ _LARGEST_SUM_RATIO = 2.0**19
 def _conv(group: Group) -> list[ir.Node] | None:
     """Return CONV_2D or DEPTHWISE_CONV_2D: weights around 0, bias in steps of both scales multiplied."""
     x, weight = group.data(0), group.weight(1, 0)
-    if x is None or weight is None:
+    if x is None or weight is None or _rank(weight.value) != _IMAGE_RANK:
         return None
     inputs = _with_bias(group, [x, weight], 2)
     return None if inputs is None else [group.result("Conv", inputs, activation=group.activation)]
@@ -66,12 +67,12 @@ def _rows(group: Group, weight: Operand, is_transposed: bool) -> Operand:
 
 def _matmul(group: Group) -> list[ir.Node] | None:
     """Return FULLY_CONNECTED for a constant matrix, else BATCH_MATMUL."""
-    x, matrix = group.data(0), group.weight(1, 1)
     is_transposed = bool(_int(group.node, "transB", 0))
+    x, matrix = group.data(0), group.weight(1, 0 if is_transposed else 1)
     if x is None or _rank(group.node.inputs[0]) < 2:
         return None
-    if matrix is not None and _rank(matrix.value) == 2 and not is_transposed:
-        rows = _rows(group, matrix, is_transposed=False)
+    if matrix is not None and _rank(matrix.value) == 2:
+        rows = _rows(group, matrix, is_transposed)
         return [group.result("Linear", [x.value, rows.value], activation=group.activation)]
     right = group.data(1)
     is_plain = right is not None and constant(right.value) is None and constant(x.value) is None
@@ -152,9 +153,28 @@ def _mean(group: Group) -> list[ir.Node] | None:
     return [group.result("Mean", [x.value], axes=axes, keepdims=keeps)]
 
 
+def _largest(group: Group) -> list[ir.Node] | None:
+    """Return REDUCE_MAX or REDUCE_MIN over known axes, which leaves the scale as it is."""
+    axes, x = _axes(group.node), group.data(0)
+    if x is None or axes is None or group.is_clipped or not group.output.same_as(x.quantization):
+        return None
+    code = "Min" if group.node.op_type == "ReduceMin" else "Max"
+    return [group.result(f"Reduce{code}", [x.value], axes=axes, keepdims=_int(group.node, "keepdims", 1))]
+
+
+def _prelu(group: Group) -> list[ir.Node] | None:
+    """Return PRELU with a constant slope, which broadcasts over four axes at most."""
+    x, slope = group.data(0), group.data(1)
+    if x is None or slope is None or constant(slope.value) is None or group.is_clipped:
+        return None
+    if not 1 <= _rank(slope.value) <= _rank(x.value) <= _MOST_AXES_BROADCAST:
+        return None
+    return [group.result("PRelu", [x.value, slope.value])]
+
+
 def _axes(node: ir.Node) -> list[int] | None:
     rank = _rank(node.inputs[0])
-    if node.op_type == "GlobalAveragePool":
+    if node.op_type.startswith("Global"):
         return list(range(1, rank - 1) if node.domain == CHANNELS_LAST_DOMAIN else range(2, rank))
     if "axes" in node.attributes:
         return [int(axis) % rank for axis in node.attributes["axes"].as_ints()]
@@ -166,7 +186,7 @@ def _pool(group: Group) -> list[ir.Node] | None:
     """Return AVERAGE_POOL_2D or MAX_POOL_2D, which leave the scale as it is."""
     node, x = group.node, group.data(0)
     is_mean = node.op_type == "AveragePool"
-    if x is None or constant(x.value) is not None or not _has_plain_window(node, is_mean):
+    if x is None or _rank(x.value) != _IMAGE_RANK or not _has_plain_window(node, is_mean):
         return None
     if group.output.same_as(x.quantization):
         return [group.result(node.op_type, [x.value], activation=group.activation)]
@@ -257,13 +277,18 @@ RULES: dict[tuple[str, str], Rule] = {
     **{(CHANNELS_LAST_DOMAIN, name): _pool for name in ("AveragePool", "MaxPool")},
     (CHANNELS_LAST_DOMAIN, "Conv"): _conv,
     (CHANNELS_LAST_DOMAIN, "GlobalAveragePool"): _mean,
+    (CHANNELS_LAST_DOMAIN, "GlobalMaxPool"): _largest,
     (CHANNELS_LAST_DOMAIN, "Resize"): _resize,
     (FUSED_DOMAIN, "MatMul"): _matmul,
     (ONNX_DOMAIN, "Concat"): _join,
     (ONNX_DOMAIN, "Gemm"): _gemm,
     (ONNX_DOMAIN, "GlobalAveragePool"): _mean,
+    (ONNX_DOMAIN, "GlobalMaxPool"): _largest,
     (ONNX_DOMAIN, "MatMul"): _matmul,
+    (ONNX_DOMAIN, "PRelu"): _prelu,
+    (ONNX_DOMAIN, "ReduceMax"): _largest,
     (ONNX_DOMAIN, "ReduceMean"): _mean,
+    (ONNX_DOMAIN, "ReduceMin"): _largest,
     (ONNX_DOMAIN, "Relu"): _relu,
     (ONNX_DOMAIN, "Sigmoid"): _of_fixed_range(1 / 256, -128),
     (ONNX_DOMAIN, "Softmax"): _softmax,
