@@ -6,12 +6,26 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from isoform.hub.emitters.forest import (
+    AVERAGE,
+    EQUAL,
+    GREATER,
+    GREATER_EQUAL,
+    LESS,
+    LESS_EQUAL,
+    MEMBER,
+    MIN,
+    NOT_EQUAL,
+    POST_LOGISTIC,
+    POST_PROBIT,
+    POST_SOFTMAX,
+    POST_SOFTMAX_ZERO,
+    SUM,
+    depth_of,
+    members_of,
+)
 from isoform.hub.emitters.tf_ops.call import Call, Tensor, op
 from isoform.hub.emitters.tf_ops.traditional import DOMAIN
-
-_LESS_EQUAL, _LESS, _GREATER_EQUAL, _GREATER, _EQUAL, _NOT_EQUAL, _MEMBER = range(7)
-_AVERAGE, _SUM, _MIN, _MAX = range(4)
-_POST_NONE, _POST_SOFTMAX, _POST_LOGISTIC, _POST_SOFTMAX_ZERO, _POST_PROBIT = range(5)
 
 
 @dataclass(frozen=True)
@@ -64,9 +78,9 @@ def _forest(call: Call) -> Forest:
         follows_missing=np.array(call.attr_ints("nodes_missing_value_tracks_true") or [0] * inner, bool),
         if_true=if_true,
         if_false=if_false,
-        members=_members(_array(call, "membership_values"), modes) if _MEMBER in modes else None,
+        members=members_of(_array(call, "membership_values"), modes) if MEMBER in modes else None,
         roots=roots,
-        depth=_depth(roots, if_true, if_false),
+        depth=depth_of(roots, if_true, if_false),
     )
 
 
@@ -74,26 +88,6 @@ def _array(call: Call, name: str) -> Any:
     array = call.attr_tensor(name)
     assert array is not None, name
     return array
-
-
-def _members(listed: Any, modes: Any) -> Any:
-    """Return [node, member]; the list has one run for each membership node, ended by NaN."""
-    ends = np.flatnonzero(np.isnan(listed))
-    runs = iter(np.split(listed, ends + 1))
-    sets = [next(runs)[:-1] if mode == _MEMBER else listed[:0] for mode in modes]
-    table = np.full((len(modes), max(map(len, sets))), np.nan, listed.dtype)
-    for row, members in zip(table, sets, strict=True):
-        row[: len(members)] = members
-    return table
-
-
-def _depth(roots: Any, if_true: Any, if_false: Any) -> int:
-    steps, at = 0, np.unique(roots)
-    while True:
-        below = np.unique(np.concatenate([if_true[at], if_false[at]]))
-        if np.array_equal(below, at) or steps > len(if_true):
-            return steps
-        steps, at = steps + 1, below
 
 
 def _descend(x: Tensor, forest: Forest) -> Tensor:
@@ -117,12 +111,12 @@ def _holds(x: Tensor, node: Tensor, forest: Forest) -> Tensor:
     split = tf.gather(tf.constant(forest.split, x.dtype), node)
     mode = tf.gather(tf.constant(forest.mode, tf.int32), node)
     outcomes = {
-        _LESS_EQUAL: value <= split, _LESS: value < split, _GREATER_EQUAL: value >= split, _GREATER: value > split,
-        _EQUAL: tf.equal(value, split), _NOT_EQUAL: tf.not_equal(value, split),
+        LESS_EQUAL: value <= split, LESS: value < split, GREATER_EQUAL: value >= split, GREATER: value > split,
+        EQUAL: tf.equal(value, split), NOT_EQUAL: tf.not_equal(value, split),
     }  # fmt: skip
     if forest.members is not None:
         members = tf.gather(tf.constant(forest.members, x.dtype), node)
-        outcomes[_MEMBER] = tf.reduce_any(tf.equal(value[..., None], members), -1)
+        outcomes[MEMBER] = tf.reduce_any(tf.equal(value[..., None], members), -1)
     holds = tf.gather(tf.constant(forest.follows_missing), node) & tf.math.is_nan(value)
     for number in np.unique(forest.mode):
         holds |= tf.equal(mode, int(number)) & outcomes[int(number)]
@@ -131,12 +125,12 @@ def _holds(x: Tensor, node: Tensor, forest: Forest) -> Tensor:
 
 def _aggregated(call: Call, value: Tensor, counts: Tensor) -> Tensor:
     """Return [n, target] from values [n, tree, 1] and whether they count for a target [n, tree, target]."""
-    function = call.attr_int("aggregate_function", _SUM)
+    function = call.attr_int("aggregate_function", SUM)
     zero = tf.zeros([], value.dtype)
-    if function in (_SUM, _AVERAGE):
+    if function in (SUM, AVERAGE):
         total = tf.reduce_sum(tf.where(counts, value, zero), 1)
-        return total / tf.cast(tf.shape(value)[1], value.dtype) if function == _AVERAGE else total
-    is_min = function == _MIN
+        return total / tf.cast(tf.shape(value)[1], value.dtype) if function == AVERAGE else total
+    is_min = function == MIN
     far = tf.constant(value.dtype.max if is_min else value.dtype.min, value.dtype)
     best = (tf.reduce_min if is_min else tf.reduce_max)(tf.where(counts, value, far), 1)
     return tf.where(tf.reduce_any(counts, 1), best, zero)
@@ -144,13 +138,13 @@ def _aggregated(call: Call, value: Tensor, counts: Tensor) -> Tensor:
 
 def _transformed(call: Call, scores: Tensor) -> Tensor:
     transform = call.attr_int("post_transform")
-    if transform == _POST_SOFTMAX:
+    if transform == POST_SOFTMAX:
         return tf.nn.softmax(scores)
-    if transform == _POST_LOGISTIC:
+    if transform == POST_LOGISTIC:
         return tf.sigmoid(scores)
-    if transform == _POST_SOFTMAX_ZERO:  # zeros stay zero and are left out of the sum
+    if transform == POST_SOFTMAX_ZERO:  # zeros stay zero and are left out of the sum
         powers = tf.where(scores != 0, tf.exp(scores - tf.reduce_max(scores, -1, keepdims=True)), 0)
         return tf.math.divide_no_nan(powers, tf.reduce_sum(powers, -1, keepdims=True))
-    if transform == _POST_PROBIT:
+    if transform == POST_PROBIT:
         return tf.sqrt(tf.constant(2.0, scores.dtype)) * tf.math.erfinv(2 * scores - 1)
     return scores

@@ -6,15 +6,31 @@ import numpy as np
 import onnx_ir as ir
 import torch
 
+from isoform.hub.emitters.forest import (
+    AVERAGE,
+    EQUAL,
+    GREATER,
+    GREATER_EQUAL,
+    LESS,
+    LESS_EQUAL,
+    MEMBER,
+    MIN,
+    NOT_EQUAL,
+    POST_LOGISTIC,
+    POST_NONE,
+    POST_PROBIT,
+    POST_SOFTMAX,
+    POST_SOFTMAX_ZERO,
+    SUM,
+    depth_of,
+    members_of,
+)
 from isoform.hub.emitters.torch_ops.table import Tensor, op
 from isoform.hub.emitters.torch_ops.traditional import DOMAIN
 
-_LESS_EQUAL, _LESS, _GREATER_EQUAL, _GREATER, _EQUAL, _NOT_EQUAL, _MEMBER = range(7)
-_AVERAGE, _SUM, _MIN, _MAX = range(4)
-_POST_NONE, _POST_SOFTMAX, _POST_LOGISTIC, _POST_SOFTMAX_ZERO, _POST_PROBIT = range(5)
 _COMPARISONS = {
-    _LESS_EQUAL: torch.le, _LESS: torch.lt, _GREATER_EQUAL: torch.ge, _GREATER: torch.gt, _EQUAL: torch.eq,
-    _NOT_EQUAL: torch.ne,
+    LESS_EQUAL: torch.le, LESS: torch.lt, GREATER_EQUAL: torch.ge, GREATER: torch.gt, EQUAL: torch.eq,
+    NOT_EQUAL: torch.ne,
 }  # fmt: skip
 
 
@@ -37,16 +53,16 @@ class TreeEnsemble(torch.nn.Module):
         if_true, if_false = (np.concatenate([_children(read, side, self.inner), leaves]) for side in ("true", "false"))
         modes, roots = read.array("nodes_modes"), read.ints("tree_roots")
         self.modes = sorted({int(mode) for mode in modes})
-        self.depth = _depth(roots, if_true, if_false)
+        self.depth = depth_of(roots, if_true, if_false)
         self.targets = read.int("n_targets", 1)
-        self.aggregate, self.transform = read.int("aggregate_function", _SUM), read.int("post_transform", _POST_NONE)
+        self.aggregate, self.transform = read.int("aggregate_function", SUM), read.int("post_transform", POST_NONE)
         missing = read.ints("nodes_missing_value_tracks_true")
         table = {
             "feature": features, "split": read.array("nodes_splits"), "mode": modes.astype(np.int64), "roots": roots,
             "follows_missing": missing.astype(bool) if len(missing) else np.zeros(self.inner, bool),
             "below": np.stack([if_false, if_true]), "weight": read.array("leaf_weights"),
             "target": read.ints("leaf_targetids"),
-            "members": _members(read.array("membership_values"), modes) if _MEMBER in self.modes else np.zeros((1, 1)),
+            "members": members_of(read.array("membership_values"), modes) if MEMBER in self.modes else np.zeros((1, 1)),
         }  # fmt: skip
         for key, array in table.items():
             self.register_buffer(key, torch.from_numpy(np.array(array)))
@@ -73,7 +89,7 @@ class TreeEnsemble(torch.nn.Module):
         split, mode = self.get_buffer("split").to(x.dtype)[node], self.get_buffer("mode")[node]
         holds = self.get_buffer("follows_missing")[node] & torch.isnan(value)
         for number in self.modes:
-            if number == _MEMBER:
+            if number == MEMBER:
                 outcome = (value.unsqueeze(2) == self.get_buffer("members")[node]).any(2)
             else:
                 outcome = _COMPARISONS[number](value, split)
@@ -102,45 +118,25 @@ def _children(read: _Attributes, side: str, inner: int) -> Any:
     return np.where(is_leaf.astype(bool), number + inner, number)
 
 
-def _members(listed: Any, modes: Any) -> Any:
-    """Return [node, member]; the list has one run for each membership node, ended by NaN."""
-    runs = iter(np.split(listed, np.flatnonzero(np.isnan(listed)) + 1))
-    sets = [next(runs)[:-1] if mode == _MEMBER else listed[:0] for mode in modes]
-    table = np.full((len(modes), max(map(len, sets))), np.nan, listed.dtype)
-    for row, members in zip(table, sets, strict=True):
-        row[: len(members)] = members
-    return table
-
-
-def _depth(roots: Any, if_true: Any, if_false: Any) -> int:
-    steps, at = 0, np.unique(roots)
-    while steps <= len(if_true):
-        below = np.unique(np.concatenate([if_true[at], if_false[at]]))
-        if np.array_equal(below, at):
-            break
-        steps, at = steps + 1, below
-    return steps
-
-
 def _aggregated(value: Tensor, counts: Tensor, function: int) -> Tensor:
     """Return [n, target] from values [n, tree, 1] and whether they count for a target [n, tree, target]."""
-    if function in (_SUM, _AVERAGE):
+    if function in (SUM, AVERAGE):
         total = torch.where(counts, value, torch.zeros_like(value)).sum(1)
-        return total / value.shape[1] if function == _AVERAGE else total
-    far = torch.full_like(value, torch.inf if function == _MIN else -torch.inf)
+        return total / value.shape[1] if function == AVERAGE else total
+    far = torch.full_like(value, torch.inf if function == MIN else -torch.inf)
     chosen = torch.where(counts, value, far)
-    best = chosen.amin(1) if function == _MIN else chosen.amax(1)
+    best = chosen.amin(1) if function == MIN else chosen.amax(1)
     return torch.where(counts.any(1), best, torch.zeros_like(best))
 
 
 def _transformed(scores: Tensor, transform: int) -> Tensor:
-    if transform == _POST_SOFTMAX:
+    if transform == POST_SOFTMAX:
         return torch.softmax(scores, -1)
-    if transform == _POST_LOGISTIC:
+    if transform == POST_LOGISTIC:
         return torch.sigmoid(scores)
-    if transform == _POST_SOFTMAX_ZERO:  # zeros stay zero and are left out of the sum
+    if transform == POST_SOFTMAX_ZERO:  # zeros stay zero and are left out of the sum
         powers = torch.exp(scores - scores.amax(-1, keepdim=True)) * (scores != 0)
         return powers / powers.sum(-1, keepdim=True).clamp(min=torch.finfo(scores.dtype).tiny)
-    if transform == _POST_PROBIT:
+    if transform == POST_PROBIT:
         return 2**0.5 * torch.special.erfinv(2 * scores - 1)
     return scores
