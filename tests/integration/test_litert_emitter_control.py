@@ -1,18 +1,13 @@
 """If, Loop and Scan in TFLite: branches and bodies as sub-graphs, sizes and rounds dynamic, against ONNX Runtime."""
 
 import numpy as np
-import onnx
-import onnx.parser
-import onnxruntime
 import pytest
-from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
+from integration.litert_runner import assert_same, parsed
 from isoform.errors import IsoformError
 from isoform.hub import graph
 from isoform.hub.emitters import tflite
 
-Arrays = list[np.ndarray]
-RESOLVERS = (OpResolverType.AUTO, OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES)
 X = np.random.default_rng(6).normal(size=(3, 4)).astype(np.float32)
 IF = (
     "(float[n,4] x, bool c) => (float[m,4] y) <float[4] w = {1, 2, 3, 4}> { z = Mul(x, w)  y = If(c)<"
@@ -33,48 +28,21 @@ SCAN = (
 )
 
 
-def model(text: str) -> onnx.ModelProto:
-    return onnx.parser.parse_model(f'<ir_version: 9, opset_import: ["" : 19]> main {text}')
-
-
-def answers(content: bytes, arrays: Arrays, resolver: OpResolverType) -> Arrays:
-    interpreter = Interpreter(model_content=content, experimental_op_resolver_type=resolver)
-    places = [details["index"] for details in interpreter.get_input_details()]
-    for place, array in zip(places, arrays, strict=True):
-        interpreter.resize_tensor_input(place, array.shape)
-    interpreter.allocate_tensors()
-    for place, array in zip(places, arrays, strict=True):
-        interpreter.set_tensor(place, array)
-    interpreter.invoke()
-    return [np.array(interpreter.get_tensor(details["index"])) for details in interpreter.get_output_details()]
-
-
-def assert_same(text: str, arrays: Arrays) -> None:
-    proto = model(text)
-    names = [value.name for value in proto.graph.input]
-    session = onnxruntime.InferenceSession(proto.SerializeToString())
-    wanted = session.run(None, dict(zip(names, arrays, strict=True)))
-    content = tflite.emit(graph.load(proto))
-    for resolver in RESOLVERS:
-        for one, other in zip(answers(content, arrays, resolver), wanted, strict=True):
-            np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
-
-
 @pytest.mark.parametrize("condition", [True, False])
 def test_a_branch_is_chosen_while_the_model_runs(condition: bool) -> None:
-    assert_same(IF, [X, np.array(condition)])
+    assert_same(parsed(IF), [X, np.array(condition)])
 
 
 @pytest.mark.parametrize(("rounds", "limit"), [(5, 1e9), (9, 0.0), (1, 1e9)])
 def test_a_loop_ends_with_its_count_or_its_condition(rounds: int, limit: float) -> None:
-    assert_same(LOOP, [np.abs(X), np.array(rounds), np.array(limit, np.float32)])
+    assert_same(parsed(LOOP), [np.abs(X), np.array(rounds), np.array(limit, np.float32)])
 
 
 @pytest.mark.parametrize("length", [1, 3, 8])
 def test_a_scan_takes_any_length_backwards(length: int) -> None:
-    assert_same(SCAN, [X[0], np.resize(X, (length, 4))])
+    assert_same(parsed(SCAN), [X[0], np.resize(X, (length, 4))])
 
 
 def test_results_of_an_unknown_number_of_rounds_are_refused() -> None:
     with pytest.raises(IsoformError, match="results of each of an unknown number of rounds"):
-        tflite.emit(graph.load(model(LOOP.replace("Loop(m, go, x)", "Loop(, go, x)"))))
+        tflite.emit(graph.load(parsed(LOOP.replace("Loop(m, go, x)", "Loop(, go, x)"))))

@@ -5,15 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 import onnx
 import onnx.parser
-import onnxruntime
 import pytest
-from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from isoform.hub import graph
-from isoform.hub.emitters import tflite
+from integration.litert_runner import assert_same, parsed
 
-Arrays = list[np.ndarray]
-RESOLVERS = (OpResolverType.AUTO, OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES)
 X = np.random.default_rng(3).normal(size=(3, 4, 5)).astype(np.float32)
 PLACES = np.random.default_rng(4).integers(-4, 4, (2, 3, 5))
 LARGE = np.array([2**62 + 3, -(2**53) - 1, 7, -7, 10**18 + 9, -(2**63) + 1])
@@ -110,38 +105,10 @@ GRAPHS: dict[str, tuple[str, Sequence[np.ndarray]]] = {
 }  # fmt: skip
 
 
-def model(text: str) -> onnx.ModelProto:
-    return onnx.parser.parse_model(f'<ir_version: 9, opset_import: ["" : 19]> main {text}')
-
-
-def answers(content: bytes, arrays: Arrays, resolver: OpResolverType) -> Arrays:
-    interpreter = Interpreter(model_content=content, experimental_op_resolver_type=resolver)
-    places = [details["index"] for details in interpreter.get_input_details()]
-    for place, array in zip(places, arrays, strict=True):
-        interpreter.resize_tensor_input(place, array.shape)
-    interpreter.allocate_tensors()
-    for place, array in zip(places, arrays, strict=True):
-        interpreter.set_tensor(place, array)
-    interpreter.invoke()
-    return [np.array(interpreter.get_tensor(details["index"])) for details in interpreter.get_output_details()]
-
-
-def assert_same(proto: onnx.ModelProto, arrays: Arrays, tolerance: float = 1e-5) -> None:
-    names = [value.name for value in proto.graph.input]
-    session = onnxruntime.InferenceSession(proto.SerializeToString())
-    wanted = session.run(None, dict(zip(names, arrays, strict=True)))
-    content = tflite.emit(graph.load(proto))
-    for resolver in RESOLVERS:
-        for one, other in zip(answers(content, arrays, resolver), wanted, strict=True):
-            assert one.dtype == other.dtype
-            exact = other.dtype.kind == "i"
-            np.testing.assert_allclose(one, other, rtol=0 if exact else tolerance, atol=0 if exact else tolerance)
-
-
 @pytest.mark.parametrize("name", GRAPHS)
 def test_what_is_composed_is_what_onnx_runtime_computes(name: str) -> None:
     text, arrays = GRAPHS[name]
-    assert_same(model(text), [np.asarray(array) for array in arrays])
+    assert_same(parsed(text), [np.asarray(array) for array in arrays])
 
 
 def test_a_masked_row_is_infinite_without_xnnpack_too() -> None:
@@ -150,7 +117,7 @@ def test_a_masked_row_is_infinite_without_xnnpack_too() -> None:
         "(float[a,b] x, bool[a,b] m) => (float[a,b] y) <float o = {0}, float n = {-1}>"
         " { f = Where(m, o, n)  s = Add(x, f)  w = Softmax(s)  e = IsNaN(w)  y = Where(e, o, w) }"
     )
-    proto = model(text)
+    proto = parsed(text)
     proto.graph.initializer[1].CopyFrom(onnx.numpy_helper.from_array(np.array(-np.inf, np.float32), "n"))
     assert_same(proto, [X[0], np.array([[1, 0, 1, 1, 0], [0] * 5, [1] * 5, [0, 0, 0, 0, 1]], bool)])
 
@@ -160,4 +127,4 @@ def test_float16_is_computed_in_float32_and_rounded_at_the_borders() -> None:
         "(float16[a,b,c] x, float16[c,d] z) => (float16[a,b,d] y, float16[a,b,c] h)"
         " { p = MatMul(x, z)  y = Softmax(p)  f = Cast<to: int = 1>(x)  g = Cast<to: int = 10>(f)  h = Relu(g) }"
     )
-    assert_same(model(text), [X.astype(np.float16), X[0].T.astype(np.float16)], tolerance=2e-3)
+    assert_same(parsed(text), [X.astype(np.float16), X[0].T.astype(np.float16)], tolerance=2e-3)

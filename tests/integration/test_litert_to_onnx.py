@@ -11,10 +11,10 @@ import onnx
 import onnx_ir as ir
 import onnxruntime
 import pytest
-from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from onnx import numpy_helper
 from onnx.backend.test.loader import load_model_tests
 
+from integration.litert_runner import answers
 from isoform import hub
 from isoform.errors import IsoformError
 
@@ -62,17 +62,8 @@ def dynamic(model: onnx.ModelProto, arrays: Sequence[np.ndarray]) -> onnx.ModelP
 
 def in_litert(content: bytes, inputs: Sequence[np.ndarray]) -> list[np.ndarray] | None:
     """Return LiteRT's outputs; None where it does not run the file."""
-    kind = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     try:
-        interpreter = Interpreter(model_content=content, experimental_op_resolver_type=kind)
-        places = [details["index"] for details in interpreter.get_input_details()]
-        for place, array in zip(places, inputs, strict=True):
-            interpreter.resize_tensor_input(place, array.shape)
-        interpreter.allocate_tensors()
-        for place, array in zip(places, inputs, strict=True):
-            interpreter.set_tensor(place, array)
-        interpreter.invoke()
-        return [interpreter.get_tensor(details["index"]) for details in interpreter.get_output_details()]
+        return answers(content, inputs)
     except (RuntimeError, ValueError):
         return None
 

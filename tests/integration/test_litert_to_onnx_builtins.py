@@ -13,8 +13,8 @@ import onnx_ir as ir
 import onnxruntime
 import pytest
 from ai_edge_litert import schema_py_generated as schema
-from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
+from integration.litert_runner import answers
 from isoform import hub
 from isoform.hub.emitters.tflite_builder import FlatFile
 
@@ -319,19 +319,6 @@ def _with_variables(content: bytes) -> bytes:
     return bytes(builder.Output())
 
 
-def in_litert(content: bytes, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
-    kind = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-    interpreter = Interpreter(model_content=content, experimental_op_resolver_type=kind)
-    places = [details["index"] for details in interpreter.get_input_details()]
-    for place, array in zip(places, inputs, strict=True):
-        interpreter.resize_tensor_input(place, array.shape)
-    interpreter.allocate_tensors()
-    for place, array in zip(places, inputs, strict=True):
-        interpreter.set_tensor(place, array)
-    interpreter.invoke()
-    return [interpreter.get_tensor(details["index"]) for details in interpreter.get_output_details()]
-
-
 def in_onnxruntime(content: bytes, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
     proto = ir.to_proto(hub.from_tflite(content))
     onnx.checker.check_model(proto, full_check=True)
@@ -350,12 +337,12 @@ def assert_same(found: Sequence[np.ndarray], wanted: Sequence[np.ndarray]) -> No
 @pytest.mark.parametrize("row", ROWS, ids=str)
 def test_an_operator_means_in_onnx_what_it_means_in_litert(row: Row, is_dynamic: bool) -> None:
     content, inputs = written(row, is_dynamic and not row.is_static)
-    assert_same(in_onnxruntime(content, inputs), in_litert(content, inputs))
+    assert_same(in_onnxruntime(content, inputs), answers(content, inputs))
 
 
 @pytest.mark.parametrize("row", RECURRENT, ids=str)
 def test_a_recurrent_operator_starts_from_zero_as_litert_does(row: Row) -> None:
     content, inputs = written(row, False)
-    found, wanted = in_onnxruntime(content, inputs), in_litert(content, inputs)
+    found, wanted = in_onnxruntime(content, inputs), answers(content, inputs)
     results = 2 if row.name == "LSTM" else len(wanted)  # what follows is scratch
     assert_same(found[:results], wanted[:results])
