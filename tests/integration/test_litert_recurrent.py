@@ -6,6 +6,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from onnx import TensorProto, helper, numpy_helper
 
@@ -13,6 +14,7 @@ from isoform.errors import IsoformError
 from isoform.hub import graph
 from isoform.hub.emitters import tflite
 from isoform.hub.emitters.tflite_ops.recurrent_loop import STEPS_PER_TURN
+from isoform.hub.emitters.tflite_ops.recurrent_unrolled import MOST_STEPS, MOST_STEPS_OF_A_FILE
 
 FEATURES, UNITS = 3, 5
 GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
@@ -29,7 +31,7 @@ def weights(kind: str, directions: int, features: int, *, has_bias: bool) -> lis
 
 def model(
     kind: str, direction: str, outputs: Sequence[str], features: int = FEATURES, *,
-    has_bias: bool = True, has_state: bool = False, **attributes: object,
+    has_bias: bool = True, has_state: bool = False, length: int | str = "length", **attributes: object,
 ) -> onnx.ModelProto:  # fmt: skip
     """Return a graph of one recurrent operator over x [length, batch, features]."""
     directions = 2 if direction == "bidirectional" else 1
@@ -41,8 +43,8 @@ def model(
         hidden_size=UNITS, direction=direction, **attributes,
     )  # fmt: skip
     value = helper.make_tensor_value_info
-    shapes = {"y": ["length", directions, "batch", UNITS]}
-    inputs = [value("x", TensorProto.FLOAT, ["length", "batch", features])]
+    shapes = {"y": [length, directions, "batch", UNITS]}
+    inputs = [value("x", TensorProto.FLOAT, [length, "batch", features])]
     inputs += [value(name, TensorProto.FLOAT, [directions, "batch", UNITS]) for name in states]
     given = [value(n, TensorProto.FLOAT, shapes.get(n, [directions, "batch", UNITS])) for n in outputs if n]
     constants = [numpy_helper.from_array(array, name) for array, name in zip(arrays, names, strict=False)]
@@ -53,7 +55,12 @@ def model(
     )
 
 
-def require_agreement(proto: onnx.ModelProto, resolver: OpResolverType, features: int = FEATURES) -> None:
+def require_agreement(
+    proto: onnx.ModelProto,
+    resolver: OpResolverType,
+    features: int = FEATURES,
+    shapes: Sequence[tuple[int, int]] = SHAPES,
+) -> None:
     reference = onnxruntime.InferenceSession(proto.SerializeToString())
     interpreter = Interpreter(
         model_content=tflite.emit(graph.load(proto)), experimental_op_resolver_type=resolver, num_threads=1
@@ -61,16 +68,17 @@ def require_agreement(proto: onnx.ModelProto, resolver: OpResolverType, features
     details = {each["name"]: each["index"] for each in interpreter.get_input_details()}
     rng = np.random.default_rng(3)
     directions = 2 if "bidirectional" in str(proto.graph.node[0]) else 1
-    for length, batch in SHAPES:
+    for length, batch in shapes:
         given = {"x": rng.standard_normal((length, batch, features)).astype(np.float32)}
         for name in list(details)[1:]:
             given[name] = rng.uniform(-1, 1, (directions, batch, UNITS)).astype(np.float32)
         for name, array in given.items():
             interpreter.resize_tensor_input(details[name], array.shape)
         interpreter.allocate_tensors()
-        for name, array in given.items():
-            interpreter.set_tensor(details[name], array)
-        for _ in range(2):  # a second call finds no state of the first
+        first = [array * 0.5 for array in given.values()]
+        for arrays in (first, given.values()):  # the second call finds no state of the first
+            for place, array in zip(details.values(), arrays, strict=True):
+                interpreter.set_tensor(place, array)
             interpreter.invoke()
         for wanted, place in zip(reference.run(None, given), interpreter.get_output_details(), strict=True):
             np.testing.assert_allclose(interpreter.get_tensor(place["index"]), wanted, rtol=1e-5, atol=2e-6)
@@ -143,3 +151,46 @@ def test_weights_stand_in_the_file_once_and_bit_for_bit() -> None:
         array = numpy_helper.to_array(tensor)
         parts = np.split(array, 2, axis=1) if tensor.name == "B" else [array]
         assert [content.count(part.tobytes()) for part in parts] == [1] * len(parts)
+
+
+@pytest.mark.parametrize("resolver", RESOLVERS)
+@pytest.mark.parametrize("has_state", [False, True])
+@pytest.mark.parametrize("kind", GATES)
+def test_a_fixed_length_is_taken_step_by_step_at_any_batch(kind: str, has_state: bool, resolver) -> None:
+    proto = model(kind, "bidirectional", OUTPUTS[kind], has_state=has_state, length=5)
+    assert len(tflite.build(graph.load(proto)).sub_graphs) == 1
+    require_agreement(proto, resolver, shapes=[(5, 1), (5, 3)])
+
+
+def test_a_length_beyond_the_bound_is_a_loop() -> None:
+    built = tflite.build(graph.load(model("LSTM", "forward", ("y",), length=MOST_STEPS + 1)))
+    assert len(built.sub_graphs) == 3
+    assert sum(len(sub_graph.operators) for sub_graph in built.sub_graphs) < 60
+
+
+def test_layers_beyond_the_bound_of_a_file_are_loops() -> None:
+    count = 1 + MOST_STEPS_OF_A_FILE // MOST_STEPS
+    proto = model("RNN", "forward", ("y",), length=MOST_STEPS)
+    [node] = proto.graph.node
+    for place in range(count - 1):
+        another = proto.graph.node.add()
+        another.CopyFrom(node)
+        another.output[0] = f"y_{place}"
+        proto.graph.output.append(helper.make_tensor_value_info(f"y_{place}", TensorProto.FLOAT, None))
+    built = tflite.build(graph.load(proto))
+    assert built.unrolled_steps == MOST_STEPS_OF_A_FILE
+    assert len(built.sub_graphs) == 3
+
+
+@pytest.mark.parametrize("length", ["length", 5])
+def test_no_state_of_a_sequence_is_kept_where_only_its_last_step_is_read(length: int | str) -> None:
+    proto = model("LSTM", "forward", ("y",), length=length)
+    proto.graph.output.pop()
+    proto.graph.output.append(helper.make_tensor_value_info("last", TensorProto.FLOAT, ["batch", UNITS]))
+    proto.graph.initializer.append(numpy_helper.from_array(np.array([1]), "one"))
+    proto.graph.initializer.append(numpy_helper.from_array(np.array(-1), "end"))
+    proto.graph.node.append(helper.make_node("Squeeze", ["y", "one"], ["states"]))
+    proto.graph.node.append(helper.make_node("Gather", ["states", "end"], ["last"]))
+    require_agreement(proto, RESOLVERS[0], shapes=SHAPES if isinstance(length, str) else [(5, 2)])
+    codes = tflite.build(graph.load(proto)).codes
+    assert not {schema.BuiltinOperator.PACK, schema.BuiltinOperator.DYNAMIC_UPDATE_SLICE} & set(codes)

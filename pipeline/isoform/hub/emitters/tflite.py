@@ -28,6 +28,7 @@ from isoform.hub.passes.one_dimensional import widen_one_dimensional
 from isoform.hub.passes.quantized import fuse_quantized, noted
 from isoform.hub.passes.restore_gelu import restore_gelu
 from isoform.hub.passes.restore_group_normalization import restore_group_normalization
+from isoform.hub.passes.read_last_state import read_last_state
 from isoform.hub.passes.restore_layer_normalization import restore_layer_normalization
 from isoform.hub.passes.restore_matmul import restore_matmul
 from isoform.hub.passes.restore_squeeze import restore_squeeze
@@ -102,6 +103,7 @@ def _prepare(model: ir.Model) -> None:
     fuse_quantized(model)
 
 
+    read_last_state(model)
 def _output(value: ir.Value, scope: Scope) -> Tensor:
     """Return a tensor of its own that bears an output's name: a copy of an input, a constant or another output."""
     tensor = own_tensor(tensor_of(value, scope), scope.graph)

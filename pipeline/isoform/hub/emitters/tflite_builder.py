@@ -130,11 +130,16 @@ class SubGraph:
 
 @dataclass
 class FlatFile:
-    """The whole file: its sub-graphs, the first of which is the main one."""
+    """The whole file: its sub-graphs, the first of which is the main one.
+
+    Attributes:
+        unrolled_steps: how many steps of recurrent operators stand in it one after the other.
+    """
 
     sub_graphs: list[SubGraph] = field(default_factory=list)
     codes: list[int] = field(default_factory=list)
     versions: dict[int, int] = field(default_factory=dict)
+    unrolled_steps: int = 0
 
     def sub_graph(self, name: str) -> SubGraph:
         """Return a new, empty sub-graph."""

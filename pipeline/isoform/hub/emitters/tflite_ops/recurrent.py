@@ -10,9 +10,14 @@ from ai_edge_litert import schema_py_generated as schema
 from isoform.hub.emitters.tflite_builder import Array, SubGraph, Tensor
 from isoform.hub.emitters.tflite_ops.call import Call, Code, op
 from isoform.hub.emitters.tflite_ops.moving import concat, strided_slice
-from isoform.hub.emitters.tflite_ops.recurrent_loop import Cell, Layer, product, run_layer
+from isoform.hub.emitters.tflite_ops.recurrent_layer import Cell, Layer, present, product
+from isoform.hub.emitters.tflite_ops.recurrent_loop import run_layer
+from isoform.hub.emitters.tflite_ops.recurrent_unrolled import may_unroll, unrolled_layer
+from isoform.hub.passes.fold_weights import constant
 
 _DIRECTIONS = {"forward": [False], "reverse": [True], "bidirectional": [False, True]}
+_FAR = 1e4
+"""Where a sigmoid is 0 or, with the other sign, 1 to the last bit; no product with a state comes near it."""
 Build = Callable[[Array, Array, Array | None, Array | None], Cell]
 
 
@@ -25,9 +30,15 @@ class LstmCell:
     bias: Array | None
     recurrent_bias: Array | None
 
+    resting = -_FAR  # neither entry nor exit: c' = f 0 + 0 g, h' = 0 tanh(0)
+
     @property
     def units(self) -> int:
         return int(self.recurrent.shape[1])
+
+    @property
+    def biases(self) -> list[Array]:
+        return present(self.bias)
 
     def step(self, graph: SubGraph, now: Tensor, states: Sequence[Tensor]) -> list[Tensor]:
         hidden, cell = states
@@ -53,9 +64,15 @@ class GruCell:
     recurrent_bias: Array | None
     resets_after: bool
 
+    resting = _FAR  # update of 1: h' = g + 1 (0 - g)
+
     @property
     def units(self) -> int:
         return int(self.recurrent.shape[1])
+
+    @property
+    def biases(self) -> list[Array]:
+        return present(self.bias)
 
     def step(self, graph: SubGraph, now: Tensor, states: Sequence[Tensor]) -> list[Tensor]:
         [hidden] = states
@@ -69,7 +86,7 @@ class GruCell:
             update, reset = self._gates(graph, now_gates, split(graph, product(graph, hidden, *of_gates), 2))
             candidate = product(graph, _times(graph, reset, hidden), *of_candidate)
         candidate = _apply(graph, Code.TANH, _sum(graph, now_candidate, candidate))
-        difference = graph.make(Code.SUB, [hidden, candidate], hidden.shape, schema.SubOptionsT())
+        difference = graph.make(Code.SUB, [hidden, candidate], candidate.shape, schema.SubOptionsT())
         return [_sum(graph, candidate, _times(graph, update, difference))]
 
     @cached_property
@@ -97,12 +114,18 @@ class RnnCell:
     recurrent_bias: Array | None
     function: int
 
+    resting = 0.0  # f(0 + 0 R) = 0 for every f here
+
     @property
     def units(self) -> int:
         return int(self.recurrent.shape[1])
 
+    @property
+    def biases(self) -> list[Array]:
+        return present(self.bias, self.recurrent_bias)
+
     def step(self, graph: SubGraph, now: Tensor, states: Sequence[Tensor]) -> list[Tensor]:
-        before = product(graph, states[0], self.recurrent, self.recurrent_bias)
+        before = product(graph, states[0], self.recurrent, None)
         return [_apply(graph, self.function, _sum(graph, now, before))]
 
 
@@ -138,16 +161,35 @@ def _recurrent(call: Call, build: Build, gates: int, states: tuple[int, ...]) ->
         raise call.refusal("a length for each sequence")
     if call.int("layout", 0) or "clip" in call.node.attributes:
         raise call.refusal("another layout or clipping")
-    sequence = call.node.outputs[0]
-    has_sequence = bool(list(sequence.uses())) or sequence.is_graph_output()
+    has_sequence = _is_read(call, 0)
     found = []
     for place, is_reversed in enumerate(_DIRECTIONS[call.string("direction", "forward")]):
         cell = build(*_weights(call, place, gates))
         initial = [_state(call, index, place) for index in states]
-        found.append(run_layer(call, Layer(cell, initial, is_reversed, has_sequence)))
-    whole = [_joined(call, [steps for steps, _ in found], 1)] if has_sequence else []
-    last = [_joined(call, [each[part] for _, each in found], 0) for part in range(len(states))]
-    return [*(whole or last[:1]), *last]
+        layer = Layer(cell, initial, is_reversed, has_sequence)
+        run = unrolled_layer if may_unroll(call.graph.file, call[0].shape[0]) else run_layer
+        found.append(run(call, layer))
+    results = [_sequence(call, [steps for steps, _ in found]) if has_sequence else found[0][0]]
+    for part in range(len(call.node.outputs) - 1):
+        last = [each[part] for _, each in found]
+        results.append(_joined(call, last, 0) if _is_read(call, 1 + part) else last[0])
+    return results
+
+
+def _sequence(call: Call, directions: list[Tensor]) -> Tensor:
+    """Return the states of all steps; of one direction without an axis for it where the next node drops that."""
+    follower = call.only_follower("Squeeze") if len(directions) == 1 else None
+    axes = constant(follower.inputs[1]) if follower is not None and len(follower.inputs) > 1 else None
+    if follower is None or axes is None or axes.reshape(-1).tolist() != [1]:
+        return _joined(call, directions, 1)
+    call.scope.done.add(follower)
+    call.scope.values[follower.outputs[0]] = directions[0]
+    return directions[0]
+
+
+def _is_read(call: Call, index: int) -> bool:
+    value = call.node.outputs[index]
+    return bool(list(value.uses())) or value.is_graph_output()
 
 
 def _activations(call: Call) -> list[str]:
