@@ -1,9 +1,9 @@
 """Gate 1: is every parameter of the source in the export, bit for bit, or explained by a known rewriting?
 
 Explanations, the first that holds: ``exact`` (up to transpose and reshape), ``gates`` (the blocks of a recurrent
-layer in another order, split or joined), ``pieces`` (split along an axis), ``batch-norm fold`` (multiplied into the layer
-beside it, within 4 units in the last place), ``scale fold`` (a factor of channels, likewise), ``zero`` (a bias of
-zeros, left out), ``unused`` (no output of the source depends on it). What none explains is listed; nothing is ever
+layer in another order, split or joined), ``pieces`` (split along an axis), ``batch-norm fold`` (multiplied into the
+layer beside it, within 4 units in the last place), ``scale fold`` (a factor of channels, likewise), ``zero`` (a bias
+of zeros, left out), ``unused`` (no output of the source depends on it). What none explains is listed; nothing is ever
 close enough.
 """
 
