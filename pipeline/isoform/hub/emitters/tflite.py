@@ -15,8 +15,10 @@ from isoform.hub.emitters.tflite_builder import DTYPES, FlatFile, Tensor
 from isoform.hub.emitters.tflite_ops import families
 from isoform.hub.emitters.tflite_ops.call import OPERATORS, Scope
 from isoform.hub.emitters.tflite_ops.emission import emit_nodes, own_tensor, tensor_of
+from isoform.hub.emitters.tflite_ops.infinities import may_be_infinite
 from isoform.hub.passes.describe_bodies import describe_bodies
 from isoform.hub.passes.drop_expands import drop_expands
+from isoform.hub.passes.drop_nan_guards import drop_nan_guards
 from isoform.hub.passes.expand_functions import expand_functions
 from isoform.hub.passes.expand_integer_operators import expand_integer_operators
 from isoform.hub.passes.fold_batch_norm import fold_batch_norm
@@ -26,9 +28,9 @@ from isoform.hub.passes.layout import to_channels_last
 from isoform.hub.passes.name_nodes import name_nodes
 from isoform.hub.passes.one_dimensional import widen_one_dimensional
 from isoform.hub.passes.quantized import fuse_quantized, noted
+from isoform.hub.passes.read_last_state import read_last_state
 from isoform.hub.passes.restore_gelu import restore_gelu
 from isoform.hub.passes.restore_group_normalization import restore_group_normalization
-from isoform.hub.passes.read_last_state import read_last_state
 from isoform.hub.passes.restore_layer_normalization import restore_layer_normalization
 from isoform.hub.passes.restore_matmul import restore_matmul
 from isoform.hub.passes.restore_squeeze import restore_squeeze
@@ -90,6 +92,7 @@ def _prepare(model: ir.Model) -> None:
     restore_squeeze(model)
     hub_graph.infer_shapes(model)
     drop_expands(model)
+    drop_nan_guards(model, may_be_infinite)
     restore_group_normalization(model)
     restore_layer_normalization(model, has_root_mean_square=True)
     restore_matmul(model)
@@ -100,10 +103,10 @@ def _prepare(model: ir.Model) -> None:
     fold_layer_norm(model)
     restore_gelu(model)
     share_concat(model)
+    read_last_state(model)
     fuse_quantized(model)
 
 
-    read_last_state(model)
 def _output(value: ir.Value, scope: Scope) -> Tensor:
     """Return a tensor of its own that bears an output's name: a copy of an input, a constant or another output."""
     tensor = own_tensor(tensor_of(value, scope), scope.graph)
