@@ -8,7 +8,7 @@ from torch import nn
 
 from isoform.core.artifact import Architecture, Artifact
 from isoform.core.signature import Signature, TensorSpec
-from isoform.hub.torch_reach import unused_parameters
+from isoform.hub.torch_reach import unused_buffers, unused_parameters
 from isoform.runtimes import torch_eager
 
 
@@ -41,6 +41,25 @@ def test_the_statistics_of_a_layer_that_is_not_called_are_unused_too() -> None:
         "spare.0.weight", "spare.0.bias", "spare.1.weight", "spare.1.bias", "spare.1.running_mean",
         "spare.1.running_var",
     ]  # fmt: skip
+
+
+class Buffers(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.loss = nn.CrossEntropyLoss(weight=torch.tensor([1.0, 2.0]))
+        self.scaled, self.mask = nn.Module(), nn.Module()
+        self.scaled.register_buffer("scale", torch.tensor([3.0, 4.0]))
+        self.mask.register_buffer("ignored", torch.tensor([5.0, 6.0]))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * self.scaled.scale
+
+
+def test_buffers_that_change_no_output_are_unused_and_keep_their_values() -> None:
+    network, x = Buffers(), torch.rand(3, 2)
+    assert unused_buffers(network, lambda: [network(x)]) == ["loss.weight", "mask.ignored"]
+    assert network.scaled.scale.tolist() == [3, 4]
+    assert network.loss.weight.tolist() == [1, 2]
 
 
 _OPTIONAL = """

@@ -1,9 +1,11 @@
 """Which weights of a module its outputs depend on, read from the graph that autograd records in one call."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
+
+from isoform.hub.examples import REFUSALS
 
 
 def unused_parameters(module: torch.nn.Module, outputs: Iterable[torch.Tensor]) -> list[str]:
@@ -42,3 +44,42 @@ def _statistics(module: torch.nn.Module, unused: set[str]) -> list[str]:
         if own and unused.issuperset(own):
             found += [f"{prefix}{name}" for name, buffer in layer.named_buffers(recurse=False) if buffer.ndim]
     return found
+
+
+def unused_buffers(module: torch.nn.Module, call: Callable[[], Sequence[torch.Tensor]]) -> list[str]:
+    """Return the names of buffers of layers without parameters that may hold anything: no output changes with them.
+
+    The weights of the classes in a loss are such; they are in the state dict and in no export.
+
+    Args:
+        call: returns the outputs of ``module`` for the same inputs each time.
+    """
+    buffers = {
+        f"{path}.{name}" if path else name: buffer
+        for path, layer in module.named_modules()
+        if not any(True for _ in layer.parameters(recurse=False))
+        for name, buffer in layer.named_buffers(recurse=False)
+        if buffer.is_floating_point() and buffer.ndim
+    }
+    with torch.no_grad():
+        expected = call() if buffers else []
+        if not buffers or _is_same(call, expected, buffers.values()):
+            return list(buffers)
+        return [name for name, buffer in buffers.items() if _is_same(call, expected, [buffer])]
+
+
+def _is_same(
+    call: Callable[[], Sequence[torch.Tensor]], expected: Sequence[torch.Tensor], buffers: Iterable[torch.Tensor]
+) -> bool:
+    """Return whether the outputs are as ``expected`` while ``buffers`` hold no numbers; they get theirs back."""
+    kept = [(buffer, buffer.clone()) for buffer in buffers]
+    try:
+        for buffer, _ in kept:
+            buffer.fill_(torch.nan)
+        found = call()
+        return all(torch.equal(one, other) for one, other in zip(expected, found, strict=True))
+    except REFUSALS:  # a module that looks at its buffers depends on them
+        return False
+    finally:
+        for buffer, value in kept:
+            buffer.copy_(value)

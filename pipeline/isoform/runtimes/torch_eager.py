@@ -50,7 +50,7 @@ def weights(artifact: Artifact) -> dict[str, Array]:
 
 
 def unused(artifact: Artifact) -> list[str]:
-    """Return the names of the parameters that no output depends on, as far as one call shows."""
+    """Return the names of the weights that no output depends on, as far as one call shows."""
     module = torch_source.load(artifact)
     for parameter in module.parameters():
         parameter.requires_grad_(parameter.is_floating_point())
@@ -58,7 +58,8 @@ def unused(artifact: Artifact) -> list[str]:
     inputs = examples.traced(call, artifact.signature).inputs
     with torch.enable_grad():
         outputs = torch_source.flattened(call(*inputs))
-    return torch_reach.unused_parameters(module, outputs)
+    unused = torch_reach.unused_parameters(module, outputs)
+    return unused + torch_reach.unused_buffers(module, lambda: torch_source.flattened(call(*inputs)))
 
 
 def _called(module: torch.nn.Module, signature: Signature, *given: torch.Tensor) -> Any:
