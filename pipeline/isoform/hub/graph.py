@@ -11,6 +11,7 @@ import onnx_ir as ir
 
 from isoform.errors import IsoformError
 from isoform.hub.external_data import open_weights
+from isoform.hub.passes.share_weights import share_weights
 from isoform.hub.shape_inference import infer_shapes
 
 __all__ = ["Graph", "infer_shapes", "load", "save", "weight_bytes"]
@@ -43,21 +44,22 @@ def load(graph: Graph) -> ir.Model:
     if not model.graph.outputs:
         raise IsoformError(f"{path}: a graph without outputs.", "The file is empty or truncated.", kind="damaged")
     open_weights(model, path)
-    return model
+    return _with_own_names(model)
 
 
 def _with_own_names(model: ir.Model) -> ir.Model:
-    """Return ``model`` with tensors of its own around the proto's data, for passes to rename."""
+    """Return ``model`` with tensors of its own around the proto's data, for passes to rename and to know again."""
     for each in model.graphs():
         for value in each.initializers.values():
             tensor = value.const_value
-            if tensor is not None and tensor.dtype != ir.DataType.STRING:
+            if tensor is not None and tensor.dtype != ir.DataType.STRING and not isinstance(tensor, ir.ExternalTensor):
                 value.const_value = ir.Tensor(tensor.numpy(), dtype=tensor.dtype, name=tensor.name)
     return model
 
 
 def save(model: ir.Model, path: Path) -> None:
-    """Write ``model`` to ``path``; large weights are streamed to ``<path>.data`` beside it."""
+    """Write ``model`` to ``path``; large weights are streamed to ``<path>.data`` beside it, shared ones once."""
+    model = share_weights(model)
     if weight_bytes(model) > LARGEST_INLINE_BYTES:
         ir.save(model, path, external_data=f"{path.name}.data", size_threshold_bytes=_SMALLEST_EXTERNAL_BYTES)
     else:

@@ -4,7 +4,7 @@ Small constants stand inside the flatbuffer. Weights follow it, aligned, and are
 that a large model is never copied as a whole. Not aware of ONNX.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -22,6 +22,7 @@ _IDENTIFIER = b"TFL3"
 _SCHEMA_VERSION = 3
 _ALIGNMENT = 64
 _SMALLEST_STREAMED_BYTES = 4096
+_LARGEST_COPIED_BYTES = 64 << 20
 _ANY_OFFSET = 1 << 40
 _OLD_CODES_END = 127
 _Code = schema.BuiltinOperator
@@ -83,7 +84,7 @@ class SubGraph:
     operators: list[Any] = field(default_factory=list)
     inputs: list[Tensor] = field(default_factory=list)
     outputs: list[Tensor] = field(default_factory=list)
-    constants: dict[tuple[int, int], Tensor] = field(default_factory=dict)
+    constants: dict[tuple[Any, ...], Tensor] = field(default_factory=dict)
 
     def tensor(self, name: str, dtype: str, shape: Shape, quantization: Quantization | None = None) -> Tensor:
         """Return a new tensor that an operator will fill."""
@@ -98,8 +99,8 @@ class SubGraph:
         return tensor
 
     def constant(self, array: Array, name: str = "constant", quantization: Quantization | None = None) -> Tensor:
-        """Return a tensor that holds ``array``; the same array object is stored once."""
-        key = (id(array), id(quantization))
+        """Return a tensor that holds ``array``; views of the same elements in the same order are stored once."""
+        key = (array.__array_interface__["data"][0], array.shape, array.strides, str(array.dtype), id(quantization))
         if key not in self.constants:
             tensor = Tensor(len(self.tensors), name, str(array.dtype), array.shape, array, quantization)
             self.tensors.append(tensor)
@@ -163,9 +164,9 @@ class FlatFile:
         begin = _aligned(len(self._root(buffers, _ANY_OFFSET)))
         file.write(self._root(buffers, begin).ljust(begin, b"\0"))
         for array in buffers.streamed:
-            data = np.ascontiguousarray(array)
-            file.write(data.view(np.uint8).reshape(-1).data)
-            file.write(b"\0" * (_aligned(data.nbytes) - data.nbytes))
+            for block in _blocks(array):
+                file.write(block.reshape(-1).view(np.uint8).data)
+            file.write(b"\0" * (_aligned(array.nbytes) - array.nbytes))
 
     def save(self, path: Path) -> None:
         """Write the file to ``path``."""
@@ -217,6 +218,20 @@ class _Buffers:
                 table.data = np.frombuffer(np.ascontiguousarray(array).tobytes(), np.uint8)
             tables.append(table)
         return tables
+
+
+def _blocks(array: Array) -> Iterator[Array]:
+    """Yield the elements in order, in arrays that lie in memory in one piece: a view that moves axes, part by part."""
+    if array.flags.c_contiguous:
+        yield array
+        return
+    if array.ndim > 1 and array.shape[0] and array.nbytes // array.shape[0] > _LARGEST_COPIED_BYTES:
+        for part in array:
+            yield from _blocks(part)
+        return
+    rows = max(1, _LARGEST_COPIED_BYTES * len(array) // array.nbytes)
+    for begin in range(0, len(array), rows):
+        yield np.ascontiguousarray(array[begin : begin + rows])
 
 
 def _key(array: Array) -> Any:

@@ -109,3 +109,11 @@ def test_a_view_is_written_as_it_reads(tmp_path: Path) -> None:
 def test_an_unknown_dtype_is_not_written() -> None:
     with pytest.raises(KeyError, match="complex64"):
         written(adding(np.zeros((1, 2), np.complex64)))
+
+
+def test_a_table_and_a_view_of_all_of_it_are_one_tensor() -> None:
+    graph = FlatFile().sub_graph("main")
+    table = np.arange(12, dtype=np.float32).reshape(4, 3)
+    assert graph.constant(table, "table") is graph.constant(table.T.T, "head")
+    assert graph.constant(table, "table") is not graph.constant(table.T, "turned")
+    assert graph.constant(table, "table") is not graph.constant(table.copy(), "copy")
