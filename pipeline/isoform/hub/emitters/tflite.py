@@ -31,9 +31,11 @@ from isoform.hub.passes.quantized import fuse_quantized, noted
 from isoform.hub.passes.read_last_state import read_last_state
 from isoform.hub.passes.restore_gelu import restore_gelu
 from isoform.hub.passes.restore_group_normalization import restore_group_normalization
+from isoform.hub.passes.restore_indexing import restore_indexing
 from isoform.hub.passes.restore_layer_normalization import restore_layer_normalization
 from isoform.hub.passes.restore_matmul import restore_matmul
 from isoform.hub.passes.restore_squeeze import restore_squeeze
+from isoform.hub.passes.restore_transpose import restore_transpose
 from isoform.hub.passes.share_concat import share_concat
 from isoform.hub.passes.simplify import simplify
 from isoform.hub.passes.widen_half import widen_half
@@ -91,6 +93,8 @@ def _prepare(model: ir.Model) -> None:
         describe_bodies(model)
     restore_squeeze(model)
     hub_graph.infer_shapes(model)
+    restore_indexing(model)
+    restore_transpose(model)
     drop_expands(model)
     drop_nan_guards(model, may_be_infinite)
     restore_group_normalization(model)

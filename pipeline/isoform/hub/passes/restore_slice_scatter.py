@@ -6,6 +6,7 @@ Exporters write ``x[start:end] = y`` so, the places computed from the size of x.
 import numpy as np
 import onnx_ir as ir
 
+from isoform.hub.passes.axis_sizes import is_size_of
 from isoform.hub.passes.drop_whole_slices import slice_bounds
 from isoform.hub.passes.fold_weights import constant, initializer
 
@@ -59,37 +60,7 @@ def _part_of_range(value: ir.Value | None, data: ir.Value) -> Rows | None:
         return None
     first, step = (constant(node.inputs[place]) for place in (0, 2))
     is_counting = first is not None and step is not None and (int(first.item()), int(step.item())) == (0, 1)
-    return (start, min(end, _ANY_END)) if is_counting and _is_count(node.inputs[1], data) else None
-
-
-def _is_count(value: ir.Value | None, data: ir.Value) -> bool:
-    """Return whether ``value`` is the number of rows of ``data``, read from its shape or that of one like it."""
-    node, place = value.producer() if value is not None else None, 0
-    while node is not None and node.op_type in ("Squeeze", "Reshape", "Cast", "Identity", "Gather", "Slice"):
-        if node.op_type == "Gather":
-            picked = constant(node.inputs[1])
-            if picked is None or picked.size != 1:
-                return False
-            place += int(picked.item())
-        elif node.op_type == "Slice":
-            bounds = slice_bounds(node)
-            if bounds is None or len(bounds) != 1 or bounds[0][1] + 1 != bounds[0][2]:
-                return False
-            place += bounds[0][1]
-        node = node.inputs[0].producer() if node.inputs[0] is not None else None
-    if node is None or node.op_type != "Shape":
-        return False
-    asked = node.inputs[0]
-    place += node.attributes["start"].as_int() if "start" in node.attributes else 0
-    return place == 0 if asked is data else _is_same_size(asked, place, data)
-
-
-def _is_same_size(value: ir.Value | None, axis: int, data: ir.Value) -> bool:
-    if value is None or value.shape is None or data.shape is None or not 0 <= axis < len(value.shape):
-        return False
-    one, other = value.shape[axis], data.shape[0]
-    names = [dim.value for dim in (one, other) if isinstance(dim, ir.SymbolicDim)]
-    return len(names) == 2 and names[0] is not None and names[0] == names[1]
+    return (start, min(end, _ANY_END)) if is_counting and is_size_of(node.inputs[1], data, 0) else None
 
 
 def _rewrite(graph: ir.Graph, node: ir.Node, start: int, end: int) -> None:
