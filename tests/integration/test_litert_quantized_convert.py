@@ -75,7 +75,7 @@ def quantized(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 def test_a_quantised_network_goes_to_tflite_and_back_and_again_in_integers(quantized: Path, tmp_path: Path) -> None:
     [there] = isoform.convert(quantized, to=["tflite"], out=tmp_path / "there")
     assert (there.status, there.verdict) == ("passed", "PASS")
-    assert there.parity["litert"]["headline"].startswith("class int8; 'scores' ")
+    assert there.parity["litert"]["headline"].startswith("class quantised; 'scores' ")
     assert there.parity["litert"]["gates"]["weights"]["verdict"] == "PASS"
     [back] = isoform.convert(there.model, to=["onnx"], out=tmp_path / "back")
     assert (back.status, back.verdict) == ("passed", "PASS")
@@ -92,7 +92,7 @@ def test_a_fault_in_the_file_is_found(quantized: Path, tmp_path: Path) -> None:
         path.write_bytes(altered)
         [record] = isoform.verify(path, cases=cases)
         assert record.verdict == "FAIL", (name, record.headline)
-        assert "class int8" in record.headline
+        assert "class quantised" in record.headline
 
 
 def faults(content: bytes) -> dict[str, bytes]:

@@ -17,7 +17,7 @@ from isoform.core.numerics import OutputFigures, Threshold, equivalent_tolerance
 
 Array = npt.NDArray[Any]
 
-CLASS = "int8"
+CLASS = "quantised"
 THRESHOLD = Threshold(
     2,
     3,

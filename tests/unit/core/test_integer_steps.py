@@ -29,7 +29,7 @@ def moved(share: float, steps: int = 1) -> np.ndarray:
 def test_equal_integers_pass_and_are_counted() -> None:
     figures = judged(SOURCE)
     assert (figures.verdict, figures.counted) == ("PASS", "100.00% equal, 0.00% one step off, none further")
-    assert figures.measured == "int8"
+    assert figures.measured == "quantised"
 
 
 def test_single_steps_pass_up_to_a_quarter_of_the_values() -> None:
@@ -94,7 +94,7 @@ def test_integers_that_stand_for_numbers_are_counted_and_others_are_exact(record
     answer = {"q": moved(0.01).astype(np.int8), "place": SOURCE.argmax(1)}
     record = assess("litert", signature, signature, cases, [answer], Gate("PASS"))
     assert record.verdict == "PASS"
-    assert record.headline == "class int8; 'q' 99.22% equal, 0.78% one step off, none further"
+    assert record.headline == "class quantised; 'q' 99.22% equal, 0.78% one step off, none further"
     answer["place"] = answer["place"] + 1
     record = assess("litert", signature, signature, cases, [answer], Gate("PASS"))
     assert record.verdict == "FAIL"
