@@ -1,10 +1,15 @@
-"""PyTorch to TorchScript, by torch.jit.trace: the framework's own way, exact where shapes alone vary."""
+"""PyTorch to TorchScript, by torch.jit.trace: the framework's own way, exact where shapes alone vary.
+
+An answer that TorchScript has no type for, as the nested records of a library, becomes a tuple of its tensors.
+"""
 
 from pathlib import Path
 
+import torch
+
 from isoform.core.artifact import Artifact
 from isoform.core.protocols import ConvertOptions
-from isoform.hub import torch_source, torchscript
+from isoform.hub import examples, torch_source, torchscript
 
 
 def convert(source: Artifact, target: Path, options: ConvertOptions) -> None:
@@ -14,4 +19,8 @@ def convert(source: Artifact, target: Path, options: ConvertOptions) -> None:
         IsoformError: the traced graph answers otherwise than the module at sizes that were not traced.
     """
     module = torch_source.load(source)
-    torchscript.write(torchscript.Named(module, source.signature), source.signature, target)
+    signature = source.signature
+    example = examples.traced(torchscript.Named(module, signature), signature)
+    with torch.no_grad():
+        is_flat = not torchscript.has_type(torch_source.call(module, signature, example.inputs))
+    torchscript.write(torchscript.Named(module, signature, is_flat=is_flat), signature, target)

@@ -3,6 +3,7 @@
 import inspect
 import keyword
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,16 @@ class Named(torch.nn.Module):
         # torch.jit.trace takes the names from here; fixed arguments in the code would need a name each.
         forward.__signature__ = inspect.Signature([inspect.Parameter(name, kind) for name in names])  # type: ignore[attr-defined]
         self.forward = forward
+
+
+def has_type(answer: Any) -> bool:
+    """Return whether TorchScript has a type for ``answer``: tensors, lists and dictionaries of them, tuples of such."""
+    if isinstance(answer, tuple):
+        return all(has_type(inner) for inner in answer)
+    if isinstance(answer, (list, Mapping)):
+        inner = answer.values() if isinstance(answer, Mapping) else answer
+        return all(isinstance(each, torch.Tensor) for each in inner)
+    return isinstance(answer, torch.Tensor)
 
 
 def opened(path: Path) -> torch.jit.ScriptModule:
