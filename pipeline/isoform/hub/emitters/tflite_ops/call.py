@@ -31,6 +31,7 @@ class Scope:
         model: the hub graph, whose opsets the nodes of every sub-graph are of.
         values: tensors of the sub-graph by the values of the hub graph.
         done: nodes that an earlier one took into itself.
+        narrowed: tensors of sizes or places as int32, by what they are.
         deferred: nodes that are emitted only if something reads their result, by that; most are taken in.
     """
 
@@ -38,6 +39,7 @@ class Scope:
     model: ir.Model
     values: dict[ir.Value, Tensor] = field(default_factory=dict)
     done: set[ir.Node] = field(default_factory=set)
+    narrowed: dict[Tensor, Tensor] = field(default_factory=dict)
     deferred: dict[ir.Value, Callable[[], None]] = field(default_factory=dict)
 
     def emit_deferred(self, value: ir.Value) -> None:

@@ -16,7 +16,11 @@ def as_int32(call: Call, tensor: Tensor) -> Tensor:
     """Return a tensor of sizes or places as int32, as TFLite's kernels want it."""
     if tensor.array is not None:
         return call.constant(np.clip(tensor.array, -INT32_MAX, INT32_MAX))
-    return tensor if tensor.dtype == "int32" else cast(call, tensor, "int32")
+    if tensor.dtype == "int32":
+        return tensor
+    if tensor not in call.scope.narrowed:
+        call.scope.narrowed[tensor] = cast(call, tensor, "int32")
+    return call.scope.narrowed[tensor]
 
 
 def cast(call: Call, tensor: Tensor, dtype: str) -> Tensor:
