@@ -95,7 +95,8 @@ def _prepare(model: ir.Model) -> None:
     hub_graph.infer_shapes(model)
     restore_indexing(model)
     restore_transpose(model)
-    drop_expands(model)
+    if drop_expands(model):
+        hub_graph.infer_shapes(model)
     drop_nan_guards(model, may_be_infinite)
     restore_group_normalization(model)
     restore_layer_normalization(model, has_root_mean_square=True)
