@@ -142,6 +142,14 @@ def depthwise(graph: Graph) -> None:
     graph.output(graph.add("Clip", [y, six[1], six[0]]), 4, scale=6 / 255, zero=-128)
 
 
+def conv_of_rounded_weights(graph: Graph) -> None:
+    """Weights as numbers, rounded by the graph itself."""
+    kernel = graph.constant((weights(5, 6, 3, 3) * 0.002).astype(np.float32))
+    scales = graph.constant(np.linspace(0.001, 0.003, 5, dtype=np.float32)), graph.constant(np.zeros(5, np.int8))
+    rounded = graph.add("QuantizeLinear", [kernel, *scales], axis=0)
+    graph.output(graph.add("Conv", [images(graph), graph.add("DequantizeLinear", [rounded, *scales], axis=0)]), 4)
+
+
 def gemm(graph: Graph) -> None:
     weight = graph.weight(weights(7, 8), np.linspace(0.002, 0.004, 7))
     bias = graph.weight(weights(7), 0.01)
@@ -245,6 +253,7 @@ def product_with_itself_turned(graph: Graph) -> None:
 KERNELS: dict[str, tuple[Callable[[Graph], None], str]] = {
     "conv": (conv, "CONV_2D"),
     "conv of channels": (conv_of_channels, "CONV_2D"),
+    "conv of rounded weights": (conv_of_rounded_weights, "CONV_2D"),
     "conv of one axis": (conv_of_one_axis, "CONV_2D"),
     "prelu": (prelu, "PRELU"),
     "largest": (largest, "REDUCE_MAX"),

@@ -11,6 +11,7 @@ from onnx_ir.passes import common
 from isoform.hub.emitters.registry import QUANTIZED_DOMAIN
 from isoform.hub.passes.fold_weights import constant
 from isoform.hub.passes.quantized.constants import settle_constants
+from isoform.hub.passes.quantized.folding import fold_quantized_constants
 from isoform.hub.passes.quantized.group import Group, as_signed, group_of
 from isoform.hub.passes.quantized.moves import move_integers
 from isoform.hub.passes.quantized.parameters import (
@@ -37,6 +38,7 @@ def fuse_quantized(model: ir.Model) -> None:
     """
     graph = model.graph
     is_fused = False
+    fold_quantized_constants(graph)
     move_integers(graph)
     for node in list(graph):
         if node.op_type == QUANTIZE and requantize(graph, node):
