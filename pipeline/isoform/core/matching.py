@@ -1,10 +1,10 @@
 """Gate 1: is every parameter of the source in the export, bit for bit, or explained by a known rewriting?
 
 Explanations, the first that holds: ``exact`` (up to transpose and reshape), ``gates`` (the blocks of a recurrent
-layer in another order, split or joined), ``pieces`` (split along an axis), ``batch-norm fold`` (multiplied into the
-layer beside it, within 4 units in the last place), ``scale fold`` (a factor of channels, likewise), ``zero`` (a bias
-of zeros, left out), ``unused`` (no output of the source depends on it). What none explains is listed; nothing is ever
-close enough.
+layer in another order, split or joined), ``pieces`` (split along an axis), ``gathered`` (the rows of a table at fixed
+indices), ``batch-norm fold`` (multiplied into the layer beside it, within 4 units in the last place), ``scale fold``
+(a factor of channels, likewise), ``zero`` (a bias of zeros, left out), ``unused`` (no output of the source depends on
+it). What none explains is listed; nothing is ever close enough.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from isoform.core.batch_norm import folded_parameters
 from isoform.core.fingerprint import Index, digest, fingerprint
+from isoform.core.gathered import gathered_parameters
 from isoform.core.pieces import split_parameters
 from isoform.core.recurrent_gates import GateIndex
 from isoform.core.scale_folds import scaled_parameters
@@ -33,7 +34,7 @@ class Explanation:
     """Where a source parameter went.
 
     Attributes:
-        how: exact, gates, pieces, batch-norm fold, scale fold, zero, unused or unexplained.
+        how: exact, gates, pieces, gathered, batch-norm fold, scale fold, zero, unused or unexplained.
         tensors: names in the export.
         fingerprint: of the parameter's elements, in whatever order (core/fingerprint.py), in hexadecimal.
     """
@@ -68,9 +69,10 @@ def match(source: Weights, export: Weights, unused: Collection[str] = ()) -> lis
     for name, array in wanted.items():
         found[name] = found[name] if found[name][1] else ("gates", gates.holders(array))
     missing = {name: array for name, array in wanted.items() if not found[name][1]}
-    pieces = split_parameters(missing, there)
-    found |= {name: ("pieces", tensors) for name, tensors in pieces.items()}
-    missing = {name: array for name, array in missing.items() if name not in pieces}
+    for how, look_for in (("pieces", split_parameters), ("gathered", gathered_parameters)):
+        parts = look_for(missing, there)
+        found |= {name: (how, tensors) for name, tensors in parts.items()}
+        missing = {name: array for name, array in missing.items() if name not in parts}
     for how, explain in (("batch-norm fold", folded_parameters), ("scale fold", scaled_parameters)):
         folds = explain(wanted, missing, there) if missing else {}
         found |= {name: (how, tensors) for name, tensors in folds.items()}

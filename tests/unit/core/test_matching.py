@@ -290,3 +290,19 @@ def test_a_weight_of_eight_bits_is_exact_with_or_without_a_sign() -> None:
 
 def test_a_list_of_zero_points_is_no_parameter() -> None:
     assert how({"zeros": np.arange(64, dtype=np.int8)}, {}) == {}
+
+
+@pytest.mark.parametrize("heads", [1, 4])
+def test_a_table_of_biases_read_at_fixed_places_is_gathered(heads: int) -> None:
+    table = normal(49, heads)
+    distance = np.array([[(i // 4 - j // 4 + 3) * 7 + i % 4 - j % 4 + 3 for j in range(16)] for i in range(16)])
+    read = table[distance].transpose(2, 0, 1)[None].copy()
+    assert how({"table": table}, {"bias": read}) == {"table": "gathered"}
+    assert how({"table": np.ascontiguousarray(table.T)}, {"bias": read}) == {"table": "gathered"}
+    read[0, 0, 3, 5] = np.nextafter(read[0, 0, 3, 5], np.float32(9))
+    assert how({"table": table}, {"bias": read}) == {"table": "unexplained"}
+
+
+def test_a_table_whose_channels_were_exchanged_is_not_gathered() -> None:
+    table = normal(16, 4)
+    assert how({"table": table}, {"bias": np.concatenate([table, table])[:, [1, 0, 2, 3]]}) == {"table": "unexplained"}
