@@ -65,6 +65,11 @@ class BySize(nn.Module):
         return x + 1
 
 
+class ByLength(nn.Module):
+    def forward(self, x):
+        return x.new_ones(len(x), 3) * x[:, :1] + len([x, x])
+
+
 class Positions(nn.Module):
     def __init__(self):
         super().__init__()
@@ -162,6 +167,14 @@ def test_a_bound_beyond_which_the_export_answers_otherwise_is_refused() -> None:
         hub.from_torch(BySize(), (torch.rand(2, 5),), (LENGTH,))
     assert caught.value.kind == "frozen-axis"
     assert "batch=2, length=513" in caught.value.what
+
+
+def test_the_length_of_a_tensor_in_python_does_not_freeze_the_batch() -> None:
+    model = hub.from_torch(ByLength(), (torch.rand(2, 5),), (BATCH,))
+    session = onnxruntime.InferenceSession(ir.to_proto(model).SerializeToString())
+    x = np.random.default_rng(0).random((7, 5), np.float32)
+    np.testing.assert_allclose(session.run(None, {"x": x})[0], np.ones((7, 3)) * x[:, :1] + 2, rtol=1e-6)
+    assert "len" not in globals()
 
 
 def test_a_bound_that_is_too_large_to_be_tried_is_refused() -> None:

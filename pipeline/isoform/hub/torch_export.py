@@ -15,6 +15,7 @@ from torch.export._patches import register_gru_while_loop_decomposition, registe
 
 from isoform.core.signature import Signature
 from isoform.errors import IsoformError
+from isoform.hub.torch_lengths import symbolic_lengths
 from isoform.hub.torchscript_program import unscripted
 
 OPSET = 20
@@ -38,7 +39,7 @@ def program(
     Raises:
         IsoformError: the exporter fails or freezes a dynamic dimension.
     """
-    with _quiet(), _dynamic_recurrence(), unscripted(module), torch.no_grad():
+    with _quiet(), _dynamic_recurrence(), unscripted(module), symbolic_lengths(module), torch.no_grad():
         try:
             dims: dict[str, Any] = {symbol: torch.export.Dim(symbol, min=1) for symbol in signature.symbols}
             return _exported(module, signature, inputs, dims, has_assertions)
