@@ -150,6 +150,16 @@ def conv_of_rounded_weights(graph: Graph) -> None:
     graph.output(graph.add("Conv", [images(graph), graph.add("DequantizeLinear", [rounded, *scales], axis=0)]), 4)
 
 
+def conv_transposed(graph: Graph) -> None:
+    weight = graph.weight(weights(6, 5, 3, 3), np.linspace(0.001, 0.003, 5), axis=1)
+    graph.output(graph.add("ConvTranspose", [images(graph), weight], strides=[2, 2], pads=[1, 1, 1, 1]), 4)
+
+
+def conv_transposed_with_bias(graph: Graph) -> None:
+    weight, bias = graph.weight(weights(6, 5, 2, 2), 0.002), graph.constant(np.linspace(-1, 1, 5, dtype=np.float32))
+    graph.output(graph.add("ConvTranspose", [images(graph), weight, bias], strides=[2, 2]), 4)
+
+
 def gemm(graph: Graph) -> None:
     weight = graph.weight(weights(7, 8), np.linspace(0.002, 0.004, 7))
     bias = graph.weight(weights(7), 0.01)
@@ -254,6 +264,8 @@ KERNELS: dict[str, tuple[Callable[[Graph], None], str]] = {
     "conv": (conv, "CONV_2D"),
     "conv of channels": (conv_of_channels, "CONV_2D"),
     "conv of rounded weights": (conv_of_rounded_weights, "CONV_2D"),
+    "conv transposed": (conv_transposed, "TRANSPOSE_CONV"),
+    "conv transposed with bias": (conv_transposed_with_bias, "TRANSPOSE_CONV"),
     "conv of one axis": (conv_of_one_axis, "CONV_2D"),
     "prelu": (prelu, "PRELU"),
     "largest": (largest, "REDUCE_MAX"),
@@ -337,11 +349,6 @@ def conv_of_volumes(graph: Graph) -> None:
     graph.output(graph.add("Conv", [volumes, graph.weight(weights(4, 2, 3, 3, 3), 0.003)]), 5)
 
 
-def conv_transposed(graph: Graph) -> None:
-    weight = graph.weight(weights(6, 5, 3, 3), np.linspace(0.001, 0.003, 5), axis=1)
-    graph.output(graph.add("ConvTranspose", [images(graph), weight], strides=[2, 2], pads=[1, 1, 1, 1]), 4)
-
-
 def function_without_kernel(graph: Graph) -> None:
     graph.output(graph.add("Softplus", [graph.input("x", ["batch", 5])]), 2, scale=0.05)
 
@@ -352,7 +359,6 @@ def function_without_kernel(graph: Graph) -> None:
     [
         activation_with_another_bound,
         conv_of_volumes,
-        conv_transposed,
         conv_around_another_zero,
         function_without_kernel,
         mean_of_a_finer_scale,

@@ -50,14 +50,14 @@ def conv_transpose(call: Call) -> Tensor:
         raise call.refusal("weights of dynamic sizes")
     if known is not None and max(dilations) > 1:
         known = _dilated(known, dilations)
-    axes = _axes(call, [(size - 1) * step + 1 for size, step in zip(reach, dilations, strict=True)])
-    sizes = _produced_shape(call, axes, filters)
+    axes = axes_of(call, [(size - 1) * step + 1 for size, step in zip(reach, dilations, strict=True)])
+    sizes = produced_shape(call, axes, filters)
     parts = list(zip(_images(call, group), _kernels(call, known, group), strict=True))
     has_room = not any(axis.more for axis in axes)
     bias = call.get(2) if group == 1 and has_room else None
     found = [_plain(call, x, weight, axes, sizes, bias) for x, weight in parts]
     result = found[0] if group == 1 else concat(call, found, 3, [*found[0].shape[:3], filters * group])
-    result = _cut(call, _extended(call, result, axes), axes)
+    result = cut(call, _extended(call, result, axes), axes)
     added = call.get(2)
     return result if bias is not None or added is None else add(call, result, added)
 
@@ -71,7 +71,7 @@ def _extended(call: Call, x: Tensor, axes: list[Axis]) -> Tensor:
     return call.make(Code.PAD, [x, table], [x.shape[0], *sizes, x.shape[3]], schema.PadOptionsT())
 
 
-def _axes(call: Call, kernel: Sequence[int]) -> list[Axis]:
+def axes_of(call: Call, kernel: Sequence[int]) -> list[Axis]:
     strides = call.ints("strides") or [1, 1]
     more = call.ints("output_padding") or [0, 0]
     wanted = call.ints("output_shape")
@@ -98,7 +98,7 @@ def _axis(call: Call, size: int | None, kernel: int, stride: int, more: int, fir
     return Axis(size, kernel, stride, max(more - last, 0), first, max(last - more, 0))
 
 
-def _produced_shape(call: Call, axes: list[Axis], filters: int) -> Tensor:
+def produced_shape(call: Call, axes: list[Axis], filters: int) -> Tensor:
     """Return the sizes of what TFLite makes of one group, those that are dynamic counted at run time."""
     batch = call[0].shape[0]
     if batch is not None and all(axis.size is not None for axis in axes):
@@ -157,7 +157,7 @@ def _plain(call: Call, x: Tensor, kernel: Tensor, axes: list[Axis], sizes: Tenso
     return call.make(Code.TRANSPOSE_CONV, inputs, shape, options, "float32")
 
 
-def _cut(call: Call, x: Tensor, axes: list[Axis]) -> Tensor:
+def cut(call: Call, x: Tensor, axes: list[Axis]) -> Tensor:
     if not any(axis.first or axis.last for axis in axes):
         return x
     begin, end = [0, *(axis.first for axis in axes), 0], [0, *(-axis.last for axis in axes), 0]

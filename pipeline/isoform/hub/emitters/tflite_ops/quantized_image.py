@@ -10,6 +10,7 @@ from isoform.hub.emitters.registry import QUANTIZED_DOMAIN
 from isoform.hub.emitters.tflite_builder import Tensor
 from isoform.hub.emitters.tflite_ops.arithmetic import mul
 from isoform.hub.emitters.tflite_ops.call import Call, Code, op
+from isoform.hub.emitters.tflite_ops.convolution_transposed import axes_of, cut, produced_shape
 from isoform.hub.emitters.tflite_ops.moving import shape_of, strided_slice
 from isoform.hub.emitters.tflite_ops.quantized import activation, quantized
 from isoform.hub.emitters.tflite_ops.windows import Window, padded, same
@@ -36,6 +37,23 @@ def conv(call: Call) -> Tensor:
     weight = stored_weight(call, (1, 2, 3, 0) if is_depthwise else (0, 2, 3, 1))
     code = Code.DEPTHWISE_CONV_2D if is_depthwise else Code.CONV_2D
     return quantized(call, code, [x, weight, _bias(call, len(array))], options)
+
+
+@op("ConvTranspose", domain=QUANTIZED_DOMAIN)
+def conv_transpose(call: Call) -> Tensor:
+    """Return the transposed convolution without padding, cut to what is asked for."""
+    array, found = call.array(1), noted(call.node.outputs[0])
+    assert array is not None, "the rule takes constant weights only"
+    assert found is not None, "the rules note every result"
+    axes, filters = axes_of(call, array.shape[2:]), array.shape[1]
+    options = schema.TransposeConvOptionsT()
+    options.padding = schema.Padding.VALID
+    options.strideH, options.strideW = (axis.stride for axis in axes)
+    shape = [call[0].shape[0], *(axis.produced for axis in axes), filters]
+    whole = call.graph.tensor(f"{call.node.name}/whole", found.dtype, shape, found)
+    inputs = [produced_shape(call, axes, filters), stored_weight(call, (1, 2, 3, 0)), call[0], _bias(call, filters)]
+    call.graph.add(Code.TRANSPOSE_CONV, inputs, [whole], options)
+    return cut(call, whole, axes)
 
 
 def _bias(call: Call, filters: int) -> Tensor:

@@ -30,6 +30,21 @@ def _conv(group: Group) -> list[ir.Node] | None:
     return None if inputs is None else [group.result("Conv", inputs, activation=group.activation)]
 
 
+def _conv_transpose(group: Group) -> list[ir.Node] | None:
+    """Return TRANSPOSE_CONV, cut to what is asked for; nothing is put after it, and there are no groups."""
+    node, x, weight = group.node, group.data(0), group.weight(1, 1)
+    if x is None or weight is None or group.is_clipped or _rank(weight.value) != _IMAGE_RANK:
+        return None
+    is_plain = _text(node, "auto_pad", "NOTSET") == "NOTSET" and _int(node, "group", 1) == 1
+    pads, dilations = _ints(node, "pads"), _ints(node, "dilations")
+    if not is_plain or max(dilations, default=1) > 1 or min(pads, default=0) < 0 or "output_shape" in node.attributes:
+        return None
+    if any(_ints(node, "output_padding")):
+        return None
+    inputs = _with_bias(group, [x, weight], 2)
+    return None if inputs is None else [group.result("ConvTranspose", inputs)]
+
+
 def _with_bias(group: Group, operands: Sequence[Operand], index: int) -> list[ir.Value] | None:
     inputs = [operand.value for operand in operands]
     if index >= len(group.node.inputs) or group.node.inputs[index] is None:
@@ -254,6 +269,10 @@ def _resize(group: Group) -> list[ir.Node] | None:
     return [group.result("Resize", [x.value], factors=[int(factor) for factor in factors[2:]])] if is_known else None
 
 
+def _ints(node: ir.Node, name: str) -> list[int]:
+    return list(node.attributes[name].as_ints()) if name in node.attributes else []
+
+
 def _text(node: ir.Node, name: str, default: str) -> str:
     return node.attributes[name].as_string() if name in node.attributes else default
 
@@ -276,6 +295,7 @@ RULES: dict[tuple[str, str], Rule] = {
     **{(ONNX_DOMAIN, name): _extreme for name in ("Max", "Min")},
     **{(CHANNELS_LAST_DOMAIN, name): _pool for name in ("AveragePool", "MaxPool")},
     (CHANNELS_LAST_DOMAIN, "Conv"): _conv,
+    (CHANNELS_LAST_DOMAIN, "ConvTranspose"): _conv_transpose,
     (CHANNELS_LAST_DOMAIN, "GlobalAveragePool"): _mean,
     (CHANNELS_LAST_DOMAIN, "GlobalMaxPool"): _largest,
     (CHANNELS_LAST_DOMAIN, "Resize"): _resize,
