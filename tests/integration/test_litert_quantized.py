@@ -1,6 +1,6 @@
 """Operators of quantised graphs on LiteRT's integer kernels, beside ONNX Runtime computing each on numbers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -279,3 +279,26 @@ def test_what_no_kernel_computes_stays_an_operator_on_numbers(build: Callable[[G
         steps = np.abs(found.astype(int) - wanted)
         assert steps.max() <= 1
         assert np.mean(steps > 0) <= 0.05
+
+
+@pytest.mark.parametrize("factor", [1e-3, 1e3])
+@pytest.mark.parametrize("name", ["add", "mul", "matmul of two", "conv of channels", "hard swish", "relu", "concat"])
+def test_scales_that_overflow_or_blunt_a_kernel_leave_the_operator_to_numbers(
+    name: str, factor: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kernels shift sums of 32 bits: an output in far finer steps than its inputs comes out wrong, not saturated."""
+    plain = Graph.input
+
+    def coarser(graph: Graph, name: str, shape: Sequence[Any], scale: float = 0.05, zero: int = 3) -> str:
+        return plain(graph, name, shape, scale * factor, zero)
+
+    monkeypatch.setattr(Graph, "input", coarser)
+    graph = Graph()
+    KERNELS[name][0](graph)
+    model = graph.model()
+    content, feeds = hub.to_tflite(ir.from_proto(model)), drawn(model)
+    for resolver in (OpResolverType.AUTO, WITHOUT_XNNPACK):
+        [wanted], [found] = on_numbers(model, feeds), on_litert(content, feeds, resolver)
+        steps = np.abs(found.astype(int) - wanted)
+        assert steps.max() <= 1
+        assert np.mean(steps > 0) <= 0.2

@@ -45,6 +45,10 @@ class Group:
     activation: str
     is_clipped: bool
 
+    def holds(self, scale: object, largest: float) -> bool:
+        """Return whether a step of ``scale`` is at most ``largest`` steps of the output: more overflows in kernels."""
+        return float(np.max(np.asarray(scale, np.float64))) <= largest * self.output.step
+
     def data(self, index: int) -> Operand | None:
         """Return input ``index`` as eight-bit integers of one scale, computed or constant; None where it is not."""
         if index >= len(self.node.inputs):

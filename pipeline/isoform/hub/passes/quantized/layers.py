@@ -11,6 +11,8 @@ from isoform.hub.passes.quantized.parameters import note
 
 IMAGE_RANK = 4
 MOST_AXES_BROADCAST = 4
+_LARGEST_GAIN = 32.0
+"""Output steps that a product of one step with one step may be: 100 were right, XNNPACK refuses 256, 1,600 overflow."""
 
 
 def conv(group: Group) -> list[ir.Node] | None:
@@ -38,6 +40,8 @@ def conv_transpose(group: Group) -> list[ir.Node] | None:
 
 
 def _with_bias(group: Group, operands: Sequence[Operand], index: int) -> list[ir.Value] | None:
+    if not group.holds(operands[0].quantization.scale * operands[1].quantization.scale, _LARGEST_GAIN):
+        return None
     inputs = [operand.value for operand in operands]
     if index >= len(group.node.inputs) or group.node.inputs[index] is None:
         return inputs
@@ -80,10 +84,14 @@ def matmul(group: Group) -> list[ir.Node] | None:
         return None
     if matrix is not None and rank_of(matrix.value) == 2:
         rows = _rows(group, matrix, is_transposed)
+        if not group.holds(x.quantization.scale * rows.quantization.scale, _LARGEST_GAIN):
+            return None
         return [group.result("Linear", [x.value, rows.value], activation=group.activation)]
     right = group.data(1)
     is_plain = right is not None and constant(right.value) is None and constant(x.value) is None
     ranks = [rank_of(value) for value in group.node.inputs]
     if right is None or not is_plain or group.is_clipped or not 2 <= min(ranks) <= max(ranks) <= MOST_AXES_BROADCAST:
+        return None
+    if not group.holds(x.quantization.scale * right.quantization.scale, _LARGEST_GAIN):
         return None
     return [group.result("MatMul", [x.value, right.value])]

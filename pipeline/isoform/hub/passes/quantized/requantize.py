@@ -7,6 +7,8 @@ from isoform.hub.passes.fold_weights import constant
 from isoform.hub.passes.quantized.parameters import about, dequantizer, described, note, noted
 
 _EIGHT_BITS = ("int8", "uint8")
+_LARGEST_GAIN = 64.0
+"""New steps that an old one may be: many more overflow in LiteRT's kernel."""
 
 
 def requantize(graph: ir.Graph, node: ir.Node) -> bool:
@@ -17,7 +19,7 @@ def requantize(graph: ir.Graph, node: ir.Node) -> bool:
         return False
     if after.axis is not None or before.axis is not None or not {after.dtype, before.dtype} <= set(_EIGHT_BITS):
         return False
-    if not before.same_as(about(integers) or before):
+    if not before.same_as(about(integers) or before) or before.step > _LARGEST_GAIN * after.step:
         return False
     new = ir.Node(QUANTIZED_DOMAIN, "Requantize", [integers], num_outputs=1, name=node.name)
     ir.convenience.replace_nodes_and_values(graph, node, [node], [new], node.outputs, new.outputs)

@@ -17,8 +17,10 @@ from isoform.hub.passes.quantized.parameters import note
 
 Rule = Callable[[Group], list[ir.Node] | None]
 _NEAR = 1e-6
-_LARGEST_SUM_RATIO = 2.0**19
-"""LiteRT's ADD adds in steps 2^-20 of twice the larger input scale; a finer output scale is none to it."""
+_LARGEST_GAIN, _LARGEST_PRODUCT = 64.0, 2.0
+"""Output steps that a step of an input, or a product of two, may be: 67 and 1.3 were right, 500 and 133 overflow."""
+_SMALLEST_SWISH_STEP = 0.004
+"""An input step from which on HARD_SWISH is precise: at 0.00005 all values were a step off."""
 
 
 def _arithmetic(group: Group) -> list[ir.Node] | None:
@@ -31,7 +33,8 @@ def _arithmetic(group: Group) -> list[ir.Node] | None:
     if None in shapes or (shapes[0] != shapes[1] and max(map(rank_of, group.node.inputs)) > MOST_AXES_BROADCAST):
         return None
     scales = x.quantization.step, y.quantization.step
-    if group.node.op_type != "Mul" and max(scales) / group.output.step >= _LARGEST_SUM_RATIO:
+    is_product = group.node.op_type == "Mul"
+    if not group.holds(*((scales[0] * scales[1], _LARGEST_PRODUCT) if is_product else (max(scales), _LARGEST_GAIN))):
         return None
     return [group.result(group.node.op_type, [x.value, y.value], activation=group.activation)]
 
@@ -55,6 +58,10 @@ def _unary(group: Group) -> list[ir.Node] | None:
     """Return a kernel that takes any scale and gives any: rescaled, or read from a table of 256."""
     x = group.data(0)
     if x is None or group.is_clipped or constant(x.value) is not None:
+        return None
+    if not group.holds(x.quantization.scale, _LARGEST_GAIN):
+        return None
+    if group.node.op_type == "HardSwish" and x.quantization.step < _SMALLEST_SWISH_STEP:
         return None
     return [group.result(group.node.op_type, [x.value])]
 
@@ -81,14 +88,16 @@ def _softmax(group: Group) -> list[ir.Node] | None:
 
 def _relu(group: Group) -> list[ir.Node] | None:
     x = group.data(0)
-    return None if x is None or group.is_clipped else [group.result("Relu", [x.value])]
+    if x is None or group.is_clipped or not group.holds(x.quantization.scale, _LARGEST_GAIN):
+        return None
+    return [group.result("Relu", [x.value])]
 
 
 def _mean(group: Group) -> list[ir.Node] | None:
     """Return MEAN over known axes."""
     axes = _axes(group.node)
     x = group.data(0)
-    if x is None or axes is None or group.is_clipped:
+    if x is None or axes is None or group.is_clipped or not group.holds(x.quantization.scale, _LARGEST_GAIN):
         return None
     keeps = integer(group.node, "keepdims", 1)
     return [group.result("Mean", [x.value], axes=axes, keepdims=keeps)]
@@ -107,6 +116,8 @@ def _prelu(group: Group) -> list[ir.Node] | None:
     """Return PRELU with a constant slope, which broadcasts over four axes at most."""
     x, slope = group.data(0), group.data(1)
     if x is None or slope is None or constant(slope.value) is None or group.is_clipped:
+        return None
+    if not group.holds(x.quantization.scale, _LARGEST_GAIN):
         return None
     if not 1 <= rank_of(slope.value) <= rank_of(x.value) <= MOST_AXES_BROADCAST:
         return None
@@ -131,7 +142,7 @@ def _pool(group: Group) -> list[ir.Node] | None:
         return None
     if group.output.same_as(x.quantization):
         return [group.result(node.op_type, [x.value], activation=group.activation)]
-    if is_mean or group.is_clipped:
+    if is_mean or group.is_clipped or not group.holds(x.quantization.scale, _LARGEST_GAIN):
         return None
     pooled = group.result(node.op_type, [x.value], activation="NONE")
     note(pooled.outputs[0], x.quantization)
@@ -161,6 +172,8 @@ def _join(group: Group) -> list[ir.Node] | None:
     inputs = []
     for operand in operands:
         if operand is None or constant(operand.value) is not None:
+            return None
+        if not group.holds(operand.quantization.scale, _LARGEST_GAIN):
             return None
         if group.output.same_as(operand.quantization):
             inputs.append(operand.value)

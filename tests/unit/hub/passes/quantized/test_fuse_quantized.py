@@ -9,7 +9,7 @@ from isoform.hub.emitters.registry import QUANTIZED_DOMAIN
 from isoform.hub.passes.quantized import fuse_quantized, noted
 
 CONSTANTS = (
-    "float s = {0.5}, float t = {0.25}, float fixed = {0.00390625}, uint8 z = {100}, uint8 none = {0}, "
+    "float s = {0.5}, float t = {0.25}, float fine = {0.015625}, float fixed = {0.00390625}, uint8 z = {100}, uint8 none = {0}, "
     "float six = {6}, float low = {0}, float half = {0.5}, int64[2] flat = {0, -1}"
 )
 PAIR = "a = DequantizeLinear(x, s, z) b = DequantizeLinear(w, s, z) "
@@ -48,7 +48,7 @@ def test_an_operator_between_the_two_reads_and_writes_signed_integers() -> None:
     [
         ("Relu(c)", "t", "z", "RELU"),
         ("Clip(c, low, six)", "t", "z", "RELU6"),
-        ("Clip(c, low, six)", "fixed", "none", "NONE"),
+        ("Clip(c, low, six)", "fine", "none", "NONE"),
         ("Relu(c)", "t", "none", "RELU"),
     ],
 )
@@ -65,8 +65,9 @@ def test_an_activation_is_fused_or_left_to_the_range(activation: str, scale: str
         "c = Softmax <axis = 0> (a) y = QuantizeLinear(c, fixed, none)",
         "c = Max(a, b) y = QuantizeLinear(c, t, z)",
         "c = Exp(a) y = QuantizeLinear(c, t, z)",
+        "c = Add(a, b) y = QuantizeLinear(c, fixed, none)",
     ],
-    ids=["clip", "range", "axis", "scales", "no kernel"],
+    ids=["clip", "range", "axis", "scales", "no kernel", "overflow"],
 )
 def test_what_does_not_fit_a_kernel_keeps_its_numbers(body: str) -> None:
     model = fused(PAIR + body)
