@@ -26,7 +26,12 @@ def channel_factors(shape: tuple[int, ...], vector: Array) -> Iterator[Array]:
 
 
 def channel_sums(kernel: Array, factor: Array) -> Iterator[Array]:
-    """Yield what a layer gives where its input channels hold ``factor``, whichever axis its outputs stand on."""
+    """Yield what a layer gives where its input channels hold ``factor``, whichever axes its outputs stand on.
+
+    The outputs of a projection into heads stand on two: [inputs, heads, size].
+    """
     product = kernel * factor
     for kept in range(kernel.ndim):
         yield product.sum(axis=tuple(place for place in range(kernel.ndim) if place != kept))
+    if kernel.ndim == 3:
+        yield from (product.sum(axis=place).reshape(-1) for place in (0, 2))

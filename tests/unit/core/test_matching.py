@@ -306,3 +306,15 @@ def test_a_table_of_biases_read_at_fixed_places_is_gathered(heads: int) -> None:
 def test_a_table_whose_channels_were_exchanged_is_not_gathered() -> None:
     table = normal(16, 4)
     assert how({"table": table}, {"bias": np.concatenate([table, table])[:, [1, 0, 2, 3]]}) == {"table": "unexplained"}
+
+
+def test_the_bias_of_a_normalisation_folded_into_a_projection_of_heads_is_explained() -> None:
+    kernel, bias = normal(8, 2, 3), normal(2, 3, seed=5)
+    source = {"attention/query/kernel": kernel, "attention/query/bias": bias,
+              "norm/gamma": normal(8, seed=1), "norm/beta": normal(8, seed=2)}  # fmt: skip
+    flat = kernel.reshape(8, 6).astype(np.float64)
+    folded = {
+        "w": (flat * source["norm/gamma"][:, None]).astype(np.float32).T.copy(),
+        "b": (bias.reshape(-1) + source["norm/beta"] @ flat).astype(np.float32),
+    }
+    assert set(how(source, folded).values()) == {"scale fold"}
