@@ -9,8 +9,8 @@ from isoform.hub.emitters.registry import QUANTIZED_DOMAIN
 from isoform.hub.passes.quantized import fuse_quantized, noted
 
 CONSTANTS = (
-    "float s = {0.5}, float t = {0.25}, float fine = {0.015625}, float fixed = {0.00390625}, uint8 z = {100}, uint8 none = {0}, "
-    "float six = {6}, float low = {0}, float half = {0.5}, int64[2] flat = {0, -1}"
+    "float s = {0.5}, float t = {0.25}, float fine = {0.015625}, float fixed = {0.00390625}, uint8 z = {100}, "
+    "uint8 none = {0}, float six = {6}, float low = {0}, float half = {0.5}, int64[2] flat = {0, -1}"
 )
 PAIR = "a = DequantizeLinear(x, s, z) b = DequantizeLinear(w, s, z) "
 
