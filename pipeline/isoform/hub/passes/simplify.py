@@ -11,7 +11,7 @@ from isoform.hub.passes.drop_identities import drop_identities
 from isoform.hub.passes.drop_whole_slices import drop_whole_slices
 from isoform.hub.passes.drop_zero_bias import drop_zero_bias
 from isoform.hub.passes.drop_zero_state import drop_zero_state
-from isoform.hub.passes.fold_shapes import fold_shapes
+from isoform.hub.passes.fold_sizes import fold_sizes
 from isoform.hub.passes.fold_small import fold_small
 from isoform.hub.passes.fold_weights import fold_weights
 from isoform.hub.passes.layout import choose_layouts
@@ -34,7 +34,7 @@ def simplify(model: ir.Model) -> None:
     drop_identities(model)
     for _ in range(_ROUNDS):
         graph.infer_shapes(model)
-        fold_shapes(model)
+        fold_sizes(model)
         fold_weights(model)
         fold_small(model)
         take_branches(model)
