@@ -23,6 +23,7 @@ from isoform.errors import ChildFailed, from_json
 
 MAX_ANSWER_BYTES = 64 << 20
 GRACE_S = 10.0
+_LOOK_S = 0.5
 _SHARING = {"OMP_WAIT_POLICY": "PASSIVE"}
 """For warm children, which run side by side: waiting threads must not hold a core. Fresh ones measure."""
 _MEMORY_WORDS = (b"bad_alloc", b"MemoryError", b"Cannot allocate memory", b"out of memory", b"OOM")
@@ -141,14 +142,17 @@ class Child:
         with selectors.DefaultSelector() as selector:
             selector.register(self._process.stdout, selectors.EVENT_READ)
             while b"\n" not in self._pending:
-                if not selector.select(max(0.0, deadline - time.monotonic())):
+                if not self._is_heard(selector, deadline):
                     self.close()
                     raise ChildFailed(
                         f"{_step(function)} took longer than {timeout_s:g} s and was ended.",
                         f"Raise the time limit, or see {self.log}.",
                         kind="timeout",
                     )
-                chunk = os.read(self._process.stdout.fileno(), 1 << 16)
+                try:
+                    chunk = os.read(self._process.stdout.fileno(), 1 << 16)
+                except (OSError, ValueError):  # another thread has closed the pipe: the pool is ending
+                    chunk = b""
                 if not chunk:
                     raise self._died(function)
                 self._pending += chunk
@@ -161,6 +165,16 @@ class Child:
                     )
         line, _, self._pending = self._pending.partition(b"\n")
         return line
+
+    def _is_heard(self, selector: selectors.BaseSelector, deadline: float) -> bool:
+        """Return whether the child says something or is gone, until ``deadline``.
+
+        A pipe that another thread closes never wakes who waits for it: the process itself has to be looked at.
+        """
+        while (left := deadline - time.monotonic()) > 0:
+            if selector.select(min(left, _LOOK_S)) or self._process.poll() is not None:
+                return True
+        return False
 
     def _died(self, function: str) -> ChildFailed:
         try:
