@@ -100,6 +100,14 @@ def test_initial_states_are_used(kind: str) -> None:
     require_agreement(model(kind, "bidirectional", OUTPUTS[kind], has_state=True), RESOLVERS[0])
 
 
+@pytest.mark.parametrize("length", ["length", 5])
+def test_one_of_two_states_may_be_given(length: int | str) -> None:
+    proto = model("LSTM", "forward", OUTPUTS["LSTM"], has_state=True, length=length)
+    proto.graph.node[0].input.pop()
+    del proto.graph.input[2]
+    require_agreement(proto, RESOLVERS[0], shapes=SHAPES if isinstance(length, str) else [(5, 2)])
+
+
 @pytest.mark.parametrize("kind", GATES)
 def test_the_last_state_alone_is_right_and_no_sequence_is_kept(kind: str) -> None:
     proto = model(kind, "forward", ("", "y_h"))

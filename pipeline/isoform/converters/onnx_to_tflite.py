@@ -4,6 +4,7 @@ The file is read back and run before it counts: at two sizes of every dynamic di
 have. Whether its numbers are right is not asked here.
 """
 
+import gc
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -27,6 +28,7 @@ def convert(source: Artifact, target: Path, options: ConvertOptions) -> None:
             written, and the file is gone.
     """
     tflite.build(graph.load(source.model)).save(target)
+    gc.collect()  # graphs hold their mapped weights in cycles; LiteRT is about to map and pack as much again
     try:
         read_back(Artifact("tflite", target, source.signature), options.sizes)
     except IsoformError:

@@ -165,7 +165,7 @@ def _recurrent(call: Call, build: Build, gates: int, states: tuple[int, ...]) ->
     found = []
     for place, is_reversed in enumerate(_DIRECTIONS[call.string("direction", "forward")]):
         cell = build(*_weights(call, place, gates))
-        initial = [_state(call, index, place) for index in states]
+        initial = _states(call, states, place)
         layer = Layer(cell, initial, is_reversed, has_sequence)
         run = unrolled_layer if may_unroll(call.graph.file, call[0].shape[0]) else run_layer
         found.append(run(call, layer))
@@ -213,8 +213,16 @@ def _weights(call: Call, place: int, gates: int) -> tuple[Array, Array, Array | 
     return kernel[place], recurrent[place], first, second
 
 
+def _states(call: Call, indices: Sequence[int], place: int) -> list[Tensor | None]:
+    """Return the initial states [batch, units] of one direction: None for all of them, or zeros where one is absent."""
+    states = [_state(call, index, place) for index in indices]
+    given = next((state for state in states if state is not None), None)
+    if given is None:
+        return states
+    return [call.make(Code.ZEROS_LIKE, [given], given.shape) if state is None else state for state in states]
+
+
 def _state(call: Call, index: int, place: int) -> Tensor | None:
-    """Return the initial state [batch, units] of one direction."""
     state = call.get(index)
     if state is None:
         return None
