@@ -82,9 +82,9 @@ def _opset(file: TfliteFile) -> int:
 
 
 def _input(name: str, tensor: Tensor, position: int) -> ir.Value:
-    """Return an input; its first axis is called batch where it is dynamic, others by their places."""
+    """Return an input; the first of several axes is called batch where it is dynamic, others by their places."""
     dims = [
-        size if size is not None else "batch" if axis == 0 else f"dim_{position}_{axis}"
+        size if size is not None else "batch" if axis == 0 and len(tensor.shape) > 1 else f"dim_{position}_{axis}"
         for axis, size in enumerate(tensor.shape)
     ]
     return ir.Value(name=name, type=tensor_type(tensor), shape=ir.Shape(dims))

@@ -42,6 +42,12 @@ def conv(call: Call) -> Tensor:
     return call.make(code, [x, weight, bias_row(call, filters)], call.shape, options)
 
 
+@op("Conv")
+def conv_as_it_stands(call: Call) -> Tensor:
+    """Refuse what the layout pass has not taken: other ranks, and the bodies of loops and branches."""
+    raise call.refusal(f"over {max(len(_kernel_sizes(call)) - 2, 0)} dimensions, or in the body of a loop or a branch")
+
+
 def _conv_3d(call: Call, sizes: Sequence[int]) -> Tensor:
     """Return the convolution of [n, depth, height, width, channel]; groups one after the other, as TFLite has none."""
     group, x = call.int("group", 1), call[0]
