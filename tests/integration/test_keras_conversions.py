@@ -187,3 +187,15 @@ def test_code_in_a_file_is_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(IsoformError, match="Keras does not open it in safe mode"):
         keras_eager.load(source, RunOptions())
+
+
+def test_a_layer_and_an_operator_of_one_name_keep_apart_in_float64(tmp_path: Path) -> None:
+    """MobileNetV3 adds 3.0 to tensors and adds tensors to each other: both are called Add."""
+    x = keras.Input((4,), name="x")
+    y = keras.layers.Add()([x + 3.0, keras.layers.Dense(4)(x)])
+    declared = signature("x:float32[batch,4]", "y:float32[batch,4]")
+    source = saved(keras.Model(x, y), tmp_path, declared)
+    given = {"x": drawn(declared.inputs[0], 2, 0)}
+    single = keras_eager.load(source, RunOptions()).run(given)["y"]
+    double = keras_eager.load(source, RunOptions(is_float64=True)).run(given)["y"]
+    np.testing.assert_allclose(single, double, rtol=1e-5)

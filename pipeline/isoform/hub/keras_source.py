@@ -139,7 +139,7 @@ def _upcast(model: Any, architecture: Architecture | None) -> Any:
     """
     with _float64_policy():
         if hasattr(model, "_inputs_struct") or isinstance(model, keras.Sequential):
-            known = {type(layer).__name__: type(layer) for layer in model._flatten_layers()}
+            known = {kind.__name__: kind for kind in map(type, model._flatten_layers()) if not _is_kerass_own(kind)}
             config = _in_float64(keras.saving.serialize_keras_object(model))
             # Without code of the user's, safe mode stays on; with it, that code has run already.
             twin = keras.saving.deserialize_keras_object(config, known, safe_mode=architecture is None)
@@ -156,6 +156,11 @@ def _upcast(model: Any, architecture: Architecture | None) -> Any:
             )
         new.assign(keras.ops.cast(old.value, new.dtype))
     return twin
+
+
+def _is_kerass_own(kind: type) -> bool:
+    """Return whether Keras finds a class by itself: its layer Add and its operator Add share a name."""
+    return kind.__module__.partition(".")[0] == "keras"
 
 
 @contextmanager
