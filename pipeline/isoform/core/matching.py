@@ -1,22 +1,26 @@
 """Gate 1: is every parameter of the source in the export, bit for bit, or explained by a known rewriting?
 
 Explanations, the first that holds: ``exact`` (up to transpose and reshape), ``gates`` (the blocks of a recurrent
-layer in another order, split or joined), ``pieces`` (split along an axis), ``gathered`` (the rows of a table at fixed
-indices), ``batch-norm fold`` (multiplied into the layer beside it, within 4 units in the last place), ``scale fold``
-(a factor of channels, likewise), ``zero`` (a bias of zeros, left out), ``unused`` (no output of the source depends on
-it). What none explains is listed; nothing is ever close enough.
+layer in another order, split or joined), ``pieces`` (split along an axis), ``joined`` (rows of a larger tensor),
+``gathered`` (the rows of a table at fixed indices), ``batch-norm fold`` (multiplied into the layer beside it, within 4
+units in the last place), ``scale fold`` (a factor of channels, likewise), ``computed`` (what follows from it and from
+constants, likewise), ``zero`` (a bias of zeros, left out), ``unused`` (no output of the source depends on it). What
+none explains is listed; nothing is ever close enough.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from isoform.core.batch_norm import folded_parameters
+from isoform.core.computed import computed_parameters
 from isoform.core.fingerprint import Index, digest, fingerprint
 from isoform.core.gathered import gathered_parameters
+from isoform.core.joined import joined_parameters
 from isoform.core.pieces import split_parameters
 from isoform.core.recurrent_gates import GateIndex
 from isoform.core.scale_folds import scaled_parameters
@@ -34,7 +38,8 @@ class Explanation:
     """Where a source parameter went.
 
     Attributes:
-        how: exact, gates, pieces, gathered, batch-norm fold, scale fold, zero, unused or unexplained.
+        how: exact, gates, pieces, joined, gathered, batch-norm fold, scale fold, computed, zero, unused or
+            unexplained.
         tensors: names in the export.
         fingerprint: of the parameter's elements, in whatever order (core/fingerprint.py), in hexadecimal.
     """
@@ -55,11 +60,17 @@ class Explanation:
         }
 
 
-def match(source: Weights, export: Weights, unused: Collection[str] = ()) -> list[Explanation]:
+def match(
+    source: Weights,
+    export: Weights,
+    unused: Collection[str] = (),
+    derived: Mapping[str, Sequence[Array]] = MappingProxyType({}),
+) -> list[Explanation]:
     """Return an explanation for every parameter of ``source``, in floating point or eight bits, in its order.
 
     Args:
         unused: parameters that no output of the source depends on.
+        derived: by parameter, what a graph computes from it and from constants alone.
     """
     wanted, there = _parameters(source), _parameters(export)
     index = Index(there)
@@ -69,7 +80,11 @@ def match(source: Weights, export: Weights, unused: Collection[str] = ()) -> lis
     for name, array in wanted.items():
         found[name] = found[name] if found[name][1] else ("gates", gates.holders(array))
     missing = {name: array for name, array in wanted.items() if not found[name][1]}
-    for how, look_for in (("pieces", split_parameters), ("gathered", gathered_parameters)):
+    for how, look_for in (
+        ("pieces", split_parameters),
+        ("joined", joined_parameters),
+        ("gathered", gathered_parameters),
+    ):
         parts = look_for(missing, there)
         found |= {name: (how, tensors) for name, tensors in parts.items()}
         missing = {name: array for name, array in missing.items() if name not in parts}
@@ -77,6 +92,9 @@ def match(source: Weights, export: Weights, unused: Collection[str] = ()) -> lis
         folds = explain(wanted, missing, there) if missing else {}
         found |= {name: (how, tensors) for name, tensors in folds.items()}
         missing = {name: array for name, array in missing.items() if name not in folds}
+    results = computed_parameters(missing, derived, there)
+    found |= {name: ("computed", tensors) for name, tensors in results.items()}
+    missing = {name: array for name, array in missing.items() if name not in results}
     for name in missing:
         found[name] = ("unused" if name in unused else UNEXPLAINED, ())
     _leave_out_zeros(wanted, there, found)

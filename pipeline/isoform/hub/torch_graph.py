@@ -12,6 +12,7 @@ from isoform.core.signature import Signature
 from isoform.errors import IsoformError
 from isoform.hub.answers import refuse_other_answers
 from isoform.hub.examples import Example
+from isoform.hub.passes.fold_weights import mark_parameters
 from isoform.hub.passes.name_weights import name_weights, origins
 from isoform.hub.passes.restore_split import restore_split
 from isoform.hub.passes.simplify import simplify
@@ -26,7 +27,7 @@ def finish(model: ir.Model, signature: Signature) -> None:
     _name(model, signature)
     common.InlinePass()(model)
     restore_split(model)
-    _shorten_weight_names(model)
+    _take_parameters(model)
     made_of = origins(model)
     simplify(model)
     name_weights(model, made_of)
@@ -98,8 +99,9 @@ def _refuse_frozen_axes(value: ir.Value, name: str, shape: Sequence[int | str]) 
             )
 
 
-def _shorten_weight_names(model: ir.Model) -> None:
-    """Call weights as the state dict calls them, without the wrapper's prefix."""
-    for value in list(model.graph.initializers.values()):
-        if value.name and value.name.startswith("module."):
-            value.name = value.name.removeprefix("module.")
+def _take_parameters(model: ir.Model) -> None:
+    """Call parameters as the state dict calls them, without the wrapper's prefix, and keep what they are."""
+    parameters = [value for value in model.graph.initializers.values() if (value.name or "").startswith("module.")]
+    for value in parameters:
+        value.name = str(value.name).removeprefix("module.")
+    mark_parameters(value for value in parameters if value.dtype is not None and value.dtype.is_floating_point())

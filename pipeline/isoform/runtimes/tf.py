@@ -20,8 +20,6 @@ from isoform.core.signature import Dim, Signature, TensorSpec
 from isoform.errors import IsoformError
 from isoform.hub.serving import opened, pick
 
-_SMALLEST_CONSTANT = 16
-"""Elements from which a constant of the graph counts as a parameter, not as a shape or an axis."""
 _ESCAPE = re.compile(r"\.(S|\.)")
 
 
@@ -175,8 +173,8 @@ def _constants(folder: Path) -> dict[str, Array]:
         for node in nodes:
             if node.op == "Const":
                 value = tensor_util.MakeNdarray(node.attr["value"].tensor)
-                is_filling = bool((value == value.ravel()[:1]).all())
+                is_filling = value.size != 1 and bool((value == value.ravel()[:1]).all())
                 is_weight = value.dtype.kind in "fV" or (value.dtype in (np.int8, np.uint8) and value.ndim > 1)
-                if is_weight and value.size >= _SMALLEST_CONSTANT and not is_filling:
+                if is_weight and not is_filling:
                     found[place + node.name] = value
     return found

@@ -318,3 +318,32 @@ def test_the_bias_of_a_normalisation_folded_into_a_projection_of_heads_is_explai
         "b": (bias.reshape(-1) + source["norm/beta"] @ flat).astype(np.float32),
     }
     assert set(how(source, folded).values()) == {"scale fold"}
+
+
+@pytest.mark.parametrize("shape", [(8,), (8, 5)])
+def test_a_parameter_joined_with_others_is_found_and_an_altered_one_is_not(shape: tuple[int, ...]) -> None:
+    one, other = normal(*shape), normal(*shape, seed=1)
+    joined = np.concatenate([one, np.zeros(shape, np.float32), other])
+    assert how({"q": one, "v": other}, {"x": joined}) == {"q": "joined", "v": "joined"}
+    assert how({"q": one}, {"x": np.ascontiguousarray(joined.T)}) == {"q": "joined"}
+    joined[3] = np.nextafter(joined[3], np.float32(9))
+    assert how({"q": one, "v": other}, {"x": joined}) == {"q": "unexplained", "v": "joined"}
+
+
+def test_zeros_are_not_found_in_a_filling() -> None:
+    assert how({"zeros": np.zeros(8, np.float32)}, {"x": np.zeros(24, np.float32)}) == {"zeros": "zero"}
+    assert how({"ones": np.ones(8, np.float32)}, {"x": np.ones(24, np.float32)}) == {"ones": "unexplained"}
+
+
+def test_what_follows_from_a_parameter_alone_explains_it_where_all_of_it_is_there() -> None:
+    scale, table = np.float32(1.3).reshape(()), normal(4, 6)
+    source = {"scale": scale, "table": table}
+    derived = {"scale": [np.exp(scale)], "table": [np.tanh(table), table @ table.T]}
+    export = {"e": np.exp(scale), "t": np.tanh(table), "p": table @ table.T}
+
+    def found(export: dict) -> dict[str, str]:
+        return {entry.parameter: entry.how for entry in match(source, export, derived=derived)}
+
+    assert found(export) == {"scale": "computed", "table": "computed"}
+    assert found(export | {"e": np.exp(scale) * np.float32(1.00001)})["scale"] == "unexplained"
+    assert found({name: export[name] for name in ("e", "p")})["table"] == "unexplained"

@@ -12,7 +12,7 @@ import onnx
 import onnx_ir as ir
 from onnx.reference import ReferenceEvaluator
 
-from isoform.hub.passes.fold_weights import Array, constant, initializer
+from isoform.hub.passes.fold_weights import Array, alters_parameter, constant, initializer, mark_after
 
 LARGEST_BYTES = 1 << 16
 _FOLDED = {
@@ -30,7 +30,7 @@ def fold_small(model: ir.Model) -> bool:
         if node.graph is None or node.domain not in ("", "ai.onnx"):
             continue
         _resolve_type(node)
-        if node.op_type in _FOLDED and not any(map(_is_result, node.outputs)):
+        if node.op_type in _FOLDED and not alters_parameter(node) and not any(map(_is_result, node.outputs)):
             opset = node.version or model.opset_imports.get("", 1)
             is_changed = _fold(node, opset) or is_changed
     return is_changed
@@ -104,5 +104,7 @@ def _replace(node: ir.Node, results: Sequence[Array]) -> None:
     assert isinstance(graph, ir.Graph)
     for value, array in zip(node.outputs, results, strict=True):
         name, value.name = value.name, f"{value.name}/unfolded"
-        ir.convenience.replace_all_uses_with(value, initializer(graph, str(name), array))
+        folded = initializer(graph, str(name), array)
+        mark_after(node, folded)
+        ir.convenience.replace_all_uses_with(value, folded)
     graph.remove(node, safe=True)

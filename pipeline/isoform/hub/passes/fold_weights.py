@@ -1,10 +1,11 @@
 """Fold what a graph does to its weights alone: a Transpose of an initialiser becomes a transposed initialiser.
 
 Moving operators are numpy views, so that a folded weight costs no memory until it is written, however large it is.
-Operators that compute are folded only where the result is small. Not aware of what the weights mean.
+Operators that compute are folded only where the result is small, and none that computes on what `mark_parameters` has
+marked: a graph that stands for a checkpoint holds each of its parameters. Not aware of what the weights mean.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 from typing import Any
 
@@ -16,6 +17,7 @@ Array = npt.NDArray[Any]
 Evaluation = Callable[[ir.Node, Sequence[Array | None]], Sequence[Array]]
 
 LARGEST_COMPUTED_BYTES = 16 * 2**20
+_PARAMETER = "isoform.parameter"
 
 
 def fold_weights(model: ir.Model) -> None:
@@ -23,7 +25,7 @@ def fold_weights(model: ir.Model) -> None:
     graph = model.graph
     for node in list(graph):
         evaluate = _EVALUATIONS.get(node.op_type) if node.domain in ("", "ai.onnx") else None
-        if evaluate is None or any(value.is_graph_output() for value in node.outputs):
+        if evaluate is None or alters_parameter(node) or any(value.is_graph_output() for value in node.outputs):
             continue
         inputs = [constant(value) for value in node.inputs]
         if any(value is not None and array is None for value, array in zip(node.inputs, inputs, strict=True)):
@@ -32,6 +34,27 @@ def fold_weights(model: ir.Model) -> None:
         if not moves and sum(array.nbytes for array in inputs if array is not None) > LARGEST_COMPUTED_BYTES:
             continue
         _replace(graph, node, evaluate(node, inputs))
+
+
+def mark_parameters(values: Iterable[ir.Value]) -> None:
+    """Let no pass fold arithmetic on these initialisers, nor on what is only moved out of them."""
+    for value in values:
+        value.meta[_PARAMETER] = True
+
+
+def alters_parameter(node: ir.Node) -> bool:
+    """Return whether ``node`` computes other numbers from a marked parameter."""
+    return node.op_type not in _NOT_ALTERING and any(map(_is_marked, node.inputs))
+
+
+def mark_after(node: ir.Node, folded: ir.Value) -> None:
+    """Mark the initialiser that takes the place of ``node``, where it stands for a marked parameter."""
+    if node.op_type not in _OF_SHAPES and any(map(_is_marked, node.inputs)):
+        mark_parameters([folded])
+
+
+def _is_marked(value: ir.Value | None) -> bool:
+    return value is not None and bool(value.meta.get(_PARAMETER))
 
 
 def constant(value: ir.Value | None) -> Array | None:
@@ -65,7 +88,9 @@ def _replace(graph: ir.Graph, node: ir.Node, results: Sequence[Array]) -> None:
     for value in node.outputs:
         value.name = f"{value.name}/unfolded"  # the initialiser takes the name over
     for value, array, name in zip(node.outputs, results, names, strict=False):
-        ir.convenience.replace_all_uses_with(value, initializer(graph, name, array))
+        folded = initializer(graph, name, array)
+        mark_after(node, folded)
+        ir.convenience.replace_all_uses_with(value, folded)
     graph.remove(node, safe=True)
 
 
@@ -186,3 +211,5 @@ _EVALUATIONS: dict[str, Evaluation] = {
     "Sqrt": _elementwise(np.sqrt),
     "Sub": _elementwise(np.subtract),
 }
+_OF_SHAPES = {"ConstantOfShape", "Shape", "Size"}
+_NOT_ALTERING = {*_MOVEMENTS, *_OF_SHAPES, "Cast", "CastLike", "Expand", "Gather", "GatherND", "Tile"}

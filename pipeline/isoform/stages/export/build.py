@@ -42,10 +42,15 @@ class Step:
 
 @dataclass(frozen=True)
 class Built:
-    """A converted model that nobody has verified yet."""
+    """A converted model that nobody has verified yet.
+
+    Attributes:
+        onnx: the last graph on the way to it, where the route passed one.
+    """
 
     artifact: Artifact
     steps: tuple[Step, ...] = ()
+    onnx: Path | None = None
 
 
 @dataclass
@@ -116,7 +121,7 @@ class Builder:
             needs="onnx",
         )
         done = Step(f"io_layout_{self.layout}", answer.value["versions"], answer.seconds, answer.peak_rss_bytes)
-        return Built(replace(built.artifact, model=target, signature=after), (*built.steps, done))
+        return Built(replace(built.artifact, model=target, signature=after), (*built.steps, done), built.onnx)
 
     def _step(self, built: Built, step: Converter, path: Path) -> Built:
         architecture = built.artifact.architecture
@@ -133,4 +138,5 @@ class Builder:
         )
         artifact = Artifact(step.target, path, built.artifact.signature, tokenizer=self.source.tokenizer)
         done = Step(step.name, answer.value["versions"], answer.seconds, answer.peak_rss_bytes)
-        return Built(artifact, (*built.steps, done))
+        onnx = built.artifact.model if built.artifact.format == "onnx" else built.onnx
+        return Built(artifact, (*built.steps, done), onnx)

@@ -136,7 +136,7 @@ class Exporter:
         """Return a record for each runtime, the cases and the ledger of weights left beside the model."""
         if self._reference is None:
             return []
-        weights, ledger = verify.match_weights(built.artifact, self._reference.weights, self._pool)
+        weights, ledger = verify.match_weights(built.artifact, self._reference.weights, self._pool, built.onnx)
         store.write_json(folder / verify.LEDGER_NAME, ledger)
         cases = move_cases(self._reference.cases, self._request.source.signature, built.artifact.signature)
         case_files.save(cases, folder / CASES_NAME)

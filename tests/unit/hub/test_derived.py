@@ -1,0 +1,49 @@
+"""What a graph computes from parameters alone, against NumPy."""
+
+import numpy as np
+import onnx
+import onnx.parser
+import onnx_ir as ir
+
+from isoform.hub.derived import derived_values
+
+
+def graph(text: str, **weights: np.ndarray) -> ir.Model:
+    proto = onnx.parser.parse_model(f'<ir_version: 10, opset_import: ["" : 21]> g {text}')
+    proto.graph.initializer.extend(onnx.numpy_helper.from_array(array, name) for name, array in weights.items())
+    return ir.from_proto(proto)
+
+
+def test_the_values_that_meet_the_inputs_are_what_numpy_computes() -> None:
+    scale, table = np.float32(0.7).reshape(()), np.arange(6, dtype=np.float32).reshape(2, 3)
+    model = graph(
+        """(float[n, 3] x) => (float[n, 3] y, float[3, 2] z) {
+            e = Exp (scale)  m = Mul (x, e)  t = Tanh (table)  s = Mul (t, e)  r = ReduceSum <keepdims = 1> (s)
+            y = Add (m, r)  z = Transpose (t)
+        }""",
+        scale=scale,
+        table=table,
+    )
+    found = derived_values(model, {"a": scale, "b": np.ascontiguousarray(table.T)})
+    total = (np.tanh(table) * np.exp(scale)).sum().reshape(1, 1)
+    np.testing.assert_allclose(
+        sorted(float(array.max()) for array in found["a"]), sorted([total.max(), np.exp(scale)]), rtol=1e-6
+    )
+    assert {array.shape for array in found["b"]} == {(1, 1), (3, 2)}
+
+
+def test_a_parameter_that_meets_the_inputs_itself_has_no_derived_value() -> None:
+    weight = np.arange(3, dtype=np.float32)
+    model = graph("(float[3] x) => (float[3] y) { e = Exp (w)  m = Mul (x, e)  y = Add (m, w) }", w=weight)
+    assert derived_values(model, {"w": weight}) == {}
+
+
+def test_sizes_random_numbers_and_other_tensors_derive_nothing() -> None:
+    weight = np.arange(3, dtype=np.float32)
+    model = graph(
+        "(float[3] x) => (float[3] y) { s = Shape (w)  f = ConstantOfShape (s)  d = RandomNormalLike (w)  "
+        "m = Add (d, f)  y = Add (x, m) }",
+        w=weight,
+    )
+    assert derived_values(model, {"w": weight}) == {}
+    assert derived_values(model, {"other": weight + 1}) == {}
