@@ -37,6 +37,7 @@ def convert(
     via: str | None = None,
     avoid: Sequence[str] = (),
     io_layout: str = KEEP,
+    allow_pickle: bool = False,
     verify: bool = True,
     force: bool = False,
 ) -> list[Result]:
@@ -48,6 +49,7 @@ def convert(
         signature: which one of a SavedModel or TFLite file; ``serving_default``, or the only one, unless given.
         cases: an npz of your own inputs to verify with.
         io_layout: "keep", "nhwc" or "nchw": the axes on the outside; an input names its own as ``...]:NCHW``.
+        allow_pickle: let a PyTorch checkpoint run the code in it, in a child process; only if you trust who made it.
 
     Raises:
         UsageError: the request has to be changed; nothing was converted.
@@ -67,6 +69,7 @@ def convert(
         via=via,
         avoid=tuple(avoid),
         io_layout=io_layout,
+        allow_pickle=allow_pickle,
         is_verified=verify,
         is_forced=force,
     )

@@ -15,11 +15,11 @@ from torch import nn
 from isoform import hub
 from isoform.converters import pt2_to_onnx, torch_to_pt2, torchscript_to_onnx, torchscript_to_onnx_scripted
 from isoform.core.artifact import Architecture, Artifact
-from isoform.core.format import detect
 from isoform.core.protocols import ConvertOptions, RunOptions
 from isoform.core.signature import Signature, TensorSpec
 from isoform.errors import IsoformError
 from isoform.hub import pt2_archive
+from isoform.intake.container import identify
 from isoform.runtimes import torch_export
 
 pytestmark = [
@@ -124,7 +124,7 @@ def test_a_file_that_is_no_torchscript_is_refused(tmp_path: Path) -> None:
 
 def test_a_pt2_file_is_known_by_its_content_and_runs_at_every_size(program) -> None:
     module, artifact = program
-    assert detect(artifact.model.rename(artifact.model.with_suffix(".zip"))) == "pt2"
+    assert identify(artifact.model.rename(artifact.model.with_suffix(".zip"))).format == "pt2"
     artifact.model.with_suffix(".zip").rename(artifact.model)
     session = torch_export.load(artifact, RunOptions())
     assert [str(spec) for spec in session.signature.inputs] == ["image:float32[batch,3,image_2,image_3]"]

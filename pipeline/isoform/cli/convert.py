@@ -41,6 +41,10 @@ Examples:
     "--io-layout", type=click.Choice(CHOICES), default=KEEP, show_default=True,
     help="The axes of images on the outside; an input has to say its own: 'image:float32[batch,3,224,224]:NCHW'.",
 )  # fmt: skip
+@click.option(
+    "--allow-pickle", is_flag=True,
+    help="Let a PyTorch checkpoint run the code in it, in a child process: only if you trust who made it.",
+)  # fmt: skip
 @click.option("--no-verify", is_flag=True, help="Do not run the result; it is then marked as not verified.")
 @options.force
 @options.as_json
@@ -59,6 +63,7 @@ def command(
     via: str | None,
     avoid: tuple[str, ...],
     io_layout: str,
+    allow_pickle: bool,
     no_verify: bool,
     force: bool,
     as_json: bool,
@@ -73,7 +78,7 @@ def command(
         source=source,
         formats=options.listed(targets, ()),
         out=out,
-        reproduce=_reproduce(source, arch, arch_arguments, inputs, signature, io_layout, out),
+        reproduce=_reproduce(source, arch, arch_arguments, inputs, signature, io_layout, allow_pickle, out),
         name=name,
         arch=arch,
         arch_arguments=options.key_values(arch_arguments, "--arch-arg"),
@@ -83,6 +88,7 @@ def command(
         via=via,
         avoid=avoid,
         io_layout=io_layout,
+        allow_pickle=allow_pickle,
         is_verified=not no_verify,
         is_forced=force,
     )
@@ -99,6 +105,7 @@ def _reproduce(
     inputs: tuple[str, ...],
     signature: str | None,
     io_layout: str,
+    allow_pickle: bool,
     out: Path,
 ) -> str:
     words = ["isoform", "convert", str(source)]
@@ -107,4 +114,5 @@ def _reproduce(
     words += [word for text in inputs for word in ("--input", text)]
     words += ["--signature", signature] if signature else []
     words += ["--io-layout", io_layout] if io_layout != KEEP else []
+    words += ["--allow-pickle"] if allow_pickle else []
     return f"{shlex.join(words).replace('{', '{{').replace('}', '}}')} --to {{format}} --out {shlex.quote(str(out))}"

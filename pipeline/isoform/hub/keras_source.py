@@ -15,7 +15,7 @@ import tensorflow as tf
 from isoform.core.artifact import Architecture, Artifact
 from isoform.core.signature import Signature, TensorSpec
 from isoform.errors import IsoformError
-from isoform.hub.architecture import resolve
+from isoform.hub.architecture import construct
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _FLOATS = ("float16", "bfloat16", "float32", "mixed_float16", "mixed_bfloat16")
@@ -92,7 +92,7 @@ def tensor_spec(spec: TensorSpec, name: str | None = None) -> Any:
 
 
 def _build(architecture: Architecture) -> Any:
-    model = resolve(architecture)(**architecture.arguments)
+    model = construct(architecture)
     if not isinstance(model, keras.Model):
         raise IsoformError(
             f"'{architecture.factory}' returned {type(model).__name__}, not a keras.Model.",

@@ -12,14 +12,13 @@ import numpy as np
 import safetensors.torch
 import torch
 
-from isoform.core.artifact import Artifact
+from isoform.core.artifact import Architecture, Artifact
 from isoform.core.generation import draw
 from isoform.core.protocols import Array, Perturbation
 from isoform.core.signature import Signature, TensorSpec
+from isoform.core.state_dict import differences
 from isoform.errors import IsoformError
-from isoform.hub.architecture import resolve
-
-_SHOWN = 5
+from isoform.hub.architecture import construct
 
 
 def load(source: Artifact) -> torch.nn.Module:
@@ -34,15 +33,25 @@ def load(source: Artifact) -> torch.nn.Module:
             "Name the function that builds it: --arch model.py:build",
             kind="architecture",
         )
-    module = resolve(source.architecture)(**source.architecture.arguments)
+    module = build(source.architecture)
+    _assign(source, module, _state(source))
+    return module.eval()
+
+
+def build(architecture: Architecture) -> torch.nn.Module:
+    """Return the network that the user's code builds, with the weights it gives it.
+
+    Raises:
+        IsoformError: the code is not there, fails, or gives something else.
+    """
+    module = construct(architecture)
     if not isinstance(module, torch.nn.Module):
         raise IsoformError(
-            f"'{source.architecture.factory}' returned {type(module).__name__}, not a torch.nn.Module.",
+            f"'{architecture.factory}' returned {type(module).__name__}, not a torch.nn.Module.",
             "Return the module at the end of the function.",
             kind="architecture",
         )
-    _assign(source, module, _state(source))
-    return module.eval()
+    return module
 
 
 def _state(source: Artifact) -> dict[str, torch.Tensor]:
@@ -104,23 +113,17 @@ def _share(source: Artifact, names: Sequence[str], state: dict[str, torch.Tensor
 
 
 def _refuse_other_keys(source: Artifact, wanted: Mapping[str, torch.Tensor], found: Mapping[str, torch.Tensor]) -> None:
-    missing, extra = sorted(set(wanted) - set(found)), sorted(set(found) - set(wanted))
-    misshapen = [
-        f"{name} {list(found[name].shape)}, the network has {list(wanted[name].shape)}"
-        for name in wanted
-        if name in found and wanted[name].shape != found[name].shape
-    ]
-    problems = [
-        f"{word}: {', '.join(names[:_SHOWN])}" + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
-        for word, names in (("missing", missing), ("unexpected", extra), ("misshapen", misshapen))
-        if names
-    ]
+    problems = differences(_shapes(wanted), _shapes(found))
     if problems:
         raise IsoformError(
             f"{source.model.name} does not fit the network; {'; '.join(problems)}.",
             "Check --arch and its arguments, or save the checkpoint of this very network.",
             kind="state-dict",
         )
+
+
+def _shapes(tensors: Mapping[str, torch.Tensor]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
 
 
 @torch.no_grad()

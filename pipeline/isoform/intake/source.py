@@ -13,6 +13,7 @@ from isoform.core import format as formats
 from isoform.core.artifact import Architecture, Artifact
 from isoform.core.signature import Signature, TensorSpec
 from isoform.errors import UsageError
+from isoform.intake.container import admit, identify
 from isoform.isolation import Pool
 
 _WITHOUT_INPUTS = ("torch", "torchscript")
@@ -28,6 +29,7 @@ class FileRequest:
         arch: ``file.py:callable`` or ``package.module:callable``, for files that hold weights only.
         inputs: as on the command line; empty where the file says it.
         signature: the name of the one that is meant, of a file that may have several.
+        allow_pickle: objects in a checkpoint may run code while it is loaded; its owner trusts who made it.
     """
 
     path: Path
@@ -35,6 +37,7 @@ class FileRequest:
     arch_arguments: Mapping[str, Any] | None = None
     inputs: Sequence[TensorSpec] = ()
     signature: str | None = None
+    allow_pickle: bool = False
 
 
 @dataclass(frozen=True)
@@ -43,10 +46,12 @@ class Source:
 
     Attributes:
         sizes: by dynamic dimension, sizes at which it was seen to run.
+        notes: what was done to open it that its owner should know, a sentence each.
     """
 
     artifact: Artifact
     sizes: Mapping[str, tuple[int, ...]]
+    notes: tuple[str, ...] = ()
 
 
 def from_file(request: FileRequest, pool: Pool, workspace: Path) -> Source:
@@ -59,13 +64,15 @@ def from_file(request: FileRequest, pool: Pool, workspace: Path) -> Source:
         UsageError: something has to be added to the command; the hint shows the flag.
         IsoformError: the file cannot be opened or does not run.
     """
-    name = formats.detect(request.path)
+    container = identify(request.path)
+    name = container.format
     sources = sorted({row.source for row in registry.CONVERTERS.values()})
     if name not in sources:
         raise UsageError(
             f"{request.path}: {formats.lookup(name).title} is not a source that can be converted.",
             f"Convert from one of: {', '.join(sources)}.",
         )
+    admit(container, allow_pickle=request.allow_pickle)
     architecture = _architecture(request, name)
     if name in _WITHOUT_INPUTS and not request.inputs:
         raise UsageError(
@@ -80,19 +87,33 @@ def from_file(request: FileRequest, pool: Pool, workspace: Path) -> Source:
     source = Artifact(name, request.path.resolve(), declared, architecture, entry=request.signature)
     answer = pool.call(
         "isoform.jobs.describe:describe",
-        {"source": source.to_json(), "workspace": str(workspace)},
+        {
+            "source": source.to_json(),
+            "files": [str(file.resolve()) for file in container.files],
+            "allow_pickle": request.allow_pickle,
+            "workspace": str(workspace),
+        },
         needs=registry.source_runtime(name).extra,
-        root=architecture.root if architecture else None,
+        root=_root(request, architecture),
     )
     found = Signature.from_json(answer.value["signature"])
     _refuse_unknown(found, request.inputs)
     sizes = {symbol: tuple(known) for symbol, known in answer.value["sizes"].items()}
-    return Source(replace(source, model=Path(answer.value["model"]), signature=found), sizes)
+    built = Architecture.from_json(answer.value["architecture"]) if answer.value["architecture"] else None
+    opened = replace(source, model=Path(answer.value["model"]), signature=found, architecture=built)
+    notes = (container.note, *answer.value["unwrapped"])
+    return Source(opened, sizes, tuple(note for note in notes if note))
+
+
+def _root(request: FileRequest, architecture: Architecture | None) -> Path | None:
+    if architecture is not None:
+        return architecture.root
+    return Path.cwd() if request.allow_pickle else None  # where a pickled module looks for its classes
 
 
 def _architecture(request: FileRequest, name: str) -> Architecture | None:
     if request.arch is None:
-        if formats.lookup(name).is_checkpoint:
+        if formats.lookup(name).is_checkpoint and not request.allow_pickle:
             raise UsageError(
                 f"{request.path}: holds weights only, not the network.",
                 "Name the function that builds it: --arch model.py:build or --arch package.module:Class",
@@ -109,7 +130,17 @@ def _architecture(request: FileRequest, name: str) -> Architecture | None:
     file = Path(place).resolve()
     if not file.is_file():
         raise UsageError(f"--arch: {place}: no such file.", "Check the path.")
-    return Architecture(file.parent, f"{file.name}:{attribute}", arguments)
+    root, module = _package(file)
+    return Architecture(root, f"{module or file.name}:{attribute}", arguments)
+
+
+def _package(file: Path) -> tuple[Path, str | None]:
+    """Return the folder above all packages that ``file`` is in, and its name as a module; None where it is in none."""
+    root = file.parent
+    while (root / "__init__.py").is_file():
+        root = root.parent
+    words = file.relative_to(root).with_suffix("").parts
+    return root, ".".join(words) if len(words) > 1 else None
 
 
 def _refuse_unknown(found: Signature, inputs: Sequence[TensorSpec]) -> None:

@@ -27,52 +27,43 @@ _ONNX_DTYPES = {"FLOAT": "float32", "DOUBLE": "float64"}
 def describe(arguments: dict[str, Any], progress: Callable[..., None]) -> dict[str, Any]:
     """Return signature, workable sizes and model file of ``arguments["source"]``.
 
-    A pickled state dict becomes a safetensors file.
+    A PyTorch checkpoint becomes one safetensors file under the network's own names; ``unwrapped`` says how.
 
     Raises:
         IsoformError: the file cannot be opened, or does not run on the declared inputs.
     """
     source = Artifact.from_json(arguments["source"])
+    steps: tuple[str, ...] = ()
     if source.format == "torch":
-        source = replace(source, model=_as_safetensors(source.model, Path(arguments["workspace"])))
+        source, steps = _made_ready(source, arguments)
     found = _DESCRIBERS[source.format](source)
-    return {"signature": found.signature.to_json(), "sizes": dict(found.sizes), "model": str(source.model)}
+    return {
+        "signature": found.signature.to_json(),
+        "sizes": dict(found.sizes),
+        "model": str(source.model),
+        "architecture": source.architecture.to_json() if source.architecture else None,
+        "unwrapped": steps,
+    }
 
 
-def _as_safetensors(path: Path, workspace: Path) -> Path:
-    if path.suffix == ".safetensors":
-        return path
-    import safetensors.torch
-    import torch
+def _made_ready(source: Artifact, arguments: Mapping[str, Any]) -> tuple[Artifact, tuple[str, ...]]:
+    from isoform.jobs.checkpoint import Checkpoint, made_ready
 
-    try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # the loader raises many types for what it refuses; all mean the same here
-        reason = str(error).strip().splitlines()[0][:300]
-        raise IsoformError(
-            f"{path}: not a state dict that loads without running code ({reason})",
-            "Save the weights alone: torch.save(model.state_dict(), PATH), or as .safetensors.",
-            kind="unsafe-checkpoint",
-        ) from error
-    state = found.get("state_dict", found) if isinstance(found, dict) else None
-    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise IsoformError(
-            f"{path}: holds a {type(found).__name__}, not a state dict.",
-            "Save the weights alone: torch.save(model.state_dict(), PATH).",
-            kind="not-a-state-dict",
-        )
-    workspace.mkdir(parents=True, exist_ok=True)
-    target = workspace / f"{path.stem}.safetensors"
-    safetensors.torch.save_file({name: tensor.contiguous().clone() for name, tensor in state.items()}, target)
-    return target
+    files = [Path(file) for file in arguments.get("files", ())] or [source.model]
+    return made_ready(source, Checkpoint(files, bool(arguments.get("allow_pickle")), Path(arguments["workspace"])))
 
 
 def _of_torch(source: Artifact) -> Observation:
     import torch
 
+    from isoform.hub.torch_checkpoint import refuse_nonfinite
     from isoform.hub.torch_source import call, load
 
-    module = torch.jit.load(str(source.model)).eval() if source.format == "torchscript" else load(source)
+    if source.format == "torchscript":
+        module = torch.jit.load(str(source.model)).eval()
+    else:
+        module = load(source)
+        refuse_nonfinite(module, source.model)
 
     @torch.no_grad()
     def run(arrays: Tensors) -> Mapping[str, Any]:

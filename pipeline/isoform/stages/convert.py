@@ -33,6 +33,7 @@ class ConvertRequest:
     via: str | None = None
     avoid: tuple[str, ...] = ()
     io_layout: str = KEEP
+    allow_pickle: bool = False
     is_verified: bool = True
     is_forced: bool = False
 
@@ -50,8 +51,17 @@ def convert(request: ConvertRequest, pool: Pool, on_event: Events) -> list[expor
     workspace = Path(tempfile.mkdtemp(prefix="isoform-convert."))
     try:
         on_event("", f"opening {request.source}")
-        file = FileRequest(request.source, request.arch, request.arch_arguments, request.inputs, request.signature)
+        file = FileRequest(
+            request.source,
+            request.arch,
+            request.arch_arguments,
+            request.inputs,
+            request.signature,
+            request.allow_pickle,
+        )
         opened = from_file(file, pool, workspace)
+        for note in opened.notes:
+            on_event("", note)
         source = opened.artifact
         wanted = export.ExportRequest(
             source=source,
@@ -62,6 +72,8 @@ def convert(request: ConvertRequest, pool: Pool, on_event: Events) -> list[expor
             reproduce=request.reproduce,
             cases=request.cases,
             sizes=opened.sizes,
+            origin=request.source.resolve(),
+            notes=opened.notes,
             via=request.via,
             avoid=request.avoid,
             io_layout=request.io_layout,

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from isoform.core import format as formats
 from isoform.core.artifact import RECORD_NAME, read_record
 from isoform.errors import UsageError
+from isoform.intake.container import identify
 from isoform.intake.source import FileRequest, from_file
 from isoform.isolation import Pool
 
@@ -39,7 +39,8 @@ def describe(path: Path, pool: Pool, workspace: Path) -> dict[str, Any]:
     """
     if (path / RECORD_NAME).is_file():
         return read_record(path)
-    name = formats.detect(path)
+    container = identify(path)
+    name = container.format
     files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
     described: dict[str, Any] = {
         "path": str(path),

@@ -22,6 +22,7 @@ from isoform.core.parity import FAIL, NOT_CHECKED, PASS, Gate, ParityRecord, ass
 from isoform.core.signature import Signature, TensorSpec
 from isoform.core.structure import compare_runs
 from isoform.errors import IsoformError, MissingDependency, UsageError
+from isoform.intake.container import identify
 from isoform.isolation import Pool
 
 LEDGER_NAME = "weights.json"
@@ -135,7 +136,7 @@ def verify_file(path: Path, cases: Path, pool: Pool, runtimes: Sequence[registry
     Its signature is taken from the cases; names of dynamic dimensions are not known, so none counts as frozen.
     """
     known = case_files.load(cases)
-    artifact = Artifact(formats.detect(path), path.resolve(), _signature_of(known))
+    artifact = Artifact(identify(path).format, path.resolve(), _signature_of(known))
     weights = Gate(NOT_CHECKED, ("not checked: the cases hold no weights",))
     return [verify(artifact, known, row, pool, weights) for row in _rows(artifact.format, runtimes)]
 

@@ -26,6 +26,8 @@ class ExportRequest:
         cases: an npz of the user's own cases, used instead of generated ones.
         sizes: by dynamic dimension, those that generated cases take; the usual ones where it is not named.
         io_layout: "keep", "nhwc" or "nchw": the axes of images on the outside of what is written.
+        origin: what the user named, where the source was made from it.
+        notes: what was done to open it, a sentence each.
         reproduce: the command that makes one format again; ``{format}`` stands for its name.
     """
 
@@ -39,6 +41,8 @@ class ExportRequest:
     cases: Path | None = None
     sizes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     io_layout: str = KEEP
+    origin: Path | None = None
+    notes: tuple[str, ...] = ()
     via: str | None = None
     avoid: tuple[str, ...] = ()
     is_verified: bool = True

@@ -45,8 +45,9 @@ def document(
         "files": store.inventory(folder),
         "source": {
             "format": request.source.format,
-            "path": str(request.source.model),
+            "path": str(request.origin or request.source.model),
             "sha256": source_digest(request.source),
+            "notes": list(request.notes),
         },
         "route": [step.to_json() for step in built.steps],
         "tried": [attempt.to_json() for attempt in tried],
