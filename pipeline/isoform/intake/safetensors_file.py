@@ -80,7 +80,7 @@ def _tensor(path: Path, name: str, row: Any) -> StoredTensor:
         dtype, shape, (begin, end) = row["dtype"], tuple(row["shape"]), row["data_offsets"]
     except (TypeError, KeyError, ValueError) as error:
         raise refusal(path, f"the tensor '{name}' has no dtype, shape or two offsets.") from error
-    if dtype not in _BITS:
+    if not isinstance(dtype, str) or dtype not in _BITS:
         raise refusal(path, f"the tensor '{name}' has the unknown dtype {str(dtype)[:40]!r}.")
     if not all(type(number) is int and 0 <= number < 1 << 62 for number in (*shape, begin, end)) or len(shape) > 64:
         raise refusal(path, f"the tensor '{name}' has an impossible shape or offset.")
