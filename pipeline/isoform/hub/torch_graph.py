@@ -14,6 +14,7 @@ from isoform.hub.answers import refuse_other_answers
 from isoform.hub.examples import Example
 from isoform.hub.passes.fold_weights import mark_parameters
 from isoform.hub.passes.name_weights import name_weights, origins
+from isoform.hub.passes.restore_hidden_rows import restore_hidden_rows
 from isoform.hub.passes.restore_split import restore_split
 from isoform.hub.passes.simplify import simplify
 
@@ -30,6 +31,7 @@ def finish(model: ir.Model, signature: Signature) -> None:
     _take_parameters(model)
     made_of = origins(model)
     simplify(model)
+    restore_hidden_rows(model)
     name_weights(model, made_of)
 
 
