@@ -4,13 +4,12 @@ Explanations, the first that holds: ``exact`` (up to transpose and reshape), ``g
 layer in another order, split or joined), ``pieces`` (split along an axis), ``joined`` (rows of a larger tensor),
 ``gathered`` (the rows of a table at fixed indices), ``batch-norm fold`` (multiplied into the layer beside it, within 4
 units in the last place), ``scale fold`` (a factor of channels, likewise), ``computed`` (what follows from it and from
-constants, likewise), ``zero`` (a bias of zeros, left out), ``unused`` (no output of the source depends on it). What
-none explains is listed; nothing is ever close enough.
+constants, likewise), ``zero`` (a bias of zeros, left out), ``unused`` (no output of the source depends on it); or two
+of them, where a graph on the way holds the step between. What none explains is listed; nothing is ever close enough.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -39,7 +38,7 @@ class Explanation:
 
     Attributes:
         how: exact, gates, pieces, joined, gathered, batch-norm fold, scale fold, computed, zero, unused or
-            unexplained.
+            unexplained; two of them in two steps.
         tensors: names in the export.
         fingerprint: of the parameter's elements, in whatever order (core/fingerprint.py), in hexadecimal.
     """
@@ -60,17 +59,11 @@ class Explanation:
         }
 
 
-def match(
-    source: Weights,
-    export: Weights,
-    unused: Collection[str] = (),
-    derived: Mapping[str, Sequence[Array]] = MappingProxyType({}),
-) -> list[Explanation]:
+def match(source: Weights, export: Weights, unused: Collection[str] = ()) -> list[Explanation]:
     """Return an explanation for every parameter of ``source``, in floating point or eight bits, in its order.
 
     Args:
         unused: parameters that no output of the source depends on.
-        derived: by parameter, what a graph computes from it and from constants alone.
     """
     wanted, there = _parameters(source), _parameters(export)
     index = Index(there)
@@ -92,15 +85,43 @@ def match(
         folds = explain(wanted, missing, there) if missing else {}
         found |= {name: (how, tensors) for name, tensors in folds.items()}
         missing = {name: array for name, array in missing.items() if name not in folds}
-    results = computed_parameters(missing, derived, there)
-    found |= {name: ("computed", tensors) for name, tensors in results.items()}
-    missing = {name: array for name, array in missing.items() if name not in results}
     for name in missing:
         found[name] = ("unused" if name in unused else UNEXPLAINED, ())
     _leave_out_zeros(wanted, there, found)
     return [
         Explanation(name, array.shape, *found[name], fingerprint=f"{keys[name]:016x}")
         for name, array in wanted.items()
+    ]  # fmt: skip
+
+
+def match_through(
+    explanations: Iterable[Explanation],
+    source: Weights,
+    export: Weights,
+    between: Weights,
+    derived: Mapping[str, Sequence[Array]],
+) -> list[Explanation]:
+    """Return ``explanations`` with what a graph on the way to the export says of those parameters that have none.
+
+    Args:
+        between: the tensors of that graph; a parameter is explained where they explain it and the export explains them.
+        derived: by parameter, what the graph computes from it and from constants alone (isoform/hub/derived.py).
+    """
+    entries = list(explanations)
+    missing = {entry.parameter: source[entry.parameter] for entry in entries if entry.how == UNEXPLAINED}
+    found = {name: ("computed", tensors) for name, tensors in computed_parameters(missing, derived, export).items()}
+    if len(found) < len(missing):
+        onward = {entry.parameter: entry for entry in match(between, export) if entry.how != UNEXPLAINED}
+        for entry in match(source, between):
+            if entry.parameter in missing and entry.tensors and all(tensor in onward for tensor in entry.tensors):
+                steps = [onward[tensor] for tensor in entry.tensors]
+                how = ", ".join(dict.fromkeys([entry.how, *(step.how for step in steps)]))
+                tensors = dict.fromkeys(tensor for step in steps for tensor in step.tensors)
+                found.setdefault(entry.parameter, (how, tuple(tensors)))
+    return [
+        replace(entry, how=found[entry.parameter][0], tensors=found[entry.parameter][1])
+        if entry.parameter in found else entry
+        for entry in entries
     ]  # fmt: skip
 
 

@@ -29,23 +29,25 @@ def derived_values(model: ir.Model, parameters: Mapping[str, Array]) -> dict[str
     A parameter that an operator reads beside the inputs as it stands has none, nor one that nothing reads.
     """
     fixed = _fixed_nodes(model.graph)
-    frontiers = {name: _frontier(held, fixed) for name, held in _holders(model.graph, parameters).items()}
+    frontiers = {name: _frontier(held, fixed) for name, held in _holders(model, parameters).items()}
     computed = _evaluate(model, [value for values in frontiers.values() for value in values])
     return {name: [computed[str(value.name)] for value in values] for name, values in frontiers.items() if values}
 
 
-def _holders(graph: ir.Graph, parameters: Mapping[str, Array]) -> dict[str, list[ir.Value]]:
+def tensors(model: ir.Model) -> dict[str, Array]:
+    """Return the initialisers by name, mapped from their file where they are."""
+    known = ((name, value.const_value) for name, value in model.graph.initializers.items())
+    return {name: tensor.numpy() for name, tensor in known if tensor is not None}
+
+
+def _holders(model: ir.Model, parameters: Mapping[str, Array]) -> dict[str, list[ir.Value]]:
     """Return the initialisers that are a parameter bit for bit, transposed or reshaped."""
     sizes = {array.size for array in parameters.values()}
-    there = {
-        name: value.const_value.numpy()
-        for name, value in graph.initializers.items()
-        if value.const_value is not None
-        and value.const_value.dtype.is_floating_point()
-        and value.const_value.size in sizes
-    }
+    there = {name: array for name, array in tensors(model).items() if array.dtype.kind == "f" and array.size in sizes}
     index = Index(there)
-    return {name: [graph.initializers[key] for key in index.arrangements(array)] for name, array in parameters.items()}
+    return {
+        name: [model.graph.initializers[key] for key in index.arrangements(array)] for name, array in parameters.items()
+    }
 
 
 def _fixed_nodes(graph: ir.Graph) -> set[ir.Node]:

@@ -16,7 +16,15 @@ from isoform import registry
 from isoform.core import cases as case_files
 from isoform.core.artifact import Artifact
 from isoform.core.cases import Array, Cases, Tensors
-from isoform.core.matching import SMALLEST_PARAMETER, against_ledger, ledger, match, strangers
+from isoform.core.matching import (
+    SMALLEST_PARAMETER,
+    UNEXPLAINED,
+    against_ledger,
+    ledger,
+    match,
+    match_through,
+    strangers,
+)
 from isoform.core.protocols import RunOptions
 
 Progress = Callable[..., None]
@@ -94,37 +102,25 @@ def match_weights(arguments: dict[str, Any], progress: Progress) -> dict[str, An
     """Return where each parameter of the source went, and the ledger of the tensors that hold them.
 
     Args:
-        arguments: runtime, artifact, folder (what `save_weights` wrote), derived (what `derive_weights` wrote) or None.
+        arguments: runtime, artifact, folder (what `save_weights` wrote), onnx (the graph on the way, or None).
         progress: unused; this is one step.
     """
     row, artifact = opened(arguments)
     export = importlib.import_module(row.module).weights(artifact)
     source, unused = mapped_weights(Path(arguments["folder"]))
-    derived = _read_derived(Path(arguments["derived"])) if arguments["derived"] else {}
-    explanations = match(source, export, unused, derived)
+    explanations = match(source, export, unused)
+    missing = {entry.parameter: source[entry.parameter] for entry in explanations if entry.how == UNEXPLAINED}
+    if missing and arguments["onnx"]:
+        from isoform.hub import derived, graph  # onnx is there where a route passes ONNX, and not needed elsewhere
+
+        between = graph.load(Path(arguments["onnx"]))
+        values = derived.derived_values(between, missing)
+        explanations = match_through(explanations, source, export, derived.tensors(between), values)
     return {
         "explanations": [entry.to_json() for entry in explanations],
         "strangers": strangers(explanations, export),
         "ledger": ledger(explanations, export),
     }
-
-
-def derive_weights(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
-    """Write what an ONNX file computes from some of the source's parameters alone, for `match_weights` to look for.
-
-    Args:
-        arguments: model (path), folder (what `save_weights` wrote), parameters (names), derived (path to write).
-        progress: unused; this is one step.
-    """
-    from isoform.hub import graph  # onnx is there where a route passes ONNX, and is not needed elsewhere
-    from isoform.hub.derived import derived_values
-
-    source, _ = mapped_weights(Path(arguments["folder"]))
-    wanted = {name: source[name] for name in arguments["parameters"]}
-    values = derived_values(graph.load(Path(arguments["model"])), wanted)
-    arrays = {f"{place}/{name}": array for name, each in values.items() for place, array in enumerate(each)}
-    np.savez(arguments["derived"], allow_pickle=False, **arrays)
-    return {"values": len(arrays)}
 
 
 def check_ledger(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
@@ -139,15 +135,6 @@ def mapped_weights(folder: Path) -> tuple[dict[str, Array], list[str]]:
     index = json.loads((folder / "names.json").read_text())
     arrays = {name: np.load(folder / f"{place}.npy", mmap_mode="r") for place, name in enumerate(index["names"])}
     return arrays, index["unused"]
-
-
-def _read_derived(path: Path) -> dict[str, list[Array]]:
-    """Return what `derive_weights` wrote, by parameter."""
-    found: dict[str, list[Array]] = {}
-    with np.load(path, allow_pickle=False) as archive:
-        for key in archive.files:
-            found.setdefault(key.split("/", 1)[1], []).append(archive[key])
-    return found
 
 
 def opened(arguments: dict[str, Any]) -> tuple[registry.Runtime, Artifact]:

@@ -78,40 +78,19 @@ def match_weights(
     Raises:
         IsoformError: the weights of the artifact cannot be read.
     """
-    value = _matched(artifact, folder, None, pool)
-    missing = _unexplained(value)
-    derived = _derived(onnx, folder, missing, pool) if missing and onnx is not None else None
-    if derived is not None:
-        value = _matched(artifact, folder, derived, pool)
-    findings = [lost(entry) for entry in value["explanations"] if entry["how"] == UNEXPLAINED]
-    remarks = [f"only in the export: {_some(value['strangers'])}"] if value["strangers"] else []
-    counts = Counter(entry["how"] for entry in value["explanations"])
-    summary = ", ".join(f"{count} {how}" for how, count in counts.items())
-    return Gate(FAIL if findings else PASS, (*findings, f"parameters: {summary}", *remarks)), value["ledger"]
-
-
-def _matched(artifact: Artifact, folder: Path, derived: Path | None, pool: Pool) -> dict[str, Any]:
     row = registry.runtime(formats.lookup(artifact.format).runtime)
     arguments = {
         "runtime": row.name,
         "artifact": artifact.to_json(),
         "folder": str(folder),
-        "derived": derived and str(derived),
+        "onnx": str(onnx) if onnx is not None else None,
     }
-    found: dict[str, Any] = pool.call("isoform.jobs.infer:match_weights", arguments, needs=row.extra).value
-    return found
-
-
-def _unexplained(value: Mapping[str, Any]) -> list[str]:
-    return [entry["parameter"] for entry in value["explanations"] if entry["how"] == UNEXPLAINED]
-
-
-def _derived(onnx: Path, folder: Path, parameters: Sequence[str], pool: Pool) -> Path | None:
-    """Return a file with what ``onnx`` computes from these parameters alone, or None where that is nothing."""
-    path = folder.with_name("derived.npz")
-    arguments = {"model": str(onnx), "folder": str(folder), "parameters": list(parameters), "derived": str(path)}
-    answer = pool.call("isoform.jobs.infer:derive_weights", arguments, needs="onnx")
-    return path if answer.value["values"] else None
+    value = pool.call("isoform.jobs.infer:match_weights", arguments, needs=row.extra).value
+    findings = [lost(entry) for entry in value["explanations"] if entry["how"] == UNEXPLAINED]
+    remarks = [f"only in the export: {_some(value['strangers'])}"] if value["strangers"] else []
+    counts = Counter(entry["how"] for entry in value["explanations"])
+    summary = ", ".join(f"{count} {how}" for how, count in counts.items())
+    return Gate(FAIL if findings else PASS, (*findings, f"parameters: {summary}", *remarks)), value["ledger"]
 
 
 def verify_folder(

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isoform.core.fingerprint import digest, fingerprint
-from isoform.core.matching import against_ledger, ledger, match
+from isoform.core.matching import against_ledger, ledger, match, match_through
 
 
 def normal(*shape: int, seed: int = 0) -> np.ndarray:
@@ -342,8 +342,30 @@ def test_what_follows_from_a_parameter_alone_explains_it_where_all_of_it_is_ther
     export = {"e": np.exp(scale), "t": np.tanh(table), "p": table @ table.T}
 
     def found(export: dict) -> dict[str, str]:
-        return {entry.parameter: entry.how for entry in match(source, export, derived=derived)}
+        return {
+            entry.parameter: entry.how for entry in match_through(match(source, export), source, export, {}, derived)
+        }
 
     assert found(export) == {"scale": "computed", "table": "computed"}
     assert found(export | {"e": np.exp(scale) * np.float32(1.00001)})["scale"] == "unexplained"
     assert found({name: export[name] for name in ("e", "p")})["table"] == "unexplained"
+
+
+def test_what_a_graph_on_the_way_joined_is_followed_into_the_fold_after_it() -> None:
+    kernel, gamma, beta = normal(8, 12), normal(8, seed=1), normal(8, seed=2)
+    source = {"w": kernel, "gamma": gamma, "beta": beta, "q": normal(6), "v": normal(6, seed=3)}
+    joined = np.concatenate([source["q"], source["v"]])
+    between = {"kernel": kernel, "gamma": gamma, "beta": beta, "bias": joined}
+    export = {
+        "kernel": (kernel.astype(np.float64) * gamma[:, None]).astype(np.float32),
+        "bias": (joined + beta.astype(np.float64) @ kernel).astype(np.float32),
+    }
+
+    def found(export: dict) -> set[str]:
+        entries = match_through(match(source, export), source, export, between, {})
+        return {entry.how for entry in entries}
+
+    assert "unexplained" in how(source, export).values()
+    assert "unexplained" not in found(export)
+    assert "joined, scale fold" in found(export)
+    assert "unexplained" in found(export | {"bias": export["bias"] * np.float32(1.0001)})
