@@ -1,7 +1,8 @@
 """Eager PyTorch: the source as its framework runs it, in float32 or in float64. It gives the reference outputs."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -14,17 +15,23 @@ from isoform.hub import examples, torch_reach, torch_source
 
 
 class EagerSession:
-    """A module in eval mode, called in signature order."""
+    """A module in eval mode, called in signature order.
 
-    def __init__(self, module: torch.nn.Module, signature: Signature) -> None:
+    What a network makes on the way without saying of which type, a mask or a range, is made in ``dtype``.
+    """
+
+    def __init__(self, module: torch.nn.Module, signature: Signature, dtype: torch.dtype) -> None:
         self._module = module
+        self._dtype = dtype
         self.signature = signature
 
     @torch.no_grad()
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Return the outputs by name."""
         tensors = torch_source.tensors(self.signature, inputs)
-        return torch_source.named(self.signature, torch_source.call(self._module, self.signature, tensors))
+        with _default_dtype(self._dtype):
+            outputs = torch_source.call(self._module, self.signature, tensors)
+        return torch_source.named(self.signature, outputs)
 
     def close(self) -> None:
         del self._module
@@ -41,7 +48,17 @@ def load(artifact: Artifact, options: RunOptions) -> EagerSession:
         module = module.double()
     if options.perturbation is not None:
         torch_source.disturb(module, options.perturbation)
-    return EagerSession(module, artifact.signature)
+    return EagerSession(module, artifact.signature, torch.float64 if options.is_float64 else torch.get_default_dtype())
+
+
+@contextmanager
+def _default_dtype(dtype: torch.dtype) -> Iterator[None]:
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
 
 
 def weights(artifact: Artifact) -> dict[str, Array]:
