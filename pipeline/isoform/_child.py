@@ -16,7 +16,9 @@ import traceback
 from pathlib import Path
 from typing import IO, Any
 
+from isoform._user_code import put_first
 from isoform.errors import IsoformError
+from isoform.registry import CONVERTERS, RUNTIMES
 
 
 def main() -> None:
@@ -24,7 +26,9 @@ def main() -> None:
     requests, answers = _take_over_standard_streams()
     _apply_limits()
     if os.environ.get("ISOFORM_ROOT"):
-        sys.path.insert(0, os.environ["ISOFORM_ROOT"])
+        needed = {name for row in CONVERTERS.values() for name in row.needs}
+        needed |= {name for row in RUNTIMES.values() for name in row.needs}
+        put_first(Path(os.environ["ISOFORM_ROOT"]), frozenset(needed))
     lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(requests, lines), daemon=True).start()
     while True:

@@ -11,7 +11,7 @@ _MOST_INDEX_BYTES = 256 << 20
 
 
 def read_index(path: Path) -> dict[str, Path]:
-    """Return the file of each weight, resolved, all of them there and in the index's own folder.
+    """Return the file of each weight, resolved, all of them there and named within the index's own folder.
 
     Raises:
         IsoformError: not an index, a name that leads out of the folder, a file that is missing or none.

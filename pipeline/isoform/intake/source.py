@@ -14,6 +14,7 @@ from isoform.core.artifact import Architecture, Artifact
 from isoform.core.signature import Signature, TensorSpec
 from isoform.errors import UsageError
 from isoform.intake.container import admit, identify
+from isoform.intake.repository import locate
 from isoform.isolation import Pool
 
 _WITHOUT_INPUTS = ("torch", "torchscript")
@@ -130,17 +131,8 @@ def _architecture(request: FileRequest, name: str) -> Architecture | None:
     file = Path(place).resolve()
     if not file.is_file():
         raise UsageError(f"--arch: {place}: no such file.", "Check the path.")
-    root, module = _package(file)
-    return Architecture(root, f"{module or file.name}:{attribute}", arguments)
-
-
-def _package(file: Path) -> tuple[Path, str | None]:
-    """Return the folder above all packages that ``file`` is in, and its name as a module; None where it is in none."""
-    root = file.parent
-    while (root / "__init__.py").is_file():
-        root = root.parent
-    words = file.relative_to(root).with_suffix("").parts
-    return root, ".".join(words) if len(words) > 1 else None
+    root, module = locate(file)
+    return Architecture(root, f"{module}:{attribute}", arguments)
 
 
 def _refuse_unknown(found: Signature, inputs: Sequence[TensorSpec]) -> None:
