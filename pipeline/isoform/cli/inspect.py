@@ -1,14 +1,16 @@
 """``isoform inspect``: what a file or an artifact holds, and which operators a target carries."""
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import click
 
 from isoform.cli import options
+from isoform.cli.console import printable
 from isoform.core.signature import TensorSpec
 from isoform.errors import UsageError
+
+_WORDS = (("container", "container"), ("note", "note"), ("tensors", "tensors"), ("numbers", "parameters"))
 
 
 @click.command(
@@ -29,13 +31,13 @@ def command(path: Path | None, operators: str | None, as_json: bool) -> None:
 
     if (path is None) == (operators is None):
         raise UsageError("Give a path, or --operators and a format.", "For example: isoform inspect model.onnx")
-    with tempfile.TemporaryDirectory(prefix="isoform-inspect.") as scratch, Pool(options.log_folder()) as pool:
+    with Pool(options.log_folder()) as pool:
         if operators is not None:
             found: Any = inspect.operators(operators, pool)
             text = [_operator_line(row) for row in found]
         else:
             assert path is not None
-            found = inspect.describe(path, pool, Path(scratch))
+            found = inspect.describe(path, pool)
             text = _lines(found)
     if as_json:
         options.print_json(found)
@@ -53,6 +55,7 @@ def _lines(record: dict[str, Any]) -> list[str]:
     lines = [f"format    {record['format']}"]
     if "size_bytes" in record:
         lines.append(f"size      {record['size_bytes']} bytes")
+    lines += _contents(record)
     for side in ("inputs", "outputs"):
         for table in (record.get("signature") or {}).get(side, []):
             lines.append(f"{side.removesuffix('s'):<9} {TensorSpec.from_json(table)}")
@@ -65,4 +68,17 @@ def _lines(record: dict[str, Any]) -> list[str]:
             for name, entry in record["files"].items()
         ]
         lines.append(f"reproduce {record['reproduce']}")
+    return lines
+
+
+def _contents(record: dict[str, Any]) -> list[str]:
+    """Return the lines about what a file holds; names in it are a stranger's words and stay on one line."""
+    lines = [f"{word:<9} {printable(str(record[key]))}" for word, key in _WORDS if record.get(key)]
+    if record.get("precision"):
+        lines.append(f"precision {', '.join(f'{name} {count}' for name, count in record['precision'].items())}")
+    if record.get("operators"):
+        listed = ", ".join(f"{name} x{count}" for name, count in record["operators"].items())
+        lines.append(f"operators {printable(listed)}")
+    if "would_execute" in record:
+        lines.append(f"executes  {printable(', '.join(record['would_execute'])) or 'nothing was found that would run'}")
     return lines

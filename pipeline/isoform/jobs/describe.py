@@ -21,7 +21,7 @@ from isoform.core.signature import Dim, Signature, TensorSpec
 from isoform.errors import IsoformError
 from isoform.jobs.observe import Observation, named_dim, observed, observed_with_free_names
 
-_ONNX_DTYPES = {"FLOAT": "float32", "DOUBLE": "float64"}
+ONNX_DTYPES = {"FLOAT": "float32", "DOUBLE": "float64"}
 
 
 def describe(arguments: dict[str, Any], progress: Callable[..., None]) -> dict[str, Any]:
@@ -164,9 +164,9 @@ def _of_onnx(source: Artifact) -> Observation:
     from isoform.hub.graph import load
 
     graph = load(source.model).graph
-    inputs = _declared(source, _onnx_specs([value for value in graph.inputs if not value.is_initializer()]))
+    inputs = _declared(source, onnx_specs([value for value in graph.inputs if not value.is_initializer()]))
     if find_spec("onnxruntime") is None:  # the reference evaluator would take too long to look for sizes
-        return Observation(Signature(tuple(inputs), _onnx_specs(graph.outputs)), {})
+        return Observation(Signature(tuple(inputs), onnx_specs(graph.outputs)), {})
     session = importlib.import_module("isoform.runtimes.ort").load(source, RunOptions())
     try:
         return observed(inputs, session.run)
@@ -174,11 +174,10 @@ def _of_onnx(source: Artifact) -> Observation:
         session.close()
 
 
-def _onnx_specs(values: Any) -> tuple[TensorSpec, ...]:
+def onnx_specs(values: Any) -> tuple[TensorSpec, ...]:
+    """Return what the graph declares of ``values``."""
     return tuple(
-        TensorSpec(
-            value.name, _ONNX_DTYPES.get(value.dtype.name, value.dtype.name.lower()), _onnx_dims(value, position)
-        )
+        TensorSpec(value.name, ONNX_DTYPES.get(value.dtype.name, value.dtype.name.lower()), _onnx_dims(value, position))
         for position, value in enumerate(values)
     )
 

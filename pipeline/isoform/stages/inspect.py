@@ -5,14 +5,14 @@ from typing import Any
 
 from isoform.core.artifact import RECORD_NAME, read_record
 from isoform.errors import UsageError
-from isoform.intake.container import identify
-from isoform.intake.source import FileRequest, from_file
+from isoform.intake import contents
+from isoform.intake.container import admit, identify
 from isoform.isolation import Pool
 
 CARRIERS = {"savedmodel": "tensorflow", "tflite": "litert", "torchscript": "torch"}
 """The targets that the hub writes, and what a child has to hold to be asked for their operators."""
-_TELLING = ("onnx", "keras")
-"""Formats whose files say what their inputs and outputs are."""
+_READ_BY_CHILD = {"onnx": "torch", "savedmodel": "tensorflow"}
+"""Formats that are read with a framework's own schema, and which child has it."""
 
 
 def operators(target: str, pool: Pool) -> list[dict[str, Any]]:
@@ -30,8 +30,8 @@ def operators(target: str, pool: Pool) -> list[dict[str, Any]]:
     return found
 
 
-def describe(path: Path, pool: Pool, workspace: Path) -> dict[str, Any]:
-    """Return what ``path`` holds: an artifact's record, or a file's format, size and signature as far as it says.
+def describe(path: Path, pool: Pool) -> dict[str, Any]:
+    """Return what ``path`` holds: an artifact's record, or a file's format, size and contents; nothing is executed.
 
     Raises:
         UsageError: no such path.
@@ -40,6 +40,7 @@ def describe(path: Path, pool: Pool, workspace: Path) -> dict[str, Any]:
     if (path / RECORD_NAME).is_file():
         return read_record(path)
     container = identify(path)
+    admit(container, allow_pickle=True)  # nothing is unpickled: what it would import is listed
     name = container.format
     files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
     described: dict[str, Any] = {
@@ -48,6 +49,9 @@ def describe(path: Path, pool: Pool, workspace: Path) -> dict[str, Any]:
         "size_bytes": sum(file.stat().st_size for file in files),
         "signature": None,
     }
-    if name in _TELLING:
-        described["signature"] = from_file(FileRequest(path), pool, workspace).artifact.signature.to_json()
+    described |= contents.described(container)
+    if name in _READ_BY_CHILD:
+        described |= pool.call(
+            "isoform.jobs.look:look", {"path": str(path), "format": name}, needs=_READ_BY_CHILD[name]
+        ).value
     return described

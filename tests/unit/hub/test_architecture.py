@@ -25,5 +25,5 @@ def test_a_missing_file_and_a_missing_callable_are_named(tmp_path: Path) -> None
     assert caught.value.what == f"{tmp_path / 'other.py'}: no such file."
     with pytest.raises(IsoformError) as caught:
         resolve(Architecture(tmp_path, "net.py:build"))
-    assert caught.value.what == "'net.py' has no 'build'."
-    assert caught.value.hint == "Write the factory as module:callable."
+    assert caught.value.what == "'net.py' has no callable 'build'."
+    assert caught.value.hint == "Write the factory as module:callable. It has: none."

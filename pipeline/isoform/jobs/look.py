@@ -1,0 +1,60 @@
+"""The job behind ``isoform inspect``: what a graph holds, read and never run."""
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from isoform.core.signature import Signature
+from isoform.errors import IsoformError
+
+
+def look(arguments: dict[str, Any], progress: Callable[..., None]) -> dict[str, Any]:
+    """Return signature, operators, parameters and precision of ``arguments["path"]``.
+
+    Raises:
+        IsoformError: it cannot be read.
+    """
+    return _READERS[arguments["format"]](Path(arguments["path"]))
+
+
+def _of_onnx(path: Path) -> dict[str, Any]:
+    from isoform.hub.graph import load
+    from isoform.jobs.describe import ONNX_DTYPES, onnx_specs
+
+    model = load(path)
+    precision: Counter[str] = Counter()
+    for value in model.graph.initializers.values():
+        if value.const_value is not None:
+            name = value.const_value.dtype.name
+            precision[ONNX_DTYPES.get(name, name.lower())] += value.const_value.size
+    operators = Counter(node.op_type for node in model.graph.all_nodes())
+    inputs = [value for value in model.graph.inputs if not value.is_initializer()]
+    return {
+        "signature": Signature(onnx_specs(inputs), onnx_specs(model.graph.outputs)).to_json(),
+        "operators": dict(sorted(operators.items())),
+        "parameters": sum(precision.values()),
+        "precision": dict(precision.most_common()),
+    }
+
+
+def _of_saved_model(path: Path) -> dict[str, Any]:
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    proto = saved_model_pb2.SavedModel()
+    try:
+        proto.ParseFromString((path / "saved_model.pb").read_bytes())
+    except Exception as error:  # protobuf raises a type that it does not export in every version
+        raise IsoformError(
+            f"{path}/saved_model.pb: truncated or damaged.", "Save the model again.", kind="damaged"
+        ) from error
+    operators: Counter[str] = Counter()
+    for graph in (item.graph_def for item in proto.meta_graphs):
+        operators.update(node.op for node in graph.node)
+        for function in graph.library.function:
+            operators.update(node.op for node in function.node_def)
+    names = sorted({name for item in proto.meta_graphs for name in item.signature_def})
+    return {"operators": dict(sorted(operators.items())), "signatures": names}
+
+
+_READERS: dict[str, Callable[[Path], dict[str, Any]]] = {"onnx": _of_onnx, "savedmodel": _of_saved_model}
