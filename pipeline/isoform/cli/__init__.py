@@ -80,7 +80,9 @@ def main() -> None:
         _say("Interrupted. Finished results are kept; the same command goes on from there.")
         code = INTERRUPTED
     except IsoformError as error:
-        _say(f"Error: {error.what}\nhint: {error.hint}")
+        from isoform.cli.console import printable
+
+        _say(f"Error: {printable(error.what)}\nhint: {printable(error.hint)}")
         _show_traceback_if_asked()
         code = error.exit_code
     except BrokenPipeError:

@@ -3,6 +3,7 @@
 Not aware of what it was wrapped in: that is isoform.intake.state_dict.
 """
 
+import pickle
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -60,11 +61,12 @@ def _read_one(path: Path, allow_pickle: bool) -> Any:
         ) from error
     except Exception as error:  # the loader raises many types for what it refuses; all mean the same here
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:_REASON_CHARACTERS]
-        what = "does not load" if allow_pickle else "not a whole state dict that loads without running code"
+        is_refused = isinstance(error, pickle.UnpicklingError) and not allow_pickle
+        what = "not a state dict that loads without running code" if is_refused else "truncated or damaged"
         raise IsoformError(
             f"{path}: {what} ({reason})",
             "Save the weights alone: torch.save(model.state_dict(), PATH), or as .safetensors.",
-            kind="damaged" if allow_pickle else "unsafe-checkpoint",
+            kind="unsafe-checkpoint" if is_refused else "damaged",
         ) from error
 
 
