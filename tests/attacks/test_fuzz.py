@@ -1,0 +1,114 @@
+"""200 mutations of a file of each container: opened, or refused with one of our errors; never anything else."""
+
+import io
+import json
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import torch
+
+from attacks.mutations import mutations
+from isoform.core.signature import TensorSpec
+from isoform.errors import IsoformError
+from isoform.intake.container import admit, identify
+from isoform.intake.contents import described
+from isoform.intake.source import FileRequest, from_file
+from isoform.isolation import Limits, Pool
+
+COUNT = 200
+NET = "from torch import nn\ndef build():\n    return nn.Linear(3, 4)\n"
+
+
+def state() -> dict[str, torch.Tensor]:
+    torch.manual_seed(0)
+    return torch.nn.Linear(3, 4).state_dict()
+
+
+def of_torch(**options: bool) -> bytes:
+    file = io.BytesIO()
+    torch.save(state(), file, **options)
+    return file.getvalue()
+
+
+def torchscript() -> bytes:
+    file = io.BytesIO()
+    with pytest.warns(DeprecationWarning, match=r"torch\.jit"):
+        torch.jit.save(torch.jit.trace(torch.nn.Linear(3, 4).eval(), torch.zeros(1, 3)), file)
+    return file.getvalue()
+
+
+def pt2() -> bytes:
+    file = io.BytesIO()
+    torch.export.save(torch.export.export(torch.nn.Linear(3, 4).eval(), (torch.zeros(1, 3),)), file)
+    return file.getvalue()
+
+
+def keras() -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("metadata.json", json.dumps({"keras_version": "3.15.1"}))
+        archive.writestr("config.json", json.dumps({"class_name": "Sequential", "config": {"layers": []}}))
+        archive.writestr("model.weights.h5", b"\x89HDF\r\n\x1a\n" + bytes(800))
+    return file.getvalue()
+
+
+def onnx() -> bytes:
+    return b"\x08\x09\x3a\x82\x01" + b"\x12\x7f" + b"g" * 127 + b"\x00" * 1 + b"\x42\x02\x10\x11"
+
+
+CONTAINERS: dict[str, Callable[[], bytes]] = {
+    "zip.pt": of_torch,
+    "legacy.pt": lambda: of_torch(_use_new_zipfile_serialization=False),
+    "weights.safetensors": lambda: safetensors.torch.save(state()),
+    "program.ts": torchscript,
+    "program.pt2": pt2,
+    "network.keras": keras,
+    "graph.onnx": onnx,
+    "graph.tflite": lambda: b"\x1c\x00\x00\x00TFL3" + bytes(range(200)),
+}
+
+
+@pytest.fixture(scope="module")
+def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
+    with Pool(tmp_path_factory.mktemp("logs"), Limits(timeout_s=60)) as pool:
+        yield pool
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_intake_opens_or_refuses(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    refused = 0
+    for data in mutations(CONTAINERS[name](), COUNT):
+        path.write_bytes(data)
+        try:
+            found = identify(path)
+            admit(found)
+            described(found)
+        except IsoformError as error:
+            assert str(path) in error.what  # noqa: PT017
+            assert error.hint  # noqa: PT017
+            refused += 1
+        assert path.read_bytes() == data
+    assert refused
+
+
+@pytest.mark.parametrize("name", ["zip.pt", "legacy.pt", "weights.safetensors"])
+def test_a_checkpoint_loads_or_is_refused_and_the_child_lives(tmp_path: Path, pool: Pool, name: str) -> None:
+    root = tmp_path
+    (root / "net.py").write_text(NET)
+    path = tmp_path / name
+    kinds: set[str] = set()
+    for data in mutations(CONTAINERS[name](), COUNT, seed=1):
+        path.write_bytes(data)
+        request = FileRequest(path, f"{root}/net.py:build", None, [TensorSpec.parse("x:float32[batch,3]")])
+        try:
+            from_file(request, pool, tmp_path / "work")
+            kinds.add("opened")
+        except IsoformError as error:
+            kinds.add(error.kind)
+            assert error.hint  # noqa: PT017
+        assert path.read_bytes() == data
+    assert not kinds & {"crashed", "timeout", "out-of-memory", "protocol", "failed"}
