@@ -12,6 +12,7 @@ import onnx_ir as ir
 from isoform.errors import IsoformError
 from isoform.hub.external_data import open_weights
 from isoform.hub.passes.share_weights import share_weights
+from isoform.hub.proto_checks import refuse_contradictions
 from isoform.hub.shape_inference import infer_shapes
 
 __all__ = ["Graph", "infer_shapes", "load", "save", "weight_bytes"]
@@ -36,10 +37,17 @@ def load(graph: Graph) -> ir.Model:
     if not path.is_file():
         raise IsoformError(f"{path}: no such file.", "Check the path.", kind="no-file")
     try:
-        model = ir.load(path)
+        proto = onnx.load(path, format="protobuf", load_external_data=False)
+        refuse_contradictions(proto, path)
+        model = ir.from_proto(proto)
+        ir.external_data.set_base_dir(model.graph, path.parent)
+    except IsoformError:
+        raise
     except Exception as error:  # protobuf and onnx_ir raise many types for bytes that are no model
         raise IsoformError(
-            f"{path}: not an ONNX model ({str(error).splitlines()[0][:200]})", "Export it again.", kind="damaged"
+            f"{path}: not an ONNX model ({(str(error).splitlines() or [type(error).__name__])[0][:200]})",
+            "Export it again.",
+            kind="damaged",
         ) from error
     if not model.graph.outputs:
         raise IsoformError(f"{path}: a graph without outputs.", "The file is empty or truncated.", kind="damaged")

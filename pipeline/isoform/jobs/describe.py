@@ -175,7 +175,16 @@ def _of_onnx(source: Artifact) -> Observation:
 
 
 def onnx_specs(values: Any) -> tuple[TensorSpec, ...]:
-    """Return what the graph declares of ``values``."""
+    """Return what the graph declares of ``values``.
+
+    Raises:
+        IsoformError: one of them has no type or no shape.
+    """
+    for value in values:
+        if value.dtype is None or value.name is None:
+            raise IsoformError(
+                f"The graph declares no type for '{value.name}'.", "Export the model again.", kind="signature"
+            )
     return tuple(
         TensorSpec(value.name, ONNX_DTYPES.get(value.dtype.name, value.dtype.name.lower()), _onnx_dims(value, position))
         for position, value in enumerate(values)
