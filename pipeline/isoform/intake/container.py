@@ -10,7 +10,7 @@ from pathlib import Path
 
 from isoform.core.format import FORMATS, lookup
 from isoform.errors import IsoformError, UsageError
-from isoform.intake import protobuf, safetensors_file, shards, torch_pickle, zip_archive
+from isoform.intake import keras_config, protobuf, safetensors_file, shards, torch_pickle, zip_archive
 from isoform.intake.zip_archive import refusal
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -167,17 +167,20 @@ def _by_members(path: Path, archive: zipfile.ZipFile) -> Container:
     return found[0]
 
 
-def admit(container: Container, *, allow_pickle: bool = False) -> None:
+def admit(container: Container, *, allow_pickle: bool = False, has_code: bool = False) -> None:
     """Check the bytes of a container before any loader sees them.
 
     Args:
         allow_pickle: a checkpoint may import more than weights need; its owner trusts who made it.
+        has_code: the user named the code that the file's own classes come from.
 
     Raises:
         IsoformError: damaged, truncated, ambiguous, or loading it would import more than weights need.
     """
     for path in container.files or (container.path,):
         _admit_file(path, allow_pickle)
+    if container.format == "keras" and zipfile.is_zipfile(container.path) and not allow_pickle:
+        keras_config.refuse_code(container.path, has_code=has_code)
 
 
 def _admit_file(path: Path, allow_pickle: bool) -> None:

@@ -1,6 +1,5 @@
 """What a file holds: parameters, precision, operators, and what opening it would execute. Nothing is run here."""
 
-import json
 import math
 import re
 import zipfile
@@ -10,15 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from isoform.core.signature import Signature, TensorSpec
-from isoform.intake import torch_pickle
+from isoform.intake import keras_config, torch_pickle
 from isoform.intake.container import Container
 from isoform.intake.pickle_scan import beyond_weights
 from isoform.intake.tensor_list import ListedTensor, listed
-from isoform.intake.zip_archive import refusal
 
 _CALL = re.compile(r"\b(?:torch\.([a-z_]\w*)|ops\.([\w.]+?))\(")
-_CODE_LAYERS = ("Lambda", "TFSMLayer", "TorchModuleWrapper")
-"""Layers of Keras that are programs."""
 _ANNOTATIONS = ("jit", "annotate", "_unwrap_optional", "format")
 _MOST_TEXT_BYTES = 64 << 20
 
@@ -87,24 +83,14 @@ def _keras_layers(path: Path) -> dict[str, Any]:
     """Return the layers by class, and the inputs that the configuration declares."""
     layers: Counter[str] = Counter()
     inputs: dict[str, TensorSpec] = {}
-    with zipfile.ZipFile(path) as archive:
-        try:
-            waiting: list[Any] = [json.loads(archive.read("config.json"))]
-        except (ValueError, RecursionError) as error:
-            raise refusal(path, f"its config.json is not JSON ({str(error)[:80]}).") from error
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, dict):
-            if isinstance(item.get("class_name"), str) and isinstance(item.get("config"), dict):
-                layers[item["class_name"]] += 1
-                if item["class_name"] == "InputLayer":
-                    _add_input(inputs, item["config"])
-            waiting.extend(item.values())
-        elif isinstance(item, list):
-            waiting.extend(item)
+    for item in keras_config.objects(keras_config.read_config(path)):
+        if isinstance(item.get("class_name"), str) and isinstance(item.get("config"), dict):
+            layers[item["class_name"]] += 1
+            if item["class_name"] == "InputLayer":
+                _add_input(inputs, item["config"])
     return {
         "operators": dict(sorted(layers.items())),
-        "would_execute": [name for name in _CODE_LAYERS if name in layers],
+        "would_execute": [name for name in keras_config.CODE_LAYERS if name in layers],
         "signature": Signature(tuple(inputs.values()), ()).to_json() if inputs else None,
     }
 

@@ -73,7 +73,7 @@ def from_file(request: FileRequest, pool: Pool, workspace: Path) -> Source:
             f"{request.path}: {formats.lookup(name).title} is not a source that can be converted.",
             f"Convert from one of: {', '.join(sources)}.",
         )
-    admit(container, allow_pickle=request.allow_pickle)
+    admit(container, allow_pickle=request.allow_pickle and name == "torch", has_code=request.arch is not None)
     architecture = _architecture(request, name)
     if name in _WITHOUT_INPUTS and not request.inputs:
         raise UsageError(
