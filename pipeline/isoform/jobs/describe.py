@@ -141,7 +141,8 @@ def _of_keras(source: Artifact) -> Observation:
 
     model = load(source)
     inputs = _declared(source, _keras_specs(model.inputs))
-    outputs = _keras_specs(model.outputs, model.output_names)
+    names = getattr(model, "output_names", None) or [model.layers[-1].name]  # a Sequential has one output, unnamed
+    outputs = _keras_specs(model.outputs, names)
     session = keras_eager.load(replace(source, signature=Signature(tuple(inputs), outputs)), RunOptions())
     try:
         return observed_with_free_names(inputs, session.run)
