@@ -10,7 +10,7 @@ from pathlib import Path
 
 from isoform.core.format import FORMATS, lookup
 from isoform.errors import IsoformError, UsageError
-from isoform.intake import keras_config, protobuf, safetensors_file, shards, torch_pickle, zip_archive
+from isoform.intake import keras_config, protobuf, safetensors_file, saved_model, shards, torch_pickle, zip_archive
 from isoform.intake.zip_archive import refusal
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -171,12 +171,14 @@ def admit(container: Container, *, allow_pickle: bool = False, has_code: bool = 
     """Check the bytes of a container before any loader sees them.
 
     Args:
-        allow_pickle: a checkpoint may import more than weights need; its owner trusts who made it.
+        allow_pickle: what would run is only listed, or its owner trusts who made the file.
         has_code: the user named the code that the file's own classes come from.
 
     Raises:
         IsoformError: damaged, truncated, ambiguous, or loading it would import more than weights need.
     """
+    if container.format == "savedmodel" and not allow_pickle:
+        saved_model.refuse_reaching_out(container.path)
     for path in container.files or (container.path,):
         _admit_file(path, allow_pickle)
     if container.format == "keras" and zipfile.is_zipfile(container.path) and not allow_pickle:
