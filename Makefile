@@ -8,8 +8,9 @@ MODELS     ?= models/mlp models/image_classifier models/text_classifier
 IMAGE_SIZE ?=
 DATA       ?=
 # PyTorch and TensorFlow in one process cost memory and share thread pools: their tests run apart.
-TORCH_TESTS := $(wildcard tests/integration/test_torch_*.py)
-TF_TESTS    := $(wildcard tests/integration/test_tf_*.py tests/integration/test_keras_*.py)
+TF_TESTS := $(wildcard tests/integration/test_tf_*.py tests/integration/test_keras_*.py tests/attacks/test_tf_*.py)
+TORCH_TESTS := $(wildcard tests/integration/test_torch_*.py tests/repos/test_*.py)
+TORCH_TESTS += $(filter-out $(TF_TESTS),$(wildcard tests/attacks/test_*.py))
 CONFORMANCE_FLAGS = $(if $(FILTER),--filter "$(FILTER)") $(if $(JOBS),--jobs $(JOBS)) $(if $(LIST),--list) $(if $(UPDATE),--update)
 ZOO_FLAGS = $(if $(FILTER),--filter "$(FILTER)") $(if $(FORCE),--again everything) $(if $(RETRY),--again failed) $(if $(JOBS),--jobs $(JOBS)) $(if $(SPEED),--speed) $(if $(LIST),--list)
 EXPORT_FLAGS = $(if $(IMAGE_SIZE),-p image_size=$(IMAGE_SIZE)) $(if $(DATA),--data $(DATA)) --out $(OUT)
