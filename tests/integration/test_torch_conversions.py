@@ -191,8 +191,8 @@ def test_missing_unexpected_and_misshapen_weights_are_all_named(tmp_path: Path) 
     with pytest.raises(IsoformError) as caught:
         torch_eager.load(source, RunOptions())
     assert str(caught.value) == (
-        "frozen.safetensors does not fit the network; missing: output.bias; unexpected: other; "
-        "misshapen: output.weight [2, 4], the network has [2, 3]."
+        "frozen.safetensors does not fit the network; 1 missing: output.bias; 1 unexpected: other; "
+        "1 misshapen: output.weight [2, 4], the network has [2, 3]."
     )
 
 
