@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isoform.core.batch_norm import folded_parameters
-from isoform.core.computed import computed_parameters
+from isoform.core.computed import Derived, computed_parameters
 from isoform.core.fingerprint import Index, digest, fingerprint
 from isoform.core.gathered import gathered_parameters
 from isoform.core.joined import joined_parameters
@@ -99,13 +99,13 @@ def match_through(
     source: Weights,
     export: Weights,
     between: Weights,
-    derived: Mapping[str, Sequence[Array]],
+    derived: Mapping[str, Sequence[Derived]],
 ) -> list[Explanation]:
     """Return ``explanations`` with what a graph on the way to the export says of those parameters that have none.
 
     Args:
         between: the tensors of that graph; a parameter is explained where they explain it and the export explains them.
-        derived: by parameter, what the graph computes from it and from constants alone (isoform/hub/derived.py).
+        derived: by parameter, what the graph computes next from it and constants alone (isoform/hub/derived.py).
     """
     entries = list(explanations)
     missing = {entry.parameter: source[entry.parameter] for entry in entries if entry.how == UNEXPLAINED}

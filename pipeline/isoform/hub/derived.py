@@ -1,10 +1,10 @@
 """What a graph computes from its parameters alone, which a conversion may have computed once and stored instead.
 
 A bias joined from two parameters and zeros, the exponential of a learned scale, a table of positions resized: none of
-it depends on the inputs. The frontier of a parameter are such values that an operator reads which does depend on them.
+it depends on the inputs.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ import onnx
 import onnx_ir as ir
 from onnx.reference import ReferenceEvaluator
 
+from isoform.core.computed import Derived
 from isoform.core.fingerprint import Index
 
 Array = npt.NDArray[Any]
@@ -23,15 +24,24 @@ _OF_SHAPES = {"ConstantOfShape", "Shape", "Size"}
 """Operators whose result no element of their input enters."""
 
 
-def derived_values(model: ir.Model, parameters: Mapping[str, Array]) -> dict[str, list[Array]]:
-    """Return, for each of ``parameters`` that the graph holds and reads through constants alone, its frontier.
+def derived_values(model: ir.Model, parameters: Mapping[str, Array]) -> dict[str, list[Derived]]:
+    """Return what is computed next from each of ``parameters`` that the graph holds, and from that, up to the inputs.
 
-    A parameter that an operator reads beside the inputs as it stands has none, nor one that nothing reads.
+    A parameter that an operator reads beside the inputs as it stands has nothing, nor has one that nothing reads.
     """
     fixed = _fixed_nodes(model.graph)
-    frontiers = {name: _frontier(held, fixed) for name, held in _holders(model, parameters).items()}
-    computed = _evaluate(model, [value for values in frontiers.values() for value in values])
-    return {name: [computed[str(value.name)] for value in values] for name, values in frontiers.items() if values}
+    holders = _holders(model, parameters)
+    following = _following([value for held in holders.values() for value in held], fixed)
+    arrays = _evaluate(model, list(dict.fromkeys(result for results in following.values() for result in results)))
+    made: dict[ir.Value, Derived] = {}
+    for value in reversed(_in_order(model.graph, following)):
+        results = tuple(made[result] for result in following[value])
+        made[value] = Derived(arrays[str(value.name)], _meets_inputs(value, fixed), results)
+    return {
+        name: [made[result] for value in held for result in following[value]]
+        for name, held in holders.items()
+        if not any(_meets_inputs(value, fixed) for value in held)
+    }
 
 
 def tensors(model: ir.Model) -> dict[str, Array]:
@@ -68,23 +78,30 @@ def _is_fixed(value: ir.Value | None, fixed: set[ir.Node]) -> bool:
     return value is None or value.const_value is not None or value.producer() in fixed
 
 
-def _frontier(held: list[ir.Value], fixed: set[ir.Node]) -> list[ir.Value]:
-    """Return what is computed from these values where it meets the inputs, or nothing where one of them does itself."""
-    found: list[ir.Value] = []
-    seen, waiting = set(held), list(held)
+def _meets_inputs(value: ir.Value, fixed: set[ir.Node]) -> bool:
+    return value.is_graph_output() or any(use.node not in fixed for use in value.uses())
+
+
+def _following(begin: list[ir.Value], fixed: set[ir.Node]) -> dict[ir.Value, list[ir.Value]]:
+    """Return, by value, what fixed nodes compute of it, from ``begin`` on."""
+    found: dict[ir.Value, list[ir.Value]] = {}
+    waiting = list(begin)
     while waiting:
         value = waiting.pop()
-        readers = [use.node for use in value.uses()]
-        if value.is_graph_output() or any(node not in fixed for node in readers):
-            if value in held:
-                return []
-            found.append(value)
-        results = [
-            result for node in readers if node in fixed and node.op_type not in _OF_SHAPES for result in node.outputs
-        ]
-        waiting += [result for result in results if result not in seen]
-        seen.update(results)
+        if value not in found:
+            nodes = dict.fromkeys(use.node for use in value.uses())
+            readers = [node for node in nodes if node in fixed and node.op_type not in _OF_SHAPES]
+            found[value] = [result for node in readers for result in node.outputs if _is_read(result)]
+            waiting += found[value]
     return found
+
+
+def _is_read(value: ir.Value) -> bool:
+    return value.is_graph_output() or bool(value.uses())
+
+
+def _in_order(graph: ir.Graph, values: Collection[ir.Value]) -> list[ir.Value]:
+    return [value for node in graph for value in node.outputs if value in values]
 
 
 def _evaluate(model: ir.Model, values: list[ir.Value]) -> dict[str, Array]:

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from isoform.core.computed import Derived
 from isoform.core.fingerprint import digest, fingerprint
 from isoform.core.matching import against_ledger, ledger, match, match_through
 
@@ -338,7 +339,11 @@ def test_zeros_are_not_found_in_a_filling() -> None:
 def test_what_follows_from_a_parameter_alone_explains_it_where_all_of_it_is_there() -> None:
     scale, table = np.float32(1.3).reshape(()), normal(4, 6)
     source = {"scale": scale, "table": table}
-    derived = {"scale": [np.exp(scale)], "table": [np.tanh(table), table @ table.T]}
+    squared = Derived(table @ table.T, meets_inputs=True)
+    derived = {
+        "scale": [Derived(np.exp(scale), meets_inputs=True)],
+        "table": [Derived(np.tanh(table), meets_inputs=True), Derived(table + table, False, (squared,))],
+    }
     export = {"e": np.exp(scale), "t": np.tanh(table), "p": table @ table.T}
 
     def found(export: dict) -> dict[str, str]:
@@ -349,6 +354,7 @@ def test_what_follows_from_a_parameter_alone_explains_it_where_all_of_it_is_ther
     assert found(export) == {"scale": "computed", "table": "computed"}
     assert found(export | {"e": np.exp(scale) * np.float32(1.00001)})["scale"] == "unexplained"
     assert found({name: export[name] for name in ("e", "p")})["table"] == "unexplained"
+    assert found({"e": export["e"], "t": export["t"], "earlier": table + table})["table"] == "computed"
 
 
 def test_what_a_graph_on_the_way_joined_is_followed_into_the_fold_after_it() -> None:

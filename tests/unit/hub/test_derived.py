@@ -25,11 +25,17 @@ def test_the_values_that_meet_the_inputs_are_what_numpy_computes() -> None:
         table=table,
     )
     found = derived_values(model, {"a": scale, "b": np.ascontiguousarray(table.T)})
-    total = (np.tanh(table) * np.exp(scale)).sum().reshape(1, 1)
-    np.testing.assert_allclose(
-        sorted(float(array.max()) for array in found["a"]), sorted([total.max(), np.exp(scale)]), rtol=1e-6
-    )
-    assert {array.shape for array in found["b"]} == {(1, 1), (3, 2)}
+    [exponential] = found["a"]
+    [tanh] = found["b"]
+    np.testing.assert_allclose(exponential.array, np.exp(scale), rtol=1e-6)
+    np.testing.assert_allclose(tanh.array, np.tanh(table), rtol=1e-6)
+    assert exponential.meets_inputs
+    assert not tanh.meets_inputs
+    scaled, transposed = sorted(tanh.results, key=lambda each: each.meets_inputs)
+    np.testing.assert_array_equal(transposed.array, tanh.array.T)
+    [total] = scaled.results
+    np.testing.assert_allclose(total.array, [[(np.tanh(table) * np.exp(scale)).sum()]], rtol=1e-6)
+    assert total.meets_inputs
 
 
 def test_a_parameter_that_meets_the_inputs_itself_has_no_derived_value() -> None:
@@ -46,4 +52,4 @@ def test_sizes_random_numbers_and_other_tensors_derive_nothing() -> None:
         w=weight,
     )
     assert derived_values(model, {"w": weight}) == {}
-    assert derived_values(model, {"other": weight + 1}) == {}
+    assert derived_values(model, {"other": weight + 1}) == {"other": []}
