@@ -186,3 +186,21 @@ def test_a_gelu_that_is_written_out_becomes_one_operator_with_the_same_numbers(t
     [wanted] = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"x": x})
     np.testing.assert_allclose(session.run({"x": x})["y"], wanted, rtol=1e-5, atol=1e-6)
     assert tflite.build(hub_graph.load(model)).codes == [schema.BuiltinOperator.GELU]
+
+
+def test_outputs_of_one_value_keep_their_names_and_their_order(tmp_path: Path) -> None:
+    spec = ("float32", ("batch", 4))
+    signature = Signature((TensorSpec("x", *spec),), tuple(TensorSpec(name, *spec) for name in ("b", "a", "c", "d")))
+    nodes = [
+        (("Tanh", ["x"], ["b"]), {}),
+        (("Identity", ["b"], ["a"]), {}),
+        (("Neg", ["x"], ["c"]), {}),
+        (("Identity", ["a"], ["d"]), {}),
+    ]
+    artifact = converted(tmp_path, proto(signature, nodes, {}), signature)
+    session = litert.load(artifact, RunOptions())
+    assert session.signature == signature
+    x = floats(3, 4)
+    found = session.run({"x": x})
+    for name, wanted in {"a": np.tanh(x), "b": np.tanh(x), "c": -x, "d": np.tanh(x)}.items():
+        np.testing.assert_allclose(found[name], wanted, atol=1e-6)

@@ -69,7 +69,8 @@ def tensor_of(value: ir.Value, scope: Scope) -> Tensor:
 
 def own_tensor(tensor: Tensor, graph: SubGraph) -> Tensor:
     """Return the tensor, or a copy where it is an input, a constant or an output already, which LiteRT mixes up."""
-    if tensor not in graph.inputs and tensor.array is None and tensor not in graph.outputs:
+    taken = {each.index for each in (*graph.inputs, *graph.outputs)}  # an output bears another name than its tensor
+    if tensor.index not in taken and tensor.array is None:
         return tensor
     options = schema.CastOptionsT()
     options.inDataType = options.outDataType = DTYPES[tensor.dtype]
