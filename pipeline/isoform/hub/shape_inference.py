@@ -10,6 +10,8 @@ from isoform.errors import IsoformError
 
 _LARGEST_BYTES = 1000
 """Beyond this an initialiser is no list of sizes or axes: its dtype and shape are all that inference asks for."""
+_MADE_UP = "unk__"
+"""How the names begin that ONNX' inference gives to sizes."""
 _IR_VERSION = 8
 """Since version 4 an initialiser need not be an input as well."""
 
@@ -20,6 +22,7 @@ def infer_shapes(model: ir.Model) -> None:
     Raises:
         IsoformError: ONNX' inference breaks off, as where an opset is missing.
     """
+    _forget_made_up_names(model)
     with _without_weights(model):
         proto = ir.to_proto(model)
     proto.ir_version = max(proto.ir_version, _IR_VERSION)
@@ -32,6 +35,18 @@ def infer_shapes(model: ir.Model) -> None:
             f"Shape inference breaks off: {reason}", "Check the graph with onnx.checker.", kind="invalid-graph"
         ) from error
     _take_over(model.graph, inferred.graph)
+
+
+def _forget_made_up_names(model: ir.Model) -> None:
+    """Ask anew for the sizes that an earlier inference only gave a name: more may be known by now."""
+    for node in model.graph.all_nodes():
+        for value in node.outputs:
+            if value.shape is not None and any(map(_is_made_up, value.shape)):
+                value.shape = ir.Shape([None if _is_made_up(dim) else dim for dim in value.shape])
+
+
+def _is_made_up(dim: int | ir.SymbolicDim) -> bool:
+    return isinstance(dim, ir.SymbolicDim) and dim.value is not None and dim.value.startswith(_MADE_UP)
 
 
 @contextmanager

@@ -99,14 +99,14 @@ class _Folding:
         if not is_open or constant(node.inputs[1]) is not None or not isinstance(node.graph, ir.Graph):
             return
         shape, wanted = self._analysis.shape(node.inputs[0]), self._analysis.content(node.inputs[1])
-        allows_zero = "allowzero" in node.attributes and bool(node.attributes["allowzero"].as_int())
         result = self._analysis.shape(node.outputs[0])
         entries = _known(wanted, result)
-        target = None if entries is None or allows_zero else _target(entries, shape, self._analysis.given)
+        target = None if entries is None else _target(entries, shape, self._analysis.given)
         if target is None:
             return
         name = f"{node.outputs[0].name}/target"
         node.replace_input_with(1, initializer(node.graph, name, np.array(target, np.int64)))
+        node.attributes.pop("allowzero", None)  # a 0 that the target says now is a size to copy
         self._is_changed = True
 
 

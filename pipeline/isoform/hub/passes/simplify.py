@@ -8,6 +8,7 @@ from onnx_ir.passes import common
 
 from isoform.hub import graph
 from isoform.hub.passes.drop_identities import drop_identities
+from isoform.hub.passes.drop_neutral import drop_neutral
 from isoform.hub.passes.drop_whole_slices import drop_whole_slices
 from isoform.hub.passes.drop_zero_bias import drop_zero_bias
 from isoform.hub.passes.drop_zero_state import drop_zero_state
@@ -39,6 +40,7 @@ def simplify(model: ir.Model) -> None:
         fold_small(model)
         take_branches(model)
         drop_whole_slices(model)
+        drop_neutral(model)
         restore_slice_scatter(model)
     restore_split(model)
     restore_flatten(model)

@@ -2,8 +2,10 @@
 
 import math
 from collections.abc import Sequence
+from itertools import groupby
 
 import numpy as np
+import onnx_ir as ir
 from ai_edge_litert import schema_py_generated as schema
 
 from isoform.hub.emitters.tflite_builder import DTYPES, Tensor
@@ -30,9 +32,13 @@ def cast(call: Call, tensor: Tensor, dtype: str) -> Tensor:
 
 
 def shape_of(call: Call, tensor: Tensor, dtype: str = "int32") -> Tensor:
-    options = schema.ShapeOptionsT()
-    options.outType = DTYPES[dtype]
-    return call.make(Code.SHAPE, [tensor], [len(tensor.shape)], options, dtype)
+    """Return the sizes of a tensor, read while the model runs; they are asked for once."""
+    asked = call.scope.asked
+    if (tensor, dtype) not in asked:
+        options = schema.ShapeOptionsT()
+        options.outType = DTYPES[dtype]
+        asked[tensor, dtype] = call.make(Code.SHAPE, [tensor], [len(tensor.shape)], options, dtype)
+    return asked[tensor, dtype]
 
 
 def size_at(call: Call, tensor: Tensor, axis: int, dtype: str = "int32") -> Tensor:
@@ -91,26 +97,48 @@ def reshape(call: Call) -> Tensor:
         dims = [call[0].shape[axis] if dim == 0 else dim for axis, dim in enumerate(dims)]
     if dims.count(None) == 1 and -1 not in dims:
         dims = [-1 if dim is None else dim for dim in dims]
-    return to_shape(call, call[0], dims)
+    if None not in dims:
+        return to_shape(call, call[0], [-1 if dim is None else dim for dim in dims])
+    return call.make(Code.RESHAPE, [call[0], _target(call, dims)], call.shape, schema.ReshapeOptionsT())
 
 
-def to_shape(call: Call, x: Tensor, dims: Sequence[int | None], shape: Sequence[int | None] | None = None) -> Tensor:
-    """Return x reshaped; None stands for the size that x has at the same place.
+def to_shape(call: Call, x: Tensor, dims: Sequence[int], shape: Sequence[int | None] | None = None) -> Tensor:
+    """Return x reshaped.
 
     Args:
         shape: the sizes of the result, those of the node's output unless given.
     """
-    shape = call.shape if shape is None else shape
-    if None not in dims:
-        options = schema.ReshapeOptionsT()
-        options.newShape = list(dims)
-        return call.make(Code.RESHAPE, [x, call.constant(dims)], shape, options)
-    whole = shape_of(call, x)
-    parts = [
-        strided_slice(call, whole, [axis], [axis + 1], [1], [1]) if dim is None else call.constant([dim])
-        for axis, dim in enumerate(dims)
-    ]
-    return call.make(Code.RESHAPE, [x, concat(call, parts, 0, [len(dims)])], shape, schema.ReshapeOptionsT())
+    options = schema.ReshapeOptionsT()
+    options.newShape = list(dims)
+    return call.make(Code.RESHAPE, [x, call.constant(dims)], call.shape if shape is None else shape, options)
+
+
+def _target(call: Call, dims: Sequence[int | None]) -> Tensor:
+    """Return ``dims`` with the size that input 0 has at the same place for None, made once where that has a name."""
+    key = _named(call, dims)
+    if key is not None and key in call.scope.targets:
+        return call.scope.targets[key]
+    whole, parts = shape_of(call, call[0]), []
+    for is_copied, run in groupby(range(len(dims)), lambda axis: dims[axis] is None):
+        axes = list(run)
+        if is_copied:
+            parts.append(strided_slice(call, whole, axes[:1], [axes[-1] + 1], [1], [len(axes)]))
+        else:
+            parts.append(call.constant([dims[axis] for axis in axes]))
+    target = concat(call, parts, 0, [len(dims)]) if len(parts) > 1 else parts[0]
+    if key is not None:
+        call.scope.targets[key] = target
+    return target
+
+
+def _named(call: Call, dims: Sequence[int | None]) -> tuple[int | str, ...] | None:
+    """Return ``dims`` with the names of what is copied; None where one has none, or one that a file only declares."""
+    value = call.node.inputs[0]
+    if value is None or value.shape is None or value.is_graph_output():
+        return None
+    names = [dim.value if isinstance(dim, ir.SymbolicDim) else dim for dim in value.shape]
+    found = [names[axis] if dim is None else dim for axis, dim in enumerate(dims)]
+    return None if None in found else tuple(each for each in found if each is not None)
 
 
 @op("Flatten")

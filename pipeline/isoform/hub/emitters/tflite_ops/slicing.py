@@ -77,7 +77,10 @@ def _narrowed(call: Call, index: int) -> Tensor:
 
 def _bounds(call: Call, index: int, axes: list[int], rank: int) -> Tensor:
     """Return one bound for every axis as int32; those of axes that stay whole are masked."""
-    given = _narrowed(call, index)
+    given, known = _narrowed(call, index), call.array(index)
+    if known is not None:
+        bounds = dict(zip(axes, np.clip(known.reshape(-1), -INT32_MAX, INT32_MAX), strict=True))
+        return call.constant([bounds.get(axis, 0) for axis in range(rank)])
     parts = [
         strided_slice(call, given, [axes.index(axis)], [axes.index(axis) + 1], [1], [1])
         if axis in axes

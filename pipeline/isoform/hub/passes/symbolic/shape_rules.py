@@ -7,7 +7,7 @@ from collections.abc import Callable
 from itertools import zip_longest
 
 from isoform.hub.passes.symbolic.call import Call, Entries
-from isoform.hub.passes.symbolic.size import Size, add, clip, constant, divide, multiply, product, subtract
+from isoform.hub.passes.symbolic.size import Size, add, clip, constant, divide, multiply, product, smaller, subtract
 
 Rule = Callable[[Call], list[Entries] | None]
 ONE = constant(1)
@@ -21,6 +21,11 @@ def broadcast(left: Size | None, right: Size | None) -> Size | None:
         return left
     if left == ONE:
         return right
+    for part, whole in ((left, right), (right, left)):
+        # What a table of a positive length gives of a size is that size, or else 1, or the two do not fit.
+        cut = part.smaller_of
+        if cut is not None and whole in cut and cut[cut[0] == whole].is_positive:
+            return whole
     # A size of 2 or more is never stretched: the other side is that, or 1.
     return next((size for size in (left, right) if size.number is not None and size.number > 1), None)
 
@@ -124,7 +129,7 @@ def _bounds(call: Call, name: str, place: int) -> Entries | None:
 
 def _cut(size: Size, start: Size | None, end: Size | None, step: int) -> Size | None:
     first, last = _place(size, start), _place(size, end)
-    if first is None and last == size and start is not None and start.is_natural:
+    if last == size and start is not None and start.is_natural:
         first = start  # beyond the end there is nothing left, which is what ``clip`` says
     if step < 1 or first is None or last is None:
         return None
@@ -144,13 +149,7 @@ def _place(size: Size, bound: Size | None) -> Size | None:
         return None if found is None else clip(found)
     if not bound.is_natural:
         return None
-    beyond = subtract(bound, size)
-    if beyond is not None and beyond.is_natural:
-        return size
-    if bound.number is not None and bound.number >= _ENDLESS:
-        return size
-    inside = subtract(size, bound)
-    return bound if inside is not None and inside.is_natural else None
+    return size if bound.number is not None and bound.number >= _ENDLESS else smaller(bound, size)
 
 
 _ENDLESS = 2**31 - 1

@@ -13,14 +13,19 @@ _MOST_FACTORS = 8
 
 
 class Derived(NamedTuple):
-    """The whole part of ``left / right`` for ``/``; for ``+``, ``left`` where it is positive and else 0."""
+    """The whole part of ``left / right`` for ``/``, the smaller of both for ``min``.
+
+    For ``+`` it is ``left`` where that is positive and else 0.
+    """
 
     operation: str
     left: "Size"
     right: "Size"
 
     def __str__(self) -> str:
-        return f"max({self.left},0)" if self.operation == "+" else f"({self.left})//({self.right})"
+        if self.operation == "/":
+            return f"({self.left})//({self.right})"
+        return f"max({self.left},0)" if self.operation == "+" else f"min({self.left},{self.right})"
 
 
 Atom = str | Derived
@@ -47,6 +52,13 @@ class Size:
         is_atom = len(self.terms) == 1 and self.terms[0][1] == 1 and len(self.terms[0][0]) == 1
         atom = self.terms[0][0][0] if is_atom else None
         return atom if isinstance(atom, str) else None
+
+    @property
+    def smaller_of(self) -> tuple["Size", "Size"] | None:
+        """The two sizes that it is the smaller of, or None."""
+        is_atom = len(self.terms) == 1 and self.terms[0][1] == 1 and len(self.terms[0][0]) == 1
+        atom = self.terms[0][0][0] if is_atom else None
+        return (atom.left, atom.right) if isinstance(atom, Derived) and atom.operation == "min" else None
 
     @property
     def is_natural(self) -> bool:
@@ -141,6 +153,20 @@ def clip(size: Size) -> Size:
     return Size((((Derived("+", size, constant(0)),), 1),))
 
 
+def smaller(left: Size, right: Size) -> Size | None:
+    """Return the smaller of two sizes; None where one may be negative and it is not known which it is."""
+    difference = subtract(left, right)
+    if difference is not None and difference.is_natural:
+        return right
+    reverse = subtract(right, left)
+    if reverse is not None and reverse.is_natural:
+        return left
+    if not left.is_natural or not right.is_natural:
+        return None
+    first, second = sorted((left, right), key=str)
+    return Size((((Derived("min", first, second),), 1),))
+
+
 def product(sizes: Iterable[Size | None]) -> Size | None:
     """Return the product of all, 1 of none; None where one is not known."""
     whole: Size | None = constant(1)
@@ -185,4 +211,6 @@ def _at(atom: Atom, sizes: Mapping[str, int]) -> int:
     if isinstance(atom, str):
         return sizes[atom]
     left, right = atom.left.at(sizes), atom.right.at(sizes)
-    return max(left, 0) if atom.operation == "+" else left // right
+    if atom.operation == "/":
+        return left // right
+    return max(left, 0) if atom.operation == "+" else min(left, right)

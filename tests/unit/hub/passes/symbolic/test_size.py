@@ -4,7 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from isoform.hub.passes.symbolic.size import Size, add, clip, constant, divide, multiply, named, remainder, subtract
+from isoform.hub.passes.symbolic.size import (
+    Size,
+    add,
+    clip,
+    constant,
+    divide,
+    multiply,
+    named,
+    remainder,
+    smaller,
+    subtract,
+)
 
 N, M = named("n"), named("m")
 OPERATIONS = {
@@ -13,6 +24,7 @@ OPERATIONS = {
     multiply: lambda x, y: x * y,
     divide: lambda x, y: int(x / y),
     remainder: lambda x, y: x % y,
+    smaller: min,
 }
 LEAVES = st.sampled_from([N, M]) | st.integers(-3, 12).map(constant)
 STEPS = st.lists(st.tuples(st.sampled_from(list(OPERATIONS)), st.integers(0, 20), st.integers(0, 20)), max_size=8)
