@@ -33,8 +33,8 @@ KNOWN: Mapping[str, Mapping[str, str]] = {
     "tensorflow": _EVERYWHERE | _FOURIER,
     "tensorflow_weights": _EVERYWHERE | _FOURIER,
     "tflite": _EVERYWHERE | _LITERT,
-    "tflite_weights": _EVERYWHERE | _LITERT,
-    "tflite_dynamic": _EVERYWHERE | _LITERT,
+    "tflite_weights": _EVERYWHERE,
+    "tflite_dynamic": _EVERYWHERE,
 }
 
 
