@@ -8,19 +8,10 @@ from fnmatch import fnmatchcase
 
 from conformance.verdicts import CRASHED, RIGHT, WRONG, Verdict
 
-_INFINITY = "LiteRT's ADD ends at the largest number, so a row of keys that are all masked is not seen as one"
-_EMPTY = "LiteRT refuses a target that the caller computes and that holds 0"
 _EVERYWHERE = {
     "node/test_training_dropout*": "the expected numbers are those of NumPy's random generator",
     "node/test_resize_downsample_scales_*_align_corners": "the expected size is cut before the corners are aligned; "
     "ONNX Runtime and PyTorch answer alike, and otherwise",
-}
-_LITERT = {
-    "node/test_attention_4d_with_past_and_present_qk_matmul_bias_[34]d_mask_causal*": _INFINITY,
-    "node/test_attention_causal_boolmask_nan_robustness*": _INFINITY,
-    "node/test_attention_4d_causal_nonpad_negative_offset_structural_empty*": _INFINITY,
-    "node/test_reshape_zero_dim": _EMPTY,
-    "node/test_reshape_zero_and_negative_dim": _EMPTY,
 }
 _FOURIER = {
     "node/test_dft*": "sums that cancel: 1.5e-5 off beside numbers of 100, in float32",
@@ -32,7 +23,7 @@ KNOWN: Mapping[str, Mapping[str, str]] = {
     "torchscript_weights": _EVERYWHERE,
     "tensorflow": _EVERYWHERE | _FOURIER,
     "tensorflow_weights": _EVERYWHERE | _FOURIER,
-    "tflite": _EVERYWHERE | _LITERT,
+    "tflite": _EVERYWHERE,
     "tflite_weights": _EVERYWHERE,
     "tflite_dynamic": _EVERYWHERE,
 }

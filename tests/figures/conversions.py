@@ -24,15 +24,15 @@ def signature(image_size: int, layout: str) -> Signature:
     )
 
 
-def network(framework: str, image_size: int) -> Any:
-    """Return the image classifier with fresh weights."""
-    path = MODELS / "image_classifier" / f"{framework}_model.py"
+def network(framework: str, *arguments: int, model: str = "image_classifier") -> Any:
+    """Return a model of this repository with fresh weights; the image classifier is told the size of the images."""
+    path = MODELS / model / f"{framework}_model.py"
     spec = importlib.util.spec_from_file_location(f"{framework}_classifier", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.build(image_size)
+    return module.build(*arguments)
 
 
 def keras_to_onnx(target: str, image_size: int = 0, application: str = "") -> Work:
