@@ -41,9 +41,15 @@ def _all_states_of(node: ir.Node) -> ir.Node | None:
     axes = constant(producer.inputs[1]) if len(producer.inputs) > 1 else None
     found = producer.inputs[0].producer() if producer.inputs[0] is not None else None
     is_states = found is not None and found.op_type in _RECURRENT and producer.inputs[0] is found.outputs[0]
-    if found is None or not is_states or axes is None or axes.reshape(-1).tolist() != [1]:
+    if found is None or not is_states or axes is None or axes.reshape(-1).tolist() not in _directions(found):
         return None
     return found if _is_plain(found) else None
+
+
+def _directions(recurrent: ir.Node) -> list[list[int]]:
+    """Return the axes whose Squeeze takes the directions away; for a single sequence that of the batch does, too."""
+    shape = recurrent.outputs[0].shape
+    return [[1], [2]] if shape is not None and shape[2] == 1 else [[1]]
 
 
 def _is_plain(node: ir.Node) -> bool:
