@@ -1,4 +1,4 @@
-"""``python -m figures.compare_recurrent while|fixed [PEER]``: the text classifier on LiteRT beside the best peer's file.
+"""``python -m figures.compare_recurrent while|fixed [PEER]``: the text classifier on LiteRT beside a peer's file.
 
 ``while``: our file with dynamic batch and length beside the one of TensorFlow's converter, whose loop it keeps only for
 a fixed batch. ``fixed``: ours for one review of 40 tokens beside litert-torch's, which lies at PEER.
@@ -35,7 +35,10 @@ def main() -> None:
         _check(ours, module, [(BATCH, LENGTH)] if kind == "fixed" else [(1, 40), (3, 7), (2, 1), (1, 90), (1, 40)])
         tokens = np.random.default_rng(0).integers(0, VOCABULARY, (BATCH, LENGTH))
         found = compare(invoked(ours, tokens), invoked(peer, tokens))
-        counts = {"operators": tflite_file.operators(ours).total(), "peer_operators": tflite_file.operators(peer).total()}
+        counts = {
+            "operators": tflite_file.operators(ours).total(),
+            "peer_operators": tflite_file.operators(peer).total(),
+        }
         print(json.dumps(found | counts))
 
 
