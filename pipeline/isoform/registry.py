@@ -9,6 +9,7 @@ from importlib import metadata
 from importlib.util import find_spec
 
 from isoform.core import format as formats
+from isoform.core import spelling
 from isoform.errors import MissingDependency, UsageError
 
 
@@ -109,14 +110,14 @@ RUNTIMES: dict[str, Runtime] = {
 def converter(name: str) -> Converter:
     """Return the row of the converter ``name``, or raise UsageError with the names there are."""
     if name not in CONVERTERS:
-        raise UsageError(f"There is no converter '{name}'.", f"One of: {', '.join(CONVERTERS)}.")
+        raise UsageError(f"There is no converter '{name}'.", spelling.hint(name, CONVERTERS))
     return CONVERTERS[name]
 
 
 def runtime(name: str) -> Runtime:
     """Return the row of the runtime ``name``, or raise UsageError with the names there are."""
     if name not in RUNTIMES:
-        raise UsageError(f"There is no runtime '{name}'.", f"One of: {', '.join(RUNTIMES)}.")
+        raise UsageError(f"There is no runtime '{name}'.", spelling.hint(name, RUNTIMES))
     return RUNTIMES[name]
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from isoform.core import format as formats
 from isoform.errors import NoRoute
-from isoform.registry import CONVERTERS, Converter
+from isoform.registry import CONVERTERS, Converter, converter
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,13 @@ def ranked(source: str, target: str, *, via: str | None = None, avoid: Collectio
         avoid: converters that it must not use.
 
     Raises:
-        UsageError: an unknown format.
+        UsageError: an unknown format or converter.
         NoRoute: no chain connects the two under these conditions, or they are one format.
     """
     for name in (source, target, *([via] if via else [])):
         formats.lookup(name)
+    for name in avoid:
+        converter(name)
     if source == target:
         raise NoRoute(
             f"The source is {source} already.", "Choose another target; isoform verify proves a file as it is."

@@ -30,7 +30,7 @@ def test_every_command_has_help_with_an_example(name: str) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "text"),
     [
-        (["frobnicate"], 2, "No such command 'frobnicate'."),
+        (["frobnicate"], 2, "Error: There is no command 'frobnicate'."),
         (["convert"], 2, "Missing argument 'SOURCE'."),
         (["convert", "nothing.onnx", "--to", "tflite"], 2, "Error: nothing.onnx: no such file or folder."),
         (["convert", "README.md", "--to", "tflite"], 4, "not a model in a format known here"),

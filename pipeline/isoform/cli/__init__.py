@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from isoform.core import spelling
 from isoform.errors import INTERNAL_ERROR, INTERRUPTED, IsoformError, UsageError
 
 COMMANDS = {
@@ -32,6 +33,13 @@ class LazyGroup(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in COMMANDS and not args[0].startswith("-") and not ctx.resilient_parsing:
+            raise UsageError(f"There is no command '{args[0]}'.", spelling.hint(args[0], COMMANDS))
+        return super().resolve_command(ctx, args)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
@@ -70,21 +78,18 @@ def main() -> None:
         code = group.main(prog_name="isoform", standalone_mode=False)
     except SystemExit as ended:
         code = ended.code
-    except click.UsageError as error:
-        error.show()
+    except click.exceptions.NoArgsIsHelpError as asked:
+        _say(asked.ctx.get_help() if asked.ctx else "")
         code = UsageError.exit_code
-    except click.ClickException as error:
-        error.show()
-        code = error.exit_code
+    except click.UsageError as error:
+        from isoform.cli.usage import told
+
+        code = _fail(told(error))
     except (KeyboardInterrupt, click.Abort):
         _say("Interrupted. Finished results are kept; the same command goes on from there.")
         code = INTERRUPTED
     except IsoformError as error:
-        from isoform.cli.console import printable
-
-        _say(f"Error: {printable(error.what)}\nhint: {printable(error.hint)}")
-        _show_traceback_if_asked()
-        code = error.exit_code
+        code = _fail(error)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
@@ -93,6 +98,15 @@ def main() -> None:
         _show_traceback_if_asked()
         code = INTERNAL_ERROR
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(error: IsoformError) -> int:
+    """Print what happened and what to do, and return the exit code."""
+    from isoform.cli.console import printable
+
+    _say(f"Error: {printable(error.what)}\nhint: {printable(error.hint)}")
+    _show_traceback_if_asked()
+    return error.exit_code
 
 
 def _on_terminate(number: int, frame: FrameType | None) -> Any:

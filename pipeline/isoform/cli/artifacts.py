@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from isoform.core import spelling
 from isoform.core.artifact import RECORD_NAME
 from isoform.errors import UsageError
 
@@ -16,7 +17,7 @@ def folders(paths: Iterable[Path]) -> list[Path]:
     found: dict[Path, None] = {}
     for path in paths:
         if not path.exists():
-            raise UsageError(f"{path}: no such file or folder.", "Check the path.")
+            raise UsageError(f"{path}: no such file or folder.", spelling.near_path(path))
         below = sorted(record.parent for record in path.rglob(RECORD_NAME) if not _is_hidden(record, path))
         if not below:
             raise UsageError(f"{path}: no artifact at or below it.", "Make one first: isoform export models/mlp")

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from isoform.cli import options
+from isoform.cli.usage import Word
 from isoform.core.layout import CHOICES, KEEP
 from isoform.core.signature import TensorSpec
 
@@ -38,7 +39,7 @@ Examples:
 @click.option("--via", metavar="FORMAT", help="A format that the route has to pass.")
 @click.option("--avoid", multiple=True, metavar="CONVERTER", help="A converter not to use; repeatable.")
 @click.option(
-    "--io-layout", type=click.Choice(CHOICES), default=KEEP, show_default=True,
+    "--io-layout", type=Word(CHOICES), default=KEEP, show_default=True,
     help="The axes of images on the outside; an input has to say its own: 'image:float32[batch,3,224,224]:NCHW'.",
 )  # fmt: skip
 @click.option(

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from isoform.cli.usage import Word
 from isoform.errors import UsageError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -27,7 +28,7 @@ data = click.option(
     "--data", type=click.Path(file_okay=False, path_type=Path), help="Folder with the real data set (see README)."
 )
 framework = click.option(
-    "--framework", "frameworks", multiple=True, type=click.Choice(["torch", "keras"]), help="Only this one; repeatable."
+    "--framework", "frameworks", multiple=True, type=Word(["torch", "keras"]), help="Only this one; repeatable."
 )
 force = click.option("--force", is_flag=True, help="Do it again even where nothing has changed.")
 

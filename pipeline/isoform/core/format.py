@@ -5,6 +5,7 @@ To add a format: one row in `FORMATS`, and a signature in intake/container.py wh
 
 from dataclasses import dataclass
 
+from isoform.core import spelling
 from isoform.errors import UsageError
 
 
@@ -48,5 +49,5 @@ def lookup(name: str) -> Format:
         UsageError: there is none; the hint lists them all.
     """
     if name not in FORMATS:
-        raise UsageError(f"There is no format '{name}'.", f"One of: {', '.join(FORMATS)}.")
+        raise UsageError(f"There is no format '{name}'.", spelling.hint(name, FORMATS))
     return FORMATS[name]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from isoform.core import spelling
 from isoform.core.signature import Signature, TensorSpec
 from isoform.errors import UsageError
 
@@ -27,7 +28,7 @@ def outside(signature: Signature, layout: str) -> Signature:
     if layout == KEEP:
         return signature
     if layout not in _LAYOUTS:
-        raise UsageError(f"There is no layout '{layout}'.", f"One of: {', '.join(CHOICES)}.")
+        raise UsageError(f"There is no layout '{layout}'.", spelling.hint(layout, CHOICES))
     if not any(spec.layout for spec in (*signature.inputs, *signature.outputs)):
         raise UsageError(
             "No input of this model says which of its axes are channels.",

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from isoform.core import spelling
 from isoform.core.artifact import Architecture
 from isoform.core.signature import Signature, TensorSpec
 from isoform.errors import UsageError
@@ -123,6 +124,8 @@ def load_manifest(folder: Path, parameters: Mapping[str, Any] | None = None) -> 
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
+        if not folder.exists():
+            raise UsageError(f"{folder}: no such folder.", spelling.near_path(folder)) from None
         raise UsageError(f"{folder}: no {MANIFEST_NAME} in this folder.", "See models/mlp for an example.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: not valid TOML ({error}).", "Mend the line that is named.") from error
@@ -138,7 +141,7 @@ def _model(root: Path, tables: dict[str, Any], overridden: dict[str, Any]) -> Mo
     defaults = tables.get("parameters", {})
     unknown = sorted(set(overridden) - set(defaults))
     if unknown:
-        raise UsageError(f"{path} has no parameter '{unknown[0]}'.", f"It has: {', '.join(defaults) or 'none'}.")
+        raise UsageError(f"{path} has no parameter '{unknown[0]}'.", spelling.hint(unknown[0], defaults, "It has"))
     parameters = defaults | overridden
     training, tokenizer = tables.get("train"), tables.get("tokenizer")
     return Model(
@@ -162,7 +165,7 @@ def _tensor(path: Path, table: dict[str, Any], parameters: Mapping[str, Any]) ->
         if isinstance(value, str) and value.startswith("{") and value.endswith("}"):
             if value[1:-1] not in parameters:
                 raise UsageError(
-                    f"{path}: '{value}' names no parameter.", f"Parameters: {', '.join(parameters) or 'none'}."
+                    f"{path}: '{value}' names no parameter.", spelling.hint(value[1:-1], parameters, "Parameters")
                 )
             return parameters[value[1:-1]]
         return value
@@ -184,5 +187,6 @@ def _refuse_unknown_keys(path: Path, tables: dict[str, Any]) -> None:
             if unknown:
                 where = f"[{section}]" if section else "the top level"
                 raise UsageError(
-                    f"{path}: {where} has the unknown key '{unknown[0]}'.", f"Known: {', '.join(sorted(known))}."
+                    f"{path}: {where} has the unknown key '{unknown[0]}'.",
+                    spelling.hint(unknown[0], sorted(known), "Known"),
                 )

@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from isoform.core import spelling
 from isoform.errors import UsageError
 
 Dim = int | str
 """A size, or the name of a dimension whose size is known only when the model runs."""
 
 DTYPES = (
-    "float16", "bfloat16", "float32", "float64", "int8", "int16", "int32", "int64",
+    "float32", "float64", "float16", "bfloat16", "int64", "int32", "int16", "int8",
     "uint8", "uint16", "uint32", "uint64", "bool", "string",
 )  # fmt: skip
 LAYOUTS = ("NCHW", "NHWC", "NCW", "NWC", "NCDHW", "NDHWC")
@@ -44,7 +45,7 @@ class TensorSpec:
 
     def __post_init__(self) -> None:
         if self.dtype not in DTYPES:
-            raise UsageError(f"'{self.name}' has the unknown dtype '{self.dtype}'.", f"One of: {', '.join(DTYPES)}.")
+            raise UsageError(f"'{self.name}' has the unknown dtype '{self.dtype}'.", spelling.hint(self.dtype, DTYPES))
         if self.low is not None and self.high is not None and self.low >= self.high:
             raise UsageError(
                 f"'{self.name}' begins at {self.low}, above {self.high - 1}.", "Write the smallest value first: 0..499."

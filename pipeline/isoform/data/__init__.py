@@ -7,6 +7,7 @@ frameworks or training.
 from collections.abc import Callable
 from pathlib import Path
 
+from isoform.core import spelling
 from isoform.core.signature import TensorSpec
 from isoform.data import cifar, digits, imdb, mnist, reviews
 from isoform.data.dataset import Dataset, RawData, Reader, Split, Subset
@@ -32,7 +33,7 @@ def read(source: str, spec: TensorSpec, data_dir: Path | None = None) -> RawData
         IsoformError: ``data_dir`` holds nothing that suits, or one of its files is missing or damaged.
     """
     if source not in BUNDLED:
-        raise UsageError(f"There is no data set '{source}'.", f"One of: {', '.join(BUNDLED)}.")
+        raise UsageError(f"There is no data set '{source}'.", spelling.hint(source, BUNDLED))
     if data_dir is None:
         return BUNDLED[source]()
     reader, folder = _located(source, spec, data_dir)

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from isoform.core import spelling
 from isoform.core.artifact import Architecture
 from isoform.errors import IsoformError
 
@@ -51,7 +52,7 @@ def resolve(architecture: Architecture) -> Callable[..., Any]:
         there = [name for name in vars(module) if not name.startswith("_") and callable(getattr(module, name))]
         raise IsoformError(
             f"'{place}' has no callable '{attribute}'.",
-            f"Write the factory as module:callable. It has: {', '.join(there[:12]) or 'none'}.",
+            spelling.hint(attribute, there, "It has"),
             kind="architecture",
         )
     return factory

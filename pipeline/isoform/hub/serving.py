@@ -5,6 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from isoform.core import spelling
 from isoform.errors import IsoformError
 
 DEFAULT = "serving_default"
@@ -36,8 +37,9 @@ def pick(loaded: Any, folder: Path, name: str | None = None) -> Any:
     if found is None and name is None and len(there) == 1:
         (found,) = there.values()
     if found is None:
-        names = ", ".join(sorted(there)) or "none"
         raise IsoformError(
-            f"{folder}: no signature '{name or DEFAULT}'.", f"Signatures there: {names}.", kind="signature"
+            f"{folder}: no signature '{name or DEFAULT}'.",
+            spelling.hint(name or DEFAULT, sorted(there), "Signatures there"),
+            kind="signature",
         )
     return found

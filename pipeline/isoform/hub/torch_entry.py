@@ -8,6 +8,7 @@ from pathlib import Path
 import onnx_ir as ir
 import torch
 
+from isoform.core import spelling
 from isoform.core.signature import Signature
 from isoform.errors import UsageError
 from isoform.hub import examples as example_inputs
@@ -37,7 +38,7 @@ def from_torch(
 ) -> ir.Model:
     """Return ``module`` as a hub graph by one of PyTorch's exporters; see `isoform.hub.from_torch`."""
     if exporter not in EXPORTERS:
-        raise UsageError(f"There is no exporter '{exporter}'.", f"One of: {', '.join(EXPORTERS)}.")
+        raise UsageError(f"There is no exporter '{exporter}'.", spelling.hint(exporter, EXPORTERS))
     with _evaluating(module):
         declared = torch_signature.of_inputs(module, inputs, dynamic_shapes)
         named = Named(module, declared, is_flat=True)
@@ -62,7 +63,7 @@ def from_torchscript(
 ) -> ir.Model:
     """Return a TorchScript program as a hub graph; see `isoform.hub.from_torchscript`."""
     if exporter not in EXPORTERS:
-        raise UsageError(f"There is no exporter '{exporter}'.", f"One of: {', '.join(EXPORTERS)}.")
+        raise UsageError(f"There is no exporter '{exporter}'.", spelling.hint(exporter, EXPORTERS))
     script = program if isinstance(program, torch.jit.ScriptModule) else torchscript.opened(Path(program))
     declared = torch_signature.of_inputs(script, inputs, dynamic_shapes)
     original = Named(script, declared, is_flat=True)

@@ -8,6 +8,7 @@ import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from isoform.core import spelling
 from isoform.core.format import FORMATS, lookup
 from isoform.errors import IsoformError, UsageError
 from isoform.intake import keras_config, protobuf, safetensors_file, saved_model, shards, torch_pickle, zip_archive
@@ -49,7 +50,7 @@ def identify(path: Path) -> Container:
     try:
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
-        raise UsageError(f"{path}: no such file or folder.", "Check the path.") from None
+        raise UsageError(f"{path}: no such file or folder.", spelling.near_path(path)) from None
     except (OSError, ValueError) as error:
         raise UsageError(f"{path}: cannot be opened ({error}).", "Check the path and its permissions.") from error
     if stat.S_ISDIR(mode):

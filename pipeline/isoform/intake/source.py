@@ -10,6 +10,7 @@ from typing import Any
 
 from isoform import registry
 from isoform.core import format as formats
+from isoform.core import spelling
 from isoform.core.artifact import Architecture, Artifact
 from isoform.core.signature import Signature, TensorSpec
 from isoform.errors import UsageError
@@ -130,7 +131,7 @@ def _architecture(request: FileRequest, name: str) -> Architecture | None:
         return Architecture(Path.cwd(), request.arch, arguments)
     file = Path(place).resolve()
     if not file.is_file():
-        raise UsageError(f"--arch: {place}: no such file.", "Check the path.")
+        raise UsageError(f"--arch: {place}: no such file.", spelling.near_path(file))
     root, module = locate(file)
     return Architecture(root, f"{module}:{attribute}", arguments)
 
@@ -140,5 +141,5 @@ def _refuse_unknown(found: Signature, inputs: Sequence[TensorSpec]) -> None:
     if unknown:
         raise UsageError(
             f"--input '{unknown[0]}': the model has no such input.",
-            f"Its inputs: {', '.join(map(str, found.inputs))}.",
+            spelling.hint(unknown[0], [spec.name for spec in found.inputs], "Its inputs"),
         )

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from isoform.core import spelling
 from isoform.core.artifact import RECORD_NAME, read_record
 from isoform.errors import UsageError
 from isoform.intake import contents
@@ -24,7 +25,7 @@ def operators(target: str, pool: Pool) -> list[dict[str, Any]]:
         UsageError: the hub does not write this format.
     """
     if target not in CARRIERS:
-        raise UsageError(f"The hub does not write '{target}'.", f"One of: {', '.join(CARRIERS)}.")
+        raise UsageError(f"The hub does not write '{target}'.", spelling.hint(target, CARRIERS))
     answer = pool.call("isoform.jobs.operators:listed", {"format": target}, needs=CARRIERS[target])
     found: list[dict[str, Any]] = answer.value["operators"]
     return found

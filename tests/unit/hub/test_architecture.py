@@ -26,4 +26,4 @@ def test_a_missing_file_and_a_missing_callable_are_named(tmp_path: Path) -> None
     with pytest.raises(IsoformError) as caught:
         resolve(Architecture(tmp_path, "net.py:build"))
     assert caught.value.what == "'net.py' has no callable 'build'."
-    assert caught.value.hint == "Write the factory as module:callable. It has: none."
+    assert caught.value.hint == "It has: none."

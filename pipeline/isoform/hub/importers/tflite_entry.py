@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from isoform.core import spelling
 from isoform.errors import IsoformError, UsageError
 from isoform.hub.importers.tflite_file import Signature, SubGraph, TfliteFile
 
@@ -19,8 +20,9 @@ def entry_of(file: TfliteFile, key: str | None) -> Signature:
         IsoformError: the signature does not fit its sub-graph.
     """
     if key is not None and key not in file.signatures:
-        known = ", ".join(file.signatures) or "none"
-        raise UsageError(f"There is no signature '{key}' in the file.", f"Its signatures: {known}.")
+        raise UsageError(
+            f"There is no signature '{key}' in the file.", spelling.hint(key, file.signatures, "Its signatures")
+        )
     if key is None and file.signatures:
         key = _DEFAULT_SIGNATURE if _DEFAULT_SIGNATURE in file.signatures else next(iter(file.signatures))
         if key != _DEFAULT_SIGNATURE and len(file.signatures) > 1:

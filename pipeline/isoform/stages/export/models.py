@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from isoform.core import spelling
 from isoform.core.model import Model, load_manifest
 from isoform.errors import UsageError
 from isoform.stages.export.plan import ExportRequest
@@ -23,7 +24,7 @@ def load_models(folders: Sequence[Path], parameters: Mapping[str, Any]) -> tuple
     for name in parameters:
         if not any(name in model.parameters for model in plain):
             known = sorted({key for model in plain for key in model.parameters})
-            raise UsageError(f"No model here has the parameter '{name}'.", f"There are: {', '.join(known) or 'none'}.")
+            raise UsageError(f"No model here has the parameter '{name}'.", spelling.hint(name, known, "There are"))
     return tuple(
         load_manifest(folder, {key: value for key, value in parameters.items() if key in model.parameters})
         for folder, model in zip(folders, plain, strict=True)
