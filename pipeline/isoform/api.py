@@ -86,9 +86,7 @@ def verify(path: str | Path, *, cases: str | Path | None = None, runtimes: Seque
     rows = [registry.runtime(runtime) for runtime in runtimes]
     target = Path(path)
     with tempfile.TemporaryDirectory(prefix="isoform-logs.") as logs, Pool(Path(logs)) as pool:
-        if cases is not None and not (target / "artifact.json").is_file():
-            return verify_stage.verify_file(target, Path(cases), pool, rows)
-        return verify_stage.verify_folder(target, pool, rows, Path(cases) if cases else None)
+        return list(verify_stage.verify_path(target, Path(cases) if cases else None, rows, pool).records)
 
 
 def bench(path: str | Path, *, runtime: str | None = None, options: BenchOptions | None = None) -> BenchRecord:

@@ -147,7 +147,7 @@ def test_a_planted_fault_is_a_failed_result(artifact: Path, fault) -> None:
     alter(artifact, fault)
     result = isoform("verify", str(artifact), "--runtime", "ort-cpu", "--json", cwd=ROOT)
     assert result.returncode == 1, result.stderr
-    (entry,) = json.loads(result.stdout)
+    (entry,) = json.loads(result.stdout)["results"]
     assert entry["verdict"] == "FAIL"
     assert entry["parity"][0]["gates"]["weights"]["verdict"] == "FAIL"
 
@@ -157,7 +157,7 @@ def test_swapped_classes_are_seen_in_the_numbers_alone(artifact: Path) -> None:
     model, cases = str(artifact / "model.onnx"), str(artifact / "cases.npz")
     result = isoform("verify", model, "--cases", cases, "--runtime", "ort-cpu", "--json", cwd=ROOT)
     assert result.returncode == 1, result.stderr
-    assert json.loads(result.stdout)[0]["parity"][0]["gates"]["numerics"]["verdict"] == "FAIL"
+    assert json.loads(result.stdout)["results"][0]["parity"][0]["gates"]["numerics"]["verdict"] == "FAIL"
 
 
 def test_a_truncated_model_is_an_error_and_not_a_verdict(artifact: Path) -> None:

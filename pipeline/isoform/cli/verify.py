@@ -1,5 +1,7 @@
 """``isoform verify``: prove again that artifacts compute the same function as their source."""
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +9,8 @@ import click
 
 from isoform import registry
 from isoform.cli import artifacts, options
-from isoform.core.artifact import RECORD_NAME
+from isoform.core.lock import LOCK_NAME, Change
+from isoform.core.verification import Verification
 from isoform.errors import RESULT_FAILED, IsoformError
 
 
@@ -17,8 +20,11 @@ Examples:
   isoform verify exports
   isoform verify exports/mlp/torch/onnx --runtime ort-cpu --json
   isoform verify other.onnx --cases exports/mlp/torch/onnx/cases.npz
+  isoform verify exports --update-lock                 write parity.lock, to be committed
+  isoform verify exports --lock parity.lock --junit parity.xml --summary "$GITHUB_STEP_SUMMARY"
 
-Exit codes: 0 proved, 1 the numbers differ or nothing could be proved, 4 a file did not load or run."""
+Exit codes: 0 proved, 1 the numbers differ, nothing could be proved or something is worse than the lock says,
+4 a file did not load or run."""
 )
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
@@ -27,6 +33,18 @@ Exit codes: 0 proved, 1 the numbers differ or nothing could be proved, 4 a file 
 )  # fmt: skip
 @click.option("--runtime", "runtimes", multiple=True, metavar="NAME", help="Only on this runtime; repeatable.")
 @click.option("-v", "--verbose", is_flag=True, help="Show what each gate found and the figures of each output.")
+@click.option(
+    "--lock", type=click.Path(path_type=Path, dir_okay=False),
+    help="Fail on what is worse than this lock says: verdict, lost bits, size, and latency where bench.json tells it.",
+)  # fmt: skip
+@click.option("--update-lock", is_flag=True, help=f"Write the lock ({LOCK_NAME} unless --lock) and show what changed.")
+@click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="Write a JUnit XML report.")
+@click.option("--sarif", type=click.Path(path_type=Path, dir_okay=False), help="Write a SARIF 2.1.0 report.")
+@click.option("--summary", type=click.Path(path_type=Path, dir_okay=False), help="Append a Markdown summary.")
+@click.option(
+    "--annotations", type=click.Choice(["auto", "github", "none"]), default="auto", show_default=True,
+    help="Print workflow commands on stderr; auto: where GITHUB_ACTIONS is true.",
+)  # fmt: skip
 @options.as_json
 @click.pass_context
 def command(
@@ -35,30 +53,46 @@ def command(
     cases: Path | None,
     runtimes: tuple[str, ...],
     verbose: bool,
+    lock: Path | None,
+    update_lock: bool,
+    junit: Path | None,
+    sarif: Path | None,
+    summary: Path | None,
+    annotations: str,
     as_json: bool,
 ) -> None:
     """Run the artifacts at or below PATHS on their runtimes and judge them against the recorded references.
 
     The verdict is the most severe of three gates: structure (exact), weights (bit for bit) and numerics (as accurate
-    as the source, measured against float64). Nothing is written.
+    as the source, measured against float64). Nothing is written but the reports that are asked for.
     """
     from isoform.cli.console import Display
-    from isoform.core import parity
     from isoform.isolation import Pool
+    from isoform.stages import gate, verify
 
     rows = [registry.runtime(name) for name in runtimes]
-    found: list[tuple[Path, list[parity.ParityRecord]]] = []
+    lock = lock or (Path(LOCK_NAME) if update_lock else None)
+    found: list[Verification] = []
     with Display(is_quiet=as_json) as display, Pool(options.log_folder()) as pool:
         for target in _targets(paths, cases):
-            found.append((target, _verified(target, cases, rows, pool)))
-            _show(display, *found[-1], verbose)
+            found.append(verify.verify_path(target, cases, rows, pool))
+            _show(display, found[-1], verbose)
+        changes = gate.against(lock, found, paths, runtimes, is_updated=update_lock) if lock else []
+        _show_changes(display, changes)
+        if update_lock:
+            display.console.print(f"{lock} is written: commit it, and pass it as --lock from now on.")
+    is_annotated = annotations == "github" or (annotations == "auto" and os.environ.get("GITHUB_ACTIONS") == "true")
+    gate.report(found, changes, junit=junit, sarif=sarif, summary=summary)
+    for line in gate.annotated(found, changes) if is_annotated else []:
+        click.echo(line, err=True)
     if as_json:
-        document = [
-            {"path": str(path), "verdict": parity.worst(records), "parity": [record.to_json() for record in records]}
-            for path, records in found
-        ]
+        document = {
+            "results": [verification.to_json() for verification in found],
+            "lock": gate.told(lock, changes) if lock else None,
+        }
         options.print_json(document)
-    context.exit(max(exit_code(parity.worst(records)) for _, records in found))
+    is_broken = not update_lock and any(change.is_regression for change in changes)
+    context.exit(max([RESULT_FAILED if is_broken else 0, *(exit_code(each.verdict) for each in found)]))
 
 
 def exit_code(verdict: str) -> int:
@@ -75,20 +109,20 @@ def _targets(paths: tuple[Path, ...], cases: Path | None) -> list[Path]:
     return targets
 
 
-def _verified(target: Path, cases: Path | None, rows: list[registry.Runtime], pool: Any) -> list[Any]:
-    from isoform.stages import verify
-
-    if (target / RECORD_NAME).is_file() or cases is None:
-        return verify.verify_folder(target, pool, rows, cases)
-    return verify.verify_file(target, cases, pool, rows)
-
-
-def _show(display: Any, target: Path, records: list[Any], verbose: bool) -> None:
+def _show(display: Any, verification: Verification, verbose: bool) -> None:
     from isoform.cli.console import GLYPHS, printable
 
-    for record in records:
+    for record in verification.records:
         glyph, colour = GLYPHS[record.verdict]
         lines = record.lines() if verbose or record.verdict in ("FAIL", "INCONCLUSIVE") else record.lines()[:1]
-        display.console.print(f"{glyph} {printable(str(target)):<44} {printable(lines[0])}", style=colour)
+        display.console.print(f"{glyph} {printable(str(verification.path)):<44} {printable(lines[0])}", style=colour)
         for line in lines[1:]:
             display.console.print(f"    {printable(line)}")
+
+
+def _show_changes(display: Any, changes: Sequence[Change]) -> None:
+    from isoform.cli.console import printable
+
+    for change in changes:
+        glyph, word, colour = ("✘", "WORSE", "bold red") if change.is_regression else ("–", "note", "bright_black")
+        display.console.print(f"{glyph} {word:<6} {printable(str(change))}", style=colour)

@@ -119,3 +119,10 @@ def open_artifact(folder: Path) -> Artifact:
         Signature.from_json(record["signature"]),
         tokenizer=(folder / tokenizer).resolve() if tokenizer else None,
     )
+
+
+def size_bytes(model: Path) -> int:
+    """Return what the model takes on disk: a folder's files, or a file with the external data that bears its name."""
+    if model.is_dir():
+        return sum(path.stat().st_size for path in model.rglob("*") if path.is_file())
+    return sum(path.stat().st_size for path in (model, model.with_name(f"{model.name}.data")) if path.is_file())

@@ -16,7 +16,7 @@ import numpy as np
 import isoform.core.cases
 from isoform import store
 from isoform.core import machine
-from isoform.core.artifact import CASES_NAME, Artifact, open_artifact, read_record
+from isoform.core.artifact import CASES_NAME, Artifact, open_artifact, read_record, size_bytes
 from isoform.core.bench import BENCH_NAME, SCHEMA_VERSION, BenchOptions, BenchRecord, Process, Timing
 from isoform.core.cases import Array, Cases, Tensors
 from isoform.errors import IsoformError, UsageError
@@ -157,13 +157,6 @@ def measure(
         size_bytes=size_bytes(artifact.model),
         timings=timings,
     )
-
-
-def size_bytes(model: Path) -> int:
-    """Return what the model takes on disk: a folder's files, or a file with the external data that bears its name."""
-    if model.is_dir():
-        return sum(path.stat().st_size for path in model.rglob("*") if path.is_file())
-    return sum(path.stat().st_size for path in (model, model.with_name(f"{model.name}.data")) if path.is_file())
 
 
 def _process(

@@ -15,12 +15,13 @@ from typing import Any
 from isoform import registry, store
 from isoform.core import cases as case_files
 from isoform.core import format as formats
-from isoform.core.artifact import CASES_NAME, Artifact, open_artifact, read_record
+from isoform.core.artifact import CASES_NAME, RECORD_NAME, Artifact, open_artifact, read_record, size_bytes
 from isoform.core.cases import Cases
 from isoform.core.matching import UNEXPLAINED, lost
 from isoform.core.parity import FAIL, NOT_CHECKED, PASS, Gate, ParityRecord, assess
 from isoform.core.signature import Signature, TensorSpec
 from isoform.core.structure import compare_runs
+from isoform.core.verification import Verification
 from isoform.errors import IsoformError, MissingDependency, UsageError
 from isoform.intake.container import identify
 from isoform.isolation import Pool
@@ -91,6 +92,19 @@ def match_weights(
     counts = Counter(entry["how"] for entry in value["explanations"])
     summary = ", ".join(f"{count} {how}" for how, count in counts.items())
     return Gate(FAIL if findings else PASS, (*findings, f"parameters: {summary}", *remarks)), value["ledger"]
+
+
+def verify_path(path: Path, cases: Path | None, runtimes: Sequence[registry.Runtime], pool: Pool) -> Verification:
+    """Return what was found out about an artifact's folder, or about any model file held against ``cases``.
+
+    Raises:
+        IsoformError: not an artifact, or its cases are damaged.
+    """
+    if cases is not None and not (path / RECORD_NAME).is_file():
+        return Verification(path, tuple(verify_file(path, cases, pool, runtimes)), size_bytes(path), {})
+    records = tuple(verify_folder(path, pool, runtimes, cases))
+    versions = {name: text for step in read_record(path)["route"] for name, text in step["versions"].items()}
+    return Verification(path, records, size_bytes(open_artifact(path).model), versions)
 
 
 def verify_folder(
