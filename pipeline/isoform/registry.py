@@ -140,6 +140,17 @@ def require(row: Converter | Runtime) -> None:
             raise MissingDependency.of(module, f"'{row.name}'", row.extra)
 
 
+def missing(*rows: Converter | Runtime) -> tuple[str, ...]:
+    """Return the commands that install what ``rows`` lack, each once; empty where all is there."""
+    hints = []
+    for row in rows:
+        try:
+            require(row)
+        except MissingDependency as error:
+            hints.append(error.hint)
+    return tuple(dict.fromkeys(hints))
+
+
 def version_of(module: str) -> str:
     """Return the installed version of the package that holds ``module``, without importing it."""
     try:

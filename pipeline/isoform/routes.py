@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from isoform.core import format as formats
 from isoform.errors import NoRoute
-from isoform.registry import CONVERTERS, Converter, converter
+from isoform.registry import CONVERTERS, Converter, converter, missing
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,11 @@ class Route:
     @property
     def cost(self) -> int:
         return sum(step.cost for step in self.steps)
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The commands that install what its converters lack here; empty where it can run."""
+        return missing(*self.steps)
 
     def passes(self, format_name: str) -> bool:
         """Tell whether the route starts from, leads through or ends in a format."""
@@ -61,6 +66,12 @@ def ranked(source: str, target: str, *, via: str | None = None, avoid: Collectio
             f"See what there is: isoform routes {source} {target}",
         )
     return tuple(sorted(found, key=lambda route: (route.cost, route.names)))
+
+
+def targets(source: str) -> tuple[str, ...]:
+    """Return every format that a chain leads to from ``source``, those first that nothing has to be installed for."""
+    found = [name for name in formats.FORMATS if name != source and any(_chains(source, name, frozenset({source})))]
+    return tuple(sorted(found, key=lambda name: all(route.missing for route in ranked(source, name))))
 
 
 def _chains(source: str, target: str, seen: frozenset[str]) -> Iterator[tuple[Converter, ...]]:

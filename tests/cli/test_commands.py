@@ -31,10 +31,10 @@ def test_every_command_has_help_with_an_example(name: str) -> None:
     ("words", "code", "text"),
     [
         (["frobnicate"], 2, "Error: There is no command 'frobnicate'."),
-        (["convert"], 2, "Missing argument 'SOURCE'."),
+        (["convert"], 2, "isoform export models/mlp\n"),
         (["convert", "nothing.onnx", "--to", "tflite"], 2, "Error: nothing.onnx: no such file or folder."),
         (["convert", "README.md", "--to", "tflite"], 4, "not a model in a format known here"),
-        (["convert", "README.md"], 2, "Error: No target format was given."),
+        (["convert", "README.md"], 4, "not a model in a format known here"),
         (["routes", "keras", "coreml"], 2, "Error: There is no format 'coreml'."),
         (["verify", "models"], 2, "Error: models: no artifact at or below it."),
         (["verify", "models", "--runtime", "tpu"], 2, "Error: There is no runtime 'tpu'."),

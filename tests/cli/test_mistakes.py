@@ -1,6 +1,5 @@
 """What a mistyped command line is answered: the whole text, and exit code 2."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -10,23 +9,6 @@ from isoform import cli
 COMMANDS = ", ".join(cli.COMMANDS)
 FORMATS = "keras, onnx, pt2, savedmodel, tflite, torch, torchscript"
 RUNTIMES = "keras, litert, onnx-reference, ort-cpu, ort-cuda, tf, torch-eager, torch-export, torch-jit"
-
-
-@pytest.fixture
-def answered(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    """Return a function that runs a command line in an empty folder and gives what it said and its exit code."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(os.environ, "ISOFORM_DEBUG", "")
-
-    def run(line: str) -> tuple[str, int]:
-        monkeypatch.setattr("sys.argv", ["isoform", *line.split()])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        captured = capsys.readouterr()
-        assert captured.out == ""
-        return captured.err, ended.value.code
-
-    return run
 
 
 @pytest.mark.parametrize(
@@ -57,29 +39,30 @@ def answered(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
         ("verify model.onx", "model.onx: no such file or folder.", "Did you mean model.onnx?"),
     ],
 )  # fmt: skip
-def test_a_mistake_is_one_line_with_the_near_match(answered, line: str, what: str, hint: str) -> None:
+def test_a_mistake_is_one_line_with_the_near_match(answer, line: str, what: str, hint: str) -> None:
     Path("model.onnx").touch()
-    assert answered(line) == (f"Error: {what}\nhint: {hint}\n", 2)
+    assert answer(*line.split()) == ("", f"Error: {what}\nhint: {hint}\n", 2)
 
 
-def test_a_mistyped_converter_is_not_silently_avoided_by_nobody(answered) -> None:
-    text, code = answered("routes keras tflite --avoid onnx_to_tflit")
+def test_a_mistyped_converter_is_not_silently_avoided_by_nobody(answer) -> None:
+    _, text, code = answer("routes", "keras", "tflite", "--avoid", "onnx_to_tflit")
     assert code == 2
     assert text.startswith(
         "Error: There is no converter 'onnx_to_tflit'.\nhint: Did you mean 'onnx_to_tflite'? One of:"
     )
 
 
-def test_a_mistyped_key_of_a_manifest_is_answered_with_the_near_one(answered) -> None:
+def test_a_mistyped_key_of_a_manifest_is_answered_with_the_near_one(answer) -> None:
     Path("isoform.toml").write_text("[model]\nnam = 'mlp'\n")
-    assert answered("export .") == (
+    assert answer("export", ".") == (
+        "",
         "Error: isoform.toml: [model] has the unknown key 'nam'.\n"
         "hint: Did you mean 'name'? Known: description, name.\n",
         2,
     )
 
 
-def test_no_command_shows_the_help(answered) -> None:
-    text, code = answered("")
+def test_no_command_shows_the_help(answer) -> None:
+    _, text, code = answer()
     assert code == 2
     assert text.startswith("Usage: isoform [OPTIONS] COMMAND [ARGS]...")

@@ -5,7 +5,7 @@ import pytest
 from isoform.core.format import FORMATS
 from isoform.errors import NoRoute, UsageError
 from isoform.registry import CONVERTERS
-from isoform.routes import ranked
+from isoform.routes import ranked, targets
 
 
 def test_the_cheapest_route_comes_first() -> None:
@@ -62,3 +62,16 @@ def test_every_converter_connects_two_known_formats() -> None:
     for row in CONVERTERS.values():
         assert row.source in FORMATS
         assert row.target in FORMATS
+
+
+def test_targets_are_what_a_chain_leads_to_those_first_that_are_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("isoform.registry.find_spec", lambda module: None if module == "torch" else module)
+    assert targets("onnx") == ("savedmodel", "tflite", "torchscript")
+    assert targets("tflite") == ("onnx", "savedmodel", "torchscript")
+    assert targets("pt2")[0] == "onnx"
+
+
+def test_a_route_says_what_to_install_each_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("isoform.registry.find_spec", lambda module: None if module == "torch" else module)
+    route = ranked("torch", "torchscript", via="onnx")[0]
+    assert route.missing == ("pip install 'isoform[torch]'",)

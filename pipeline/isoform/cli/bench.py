@@ -6,7 +6,8 @@ from typing import Any
 import click
 
 from isoform import registry
-from isoform.cli import artifacts, options
+from isoform.cli import artifacts, options, plans
+from isoform.core.artifact import open_artifact
 from isoform.core.bench import BenchOptions, BenchRecord
 from isoform.core.format import FORMATS
 from isoform.errors import IsoformError
@@ -22,6 +23,7 @@ from isoform.errors import IsoformError
 @click.option("--rounds", type=click.IntRange(1), help="Timed queries in each process.")
 @click.option("--processes", type=click.IntRange(1), help="Fresh processes for each number of threads.")
 @click.option("--quick", is_flag=True, help="Two processes and a short warm-up: an impression, its interval wide.")
+@plans.option
 @options.force
 @options.as_json
 @click.pass_context
@@ -34,6 +36,7 @@ def command(
     rounds: int | None,
     processes: int | None,
     quick: bool,
+    is_dry: bool,
     force: bool,
     as_json: bool,
 ) -> None:
@@ -45,6 +48,9 @@ def command(
 
     chosen = _options(threads, batch, rounds, processes, quick)
     rows = [registry.runtime(name) for name in runtimes]
+    if is_dry:
+        plans.show_runs("bench", [run for folder in artifacts.folders(paths) for run in _runs(folder, rows)], as_json)
+        context.exit(0)
     with Display(is_quiet=as_json) as display:
         results = [_measured(folder, rows, chosen, force, display) for folder in artifacts.folders(paths)]
     if as_json:
@@ -61,18 +67,22 @@ def _options(
     return BenchOptions(**{**chosen, **{key: value for key, value in given.items() if value is not None}})  # type: ignore[arg-type]
 
 
+def _runs(folder: Path, rows: list[registry.Runtime]) -> list[tuple[Path, registry.Runtime]]:
+    """Return the runtimes that an artifact is measured on: of those asked for the ones that open it, else its own."""
+    name = open_artifact(folder).format
+    wanted = rows or [registry.runtime(FORMATS[name].runtime)]
+    return [(folder, row) for row in wanted if name in row.formats]
+
+
 def _measured(
     folder: Path, rows: list[registry.Runtime], chosen: BenchOptions, force: bool, display: Any
 ) -> list[dict[str, Any]]:
-    from isoform.core.artifact import open_artifact
     from isoform.isolation import Pool
     from isoform.stages import bench
 
-    artifact = open_artifact(folder)
-    wanted = rows or [registry.runtime(FORMATS[artifact.format].runtime)]
     entries: list[dict[str, Any]] = []
     with Pool(folder.parent / ".logs") as pool:
-        for row in (row for row in wanted if artifact.format in row.formats):
+        for _, row in _runs(folder, rows):
             subject = f"{folder} {row.name}"
             try:
                 record, is_reused = bench.bench(folder, row, pool, chosen, is_forced=force)

@@ -75,3 +75,13 @@ class Display:
 def printable(text: str) -> str:
     """Return ``text`` on one line, its control and direction characters shown by their code."""
     return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
+
+
+def readable_size(size_bytes: int) -> str:
+    """Return a size in decimal units with three digits: ``44.7 MB``."""
+    size, unit = float(size_bytes), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if size < 999.5:
+            break
+        size, unit = size / 1000, larger
+    return f"{size:.3g} {unit}"

@@ -1,14 +1,16 @@
 """``isoform convert``: one checkpoint or model file to other formats."""
 
-import shlex
 from pathlib import Path
 
 import click
 
-from isoform.cli import options
+from isoform.cli import options, plans, results
+from isoform.cli.console import Display
 from isoform.cli.usage import Word
 from isoform.core.layout import CHOICES, KEEP
 from isoform.core.signature import TensorSpec
+from isoform.isolation import Pool
+from isoform.stages.convert import ConvertRequest, convert, plan
 
 
 @click.command(
@@ -20,7 +22,7 @@ Examples:
   isoform convert saved_model --to onnx --signature encode
   isoform convert model.onnx --to tflite --input 'image:float32[n,3,224,224]:NCHW' --io-layout nhwc"""
 )
-@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("source", required=False, type=click.Path(path_type=Path))
 @options.to
 @options.out
 @click.option("--name", help="What to call the model; default: the file's name.")
@@ -47,12 +49,13 @@ Examples:
     help="Let a PyTorch checkpoint run the code in it, in a child process: only if you trust who made it.",
 )  # fmt: skip
 @click.option("--no-verify", is_flag=True, help="Do not run the result; it is then marked as not verified.")
+@plans.option
 @options.force
 @options.as_json
 @click.pass_context
 def command(
     context: click.Context,
-    source: Path,
+    source: Path | None,
     targets: str | None,
     out: Path,
     name: str | None,
@@ -66,20 +69,20 @@ def command(
     io_layout: str,
     allow_pickle: bool,
     no_verify: bool,
+    is_dry: bool,
     force: bool,
     as_json: bool,
 ) -> None:
     """Convert SOURCE to other formats, and prove on each one's runtime that it computes the same function."""
-    from isoform.cli import results
-    from isoform.cli.console import Display
-    from isoform.isolation import Pool
-    from isoform.stages.convert import ConvertRequest, convert
+    if source is None:
+        from isoform.cli import survey
 
+        context.exit(survey.show(Path("."), as_json))
     request = ConvertRequest(
         source=source,
         formats=options.listed(targets, ()),
         out=out,
-        reproduce=_reproduce(source, arch, arch_arguments, inputs, signature, io_layout, allow_pickle, out),
+        reproduce=options.typed_again(context, "--to {format}", without=("targets", "force", "as_json", "is_dry")),
         name=name,
         arch=arch,
         arch_arguments=options.key_values(arch_arguments, "--arch-arg"),
@@ -93,27 +96,19 @@ def command(
         is_verified=not no_verify,
         is_forced=force,
     )
+    if is_dry:
+        context.exit(_show_plan(request, as_json))
     with Display(is_quiet=as_json) as display, Pool(out / ".logs") as pool:
         found = convert(request, pool, lambda subject, text: display.line(subject or str(source), text))
         document = {"source": str(source), "results": [result.to_json() for result in found]}
         results.end(context, found, document, as_json, display)
 
 
-def _reproduce(
-    source: Path,
-    arch: str | None,
-    arguments: tuple[str, ...],
-    inputs: tuple[str, ...],
-    signature: str | None,
-    io_layout: str,
-    allow_pickle: bool,
-    out: Path,
-) -> str:
-    words = ["isoform", "convert", str(source)]
-    words += ["--arch", arch] if arch else []
-    words += [word for pair in arguments for word in ("--arch-arg", pair)]
-    words += [word for text in inputs for word in ("--input", text)]
-    words += ["--signature", signature] if signature else []
-    words += ["--io-layout", io_layout] if io_layout != KEEP else []
-    words += ["--allow-pickle"] if allow_pickle else []
-    return f"{shlex.join(words).replace('{', '{{').replace('}', '}}')} --to {{format}} --out {shlex.quote(str(out))}"
+def _show_plan(request: ConvertRequest, as_json: bool) -> int:
+    container, outlook = plan(request)
+    if as_json:
+        rows = [item.to_json() for item in outlook]
+        options.print_json({"source": str(request.source), "format": container.format, "plan": rows})
+    else:
+        plans.show_outlook(f"{request.source}: {container.title}", outlook)
+    return plans.exit_code(outlook)

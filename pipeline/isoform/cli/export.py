@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from isoform import executor
-from isoform.cli import options
+from isoform.cli import options, plans
 from isoform.errors import IsoformError
 
 
@@ -24,6 +24,7 @@ Examples:
 @options.out
 @click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="Exports that run side by side.")
 @click.option("--no-verify", is_flag=True, help="Do not run the results; they are then marked as not verified.")
+@plans.option
 @options.force
 @options.as_json
 @click.pass_context
@@ -37,6 +38,7 @@ def command(
     out: Path,
     workers: int,
     no_verify: bool,
+    is_dry: bool,
     force: bool,
     as_json: bool,
 ) -> None:
@@ -52,6 +54,8 @@ def command(
     loaded = export.load_models(models, options.key_values(parameters, "--parameter"))
     formats = options.listed(targets, export.TARGETS)
     tasks = train.plan(train.TrainRequest(loaded, out, frameworks, data))
+    if is_dry:
+        context.exit(_show_plan(tasks, formats, out, not no_verify, as_json))
     with Display(is_quiet=as_json) as display, Pool(out / ".logs") as pool:
         trained = [_trained(task, formats, pool, display) for task in tasks]
         groups = executor.run_all(
@@ -65,6 +69,28 @@ def command(
         found = [result for group in groups for result in group]
         document = {"results": [result.to_json() for result in found]}
         results.end(context, found, document, as_json, display)
+
+
+def _show_plan(tasks: list[Any], formats: tuple[str, ...], out: Path, is_verified: bool, as_json: bool) -> int:
+    from isoform.stages.export import outlook
+
+    found = []
+    for task in tasks:
+        folder = out / task.model.label / task.framework
+        found.append((task, outlook(task.framework, formats, folder, is_verified=is_verified)))
+    if as_json:
+        rows = [
+            {"model": task.model.label, "framework": task.framework, "trains": not task.is_current,
+             "plan": [item.to_json() for item in items]}
+            for task, items in found
+        ]  # fmt: skip
+        options.print_json({"plans": rows})
+    else:
+        for place, (task, items) in enumerate(found):
+            click.echo("\n" if place else "", nl=False)
+            how = "its checkpoint is there" if task.is_current else "trained first"
+            plans.show_outlook(f"{task.model.label}/{task.framework}: {how}", items)
+    return max((plans.exit_code(items) for _, items in found), default=0)
 
 
 def _trained(task: Any, formats: tuple[str, ...], pool: Any, display: Any) -> Any:

@@ -1,12 +1,14 @@
 """Options that several commands share, and what they turn into."""
 
 import json
+import shlex
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from isoform.cli.usage import Word
 from isoform.errors import UsageError
@@ -50,6 +52,25 @@ def key_values(pairs: tuple[str, ...], option: str) -> dict[str, Any]:
         except ValueError:
             found[key] = value
     return found
+
+
+def typed_again(context: click.Context, ending: str, without: tuple[str, ...]) -> str:
+    """Return the command line that was typed as a format string, without some options and with an ``ending``."""
+    words = context.command_path.split()
+    for parameter in context.command.get_params(context):
+        name = str(parameter.name)
+        if name not in without and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            words += _words(parameter, context.params[name])
+    return f"{shlex.join(words).replace('{', '{{').replace('}', '}}')} {ending}"
+
+
+def _words(parameter: click.Parameter, value: Any) -> list[str]:
+    values = [str(item) for item in value] if isinstance(value, tuple) else [str(value)]
+    if isinstance(parameter, click.Argument):
+        return values
+    if isinstance(parameter, click.Option) and parameter.is_flag:
+        return [parameter.opts[-1]]
+    return [word for item in values for word in (parameter.opts[-1], item)]
 
 
 def log_folder() -> Path:

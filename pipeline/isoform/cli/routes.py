@@ -4,9 +4,8 @@ from typing import Any
 
 import click
 
-from isoform import registry, routes
+from isoform import routes
 from isoform.cli import options
-from isoform.errors import MissingDependency
 
 
 @click.command(epilog="Example: isoform routes keras tflite")
@@ -28,10 +27,9 @@ def command(source: str, target: str, via: str | None, avoid: tuple[str, ...], a
 
 
 def _row(route: routes.Route) -> dict[str, Any]:
-    missing = []
-    for step in route.steps:
-        try:
-            registry.require(step)
-        except MissingDependency as error:
-            missing.append(error.hint)
-    return {"route": str(route), "converters": list(route.names), "cost": route.cost, "missing": missing}
+    return {
+        "route": str(route),
+        "converters": list(route.names),
+        "cost": route.cost,
+        "missing": list(route.missing),
+    }

@@ -8,10 +8,14 @@ from typing import Any
 import click
 
 from isoform import registry
-from isoform.cli import artifacts, options
+from isoform.cli import artifacts, options, plans
+from isoform.cli.usage import Word
+from isoform.core.artifact import RECORD_NAME, open_artifact
 from isoform.core.lock import LOCK_NAME, Change
 from isoform.core.verification import Verification
 from isoform.errors import RESULT_FAILED, IsoformError
+from isoform.intake.container import identify
+from isoform.stages import gate, verify
 
 
 @click.command(
@@ -42,9 +46,10 @@ Exit codes: 0 proved, 1 the numbers differ, nothing could be proved or something
 @click.option("--sarif", type=click.Path(path_type=Path, dir_okay=False), help="Write a SARIF 2.1.0 report.")
 @click.option("--summary", type=click.Path(path_type=Path, dir_okay=False), help="Append a Markdown summary.")
 @click.option(
-    "--annotations", type=click.Choice(["auto", "github", "none"]), default="auto", show_default=True,
+    "--annotations", type=Word(["auto", "github", "none"]), default="auto", show_default=True,
     help="Print workflow commands on stderr; auto: where GITHUB_ACTIONS is true.",
 )  # fmt: skip
+@plans.option
 @options.as_json
 @click.pass_context
 def command(
@@ -59,6 +64,7 @@ def command(
     sarif: Path | None,
     summary: Path | None,
     annotations: str,
+    is_dry: bool,
     as_json: bool,
 ) -> None:
     """Run the artifacts at or below PATHS on their runtimes and judge them against the recorded references.
@@ -68,9 +74,12 @@ def command(
     """
     from isoform.cli.console import Display
     from isoform.isolation import Pool
-    from isoform.stages import gate, verify
 
     rows = [registry.runtime(name) for name in runtimes]
+    if is_dry:
+        runs = [(target, row) for target in _targets(paths, cases) for row in _runtimes(target, rows)]
+        plans.show_runs("verify", runs, as_json)
+        context.exit(0)
     lock = lock or (Path(LOCK_NAME) if update_lock else None)
     found: list[Verification] = []
     with Display(is_quiet=as_json) as display, Pool(options.log_folder()) as pool:
@@ -107,6 +116,11 @@ def _targets(paths: tuple[Path, ...], cases: Path | None) -> list[Path]:
         is_model = path.is_file() or (path / "saved_model.pb").is_file()
         targets += [path] if is_model and cases is not None else artifacts.folders([path])
     return targets
+
+
+def _runtimes(target: Path, rows: list[registry.Runtime]) -> tuple[registry.Runtime, ...]:
+    is_artifact = (target / RECORD_NAME).is_file()
+    return verify.rows(open_artifact(target).format if is_artifact else identify(target).format, rows)
 
 
 def _show(display: Any, verification: Verification, verbose: bool) -> None:

@@ -1,6 +1,7 @@
-"""Near matches: the one way in which an error says what a mistyped word was probably meant to be."""
+"""What people type: the one way in which an error says what a mistyped word was meant to be, and paths for a shell."""
 
 import os
+import shlex
 from collections.abc import Iterable
 from difflib import SequenceMatcher
 from pathlib import Path
@@ -41,3 +42,9 @@ def near_path(path: Path) -> str:
         siblings = []
     near = nearest(path.name, siblings)
     return f"Did you mean {path.parent / near}?" if near else "Check the path."
+
+
+def typed(path: Path) -> str:
+    """Return ``path`` as it is typed in a shell, relative to the current folder where it is inside."""
+    text = str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+    return shlex.quote(f"./{text}" if text.startswith("-") else text)

@@ -14,8 +14,8 @@ from isoform.core import spelling
 from isoform.core.artifact import Architecture, Artifact
 from isoform.core.signature import Signature, TensorSpec
 from isoform.errors import UsageError
-from isoform.intake.container import admit, identify
-from isoform.intake.repository import locate
+from isoform.intake.container import Container, admit, identify
+from isoform.intake.repository import likely_builder, locate
 from isoform.isolation import Pool
 
 _WITHOUT_INPUTS = ("torch", "torchscript")
@@ -66,24 +66,12 @@ def from_file(request: FileRequest, pool: Pool, workspace: Path) -> Source:
         UsageError: something has to be added to the command; the hint shows the flag.
         IsoformError: the file cannot be opened or does not run.
     """
-    container = identify(request.path)
+    container, architecture = admitted(request)
     name = container.format
-    sources = sorted({row.source for row in registry.CONVERTERS.values()})
-    if name not in sources:
-        raise UsageError(
-            f"{request.path}: {formats.lookup(name).title} is not a source that can be converted.",
-            f"Convert from one of: {', '.join(sources)}.",
-        )
-    admit(container, allow_pickle=request.allow_pickle and name == "torch", has_code=request.arch is not None)
-    architecture = _architecture(request, name)
     if name in _WITHOUT_INPUTS and not request.inputs:
         raise UsageError(
             f"{request.path}: {formats.lookup(name).title} does not say what its inputs are.",
             "Declare each one, a word for a dynamic dimension: --input 'image:float32[batch,3,224,224]'",
-        )
-    if request.signature is not None and name not in _WITH_SIGNATURES:
-        raise UsageError(
-            f"{request.path}: {formats.lookup(name).title} has no signatures to choose from.", "Leave out --signature."
         )
     declared = Signature(tuple(request.inputs), ())
     source = Artifact(name, request.path.resolve(), declared, architecture, entry=request.signature)
@@ -107,6 +95,29 @@ def from_file(request: FileRequest, pool: Pool, workspace: Path) -> Source:
     return Source(opened, sizes, tuple(note for note in notes if note))
 
 
+def admitted(request: FileRequest) -> tuple[Container, Architecture | None]:
+    """Return what the file is and what builds its network, as far as can be told without opening it in a framework.
+
+    Raises:
+        UsageError: something has to be added to the command, or left out.
+        IsoformError: the file is damaged, or would run code.
+    """
+    container = identify(request.path)
+    name = container.format
+    sources = sorted({row.source for row in registry.CONVERTERS.values()})
+    if name not in sources:
+        raise UsageError(
+            f"{request.path}: {formats.lookup(name).title} is not a source that can be converted.",
+            f"Convert from one of: {', '.join(sources)}.",
+        )
+    admit(container, allow_pickle=request.allow_pickle and name == "torch", has_code=request.arch is not None)
+    if request.signature is not None and name not in _WITH_SIGNATURES:
+        raise UsageError(
+            f"{request.path}: {formats.lookup(name).title} has no signatures to choose from.", "Leave out --signature."
+        )
+    return container, _architecture(request, name)
+
+
 def _root(request: FileRequest, architecture: Architecture | None) -> Path | None:
     if architecture is not None:
         return architecture.root
@@ -116,9 +127,12 @@ def _root(request: FileRequest, architecture: Architecture | None) -> Path | Non
 def _architecture(request: FileRequest, name: str) -> Architecture | None:
     if request.arch is None:
         if formats.lookup(name).is_checkpoint and not request.allow_pickle:
+            likely = likely_builder(request.path, name)
             raise UsageError(
                 f"{request.path}: holds weights only, not the network.",
-                "Name the function that builds it: --arch model.py:build or --arch package.module:Class",
+                f"Name what builds it; this seems to: --arch {likely}"
+                if likely
+                else "Name the function that builds it: --arch model.py:build or --arch package.module:Class",
             )
         return None
     place, separator, attribute = request.arch.rpartition(":")

@@ -1,5 +1,6 @@
 """The verb convert: one file of a user's to other formats, through intake and the export stage."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -7,13 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from isoform import routes
 from isoform.core.layout import KEEP
 from isoform.core.signature import TensorSpec
 from isoform.errors import UsageError
-from isoform.intake.source import FileRequest, from_file
+from isoform.intake.container import Container, identify
+from isoform.intake.source import FileRequest, admitted, from_file
 from isoform.isolation import Pool
 from isoform.stages import export
 from isoform.stages.export.run import Events
+from isoform.stages.survey import ready_targets
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,35 @@ class ConvertRequest:
     is_verified: bool = True
     is_forced: bool = False
 
+    @property
+    def file(self) -> FileRequest:
+        return FileRequest(self.source, self.arch, self.arch_arguments, self.inputs, self.signature, self.allow_pickle)
+
+    @property
+    def model_name(self) -> str:
+        """What the model is called, and the folder of its artifacts: the name given, else that of the file."""
+        return self.name or Path(os.path.abspath(self.source)).name.split(".")[0] or "model"
+
+
+def plan(request: ConvertRequest) -> tuple[Container, list[export.Outlook]]:
+    """Return what the source is and what would be done for each format; nothing is opened, started or written.
+
+    Raises:
+        UsageError: the request has to be changed.
+        IsoformError: the source is damaged, would run code, or nothing leads to one of the formats.
+    """
+    _refuse_no_target(request)
+    container, _ = admitted(request.file)
+    return container, export.outlook(
+        container.format,
+        request.formats,
+        request.out / request.model_name,
+        via=request.via,
+        avoid=request.avoid,
+        io_layout=request.io_layout,
+        is_verified=request.is_verified,
+    )
+
 
 def convert(request: ConvertRequest, pool: Pool, on_event: Events) -> list[export.Result]:
     """Return one result a format; artifacts stand in ``out/<name>/<format>/``.
@@ -45,30 +78,20 @@ def convert(request: ConvertRequest, pool: Pool, on_event: Events) -> list[expor
         UsageError: the request has to be changed; nothing was converted.
         IsoformError: the source cannot be opened.
     """
-    if not request.formats:
-        raise UsageError("No target format was given.", "Add --to, for example: --to onnx,tflite")
-    name = request.name or request.source.name.split(".")[0]
+    plan(request)
     workspace = Path(tempfile.mkdtemp(prefix="isoform-convert."))
     try:
         on_event("", f"opening {request.source}")
-        file = FileRequest(
-            request.source,
-            request.arch,
-            request.arch_arguments,
-            request.inputs,
-            request.signature,
-            request.allow_pickle,
-        )
-        opened = from_file(file, pool, workspace)
+        opened = from_file(request.file, pool, workspace)
         for note in opened.notes:
             on_event("", note)
         source = opened.artifact
         wanted = export.ExportRequest(
             source=source,
-            name=name,
+            name=request.model_name,
             framework=source.format,
             formats=request.formats,
-            out=request.out / name,
+            out=request.out / request.model_name,
             reproduce=request.reproduce,
             cases=request.cases,
             sizes=opened.sizes,
@@ -83,3 +106,15 @@ def convert(request: ConvertRequest, pool: Pool, on_event: Events) -> list[expor
         return export.run(wanted, pool, on_event)
     finally:
         shutil.rmtree(workspace, ignore_errors=True)
+
+
+def _refuse_no_target(request: ConvertRequest) -> None:
+    if request.formats:
+        return
+    container = identify(request.source)
+    there = routes.targets(container.format)
+    ready = ",".join(ready_targets(container.format))
+    raise UsageError(
+        f"No target format was given; {request.source} ({container.title}) can become {', '.join(there)}.",
+        f"Add --to: {request.reproduce.format(format=ready)}",
+    )

@@ -120,7 +120,7 @@ def verify_folder(
     altered = store.altered_files(folder, record["files"])
     findings = [f"{name} is not the file that was exported: its SHA-256 differs" for name in altered]
     weights = _ledger_gate(artifact, store.read_json(folder / LEDGER_NAME), pool)
-    return [verify(artifact, known, row, pool, weights, findings) for row in _rows(artifact.format, runtimes)]
+    return [verify(artifact, known, row, pool, weights, findings) for row in rows(artifact.format, runtimes)]
 
 
 def verify_file(path: Path, cases: Path, pool: Pool, runtimes: Sequence[registry.Runtime] = ()) -> list[ParityRecord]:
@@ -131,7 +131,7 @@ def verify_file(path: Path, cases: Path, pool: Pool, runtimes: Sequence[registry
     known = case_files.load(cases)
     artifact = Artifact(identify(path).format, path.resolve(), _signature_of(known))
     weights = Gate(NOT_CHECKED, ("not checked: the cases hold no weights",))
-    return [verify(artifact, known, row, pool, weights) for row in _rows(artifact.format, runtimes)]
+    return [verify(artifact, known, row, pool, weights) for row in rows(artifact.format, runtimes)]
 
 
 def _some(names: Sequence[str]) -> str:
@@ -139,12 +139,17 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(f"'{name}'" for name in names[:_NAMED]) + more
 
 
-def _rows(format_name: str, chosen: Sequence[registry.Runtime]) -> tuple[registry.Runtime, ...]:
-    rows = tuple(row for row in chosen if format_name in row.formats) if chosen else registry.runtimes_of(format_name)
-    if not rows:
+def rows(format_name: str, chosen: Sequence[registry.Runtime]) -> tuple[registry.Runtime, ...]:
+    """Return the runtimes that a format is verified on: of those ``chosen`` the ones that open it, else all of its own.
+
+    Raises:
+        UsageError: none of the chosen ones opens it.
+    """
+    found = tuple(row for row in chosen if format_name in row.formats) if chosen else registry.runtimes_of(format_name)
+    if not found:
         there = ", ".join(row.name for row in registry.runtimes_of(format_name)) or "none"
         raise UsageError(f"None of these runtimes opens '{format_name}'.", f"Runtimes that do: {there}.")
-    return rows
+    return found
 
 
 def _ledger_gate(artifact: Artifact, recorded: Mapping[str, Any] | None, pool: Pool) -> Gate:

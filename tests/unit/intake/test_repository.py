@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from isoform.intake.repository import locate
+from isoform.intake.repository import builders, likely_builder, locate
 
 
 def file(path: Path, text: str = "") -> Path:
@@ -39,3 +39,32 @@ def test_relative_imports_make_it_a_module_of_its_package(tmp_path: Path) -> Non
 @pytest.mark.parametrize("text", ["def build(:\n", "\0", "(" * 5000])
 def test_a_file_that_does_not_parse_is_left_to_the_child(tmp_path: Path, text: str) -> None:
     assert locate(file(tmp_path / "net.py", text)) == (tmp_path, "net.py")
+
+
+def test_functions_and_classes_that_build_a_network_are_found_without_executing_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "net.py"
+    file.write_text(
+        "import torch\nraise SystemExit\n"
+        "class Block(torch.nn.Module):\n    def __init__(self, width): ...\n"
+        "class Net(torch.nn.Module):\n    def __init__(self, width=8, *, depth=2): ...\n"
+        "def build_dataset(): ...\ndef create_model(width): ...\ndef build_model(width=8): ...\n"
+    )
+    assert builders(file, "torch") == ["build_model", "Net"]
+    assert builders(file, "keras") == []
+
+
+def test_a_file_that_does_not_parse_or_knows_no_framework_builds_nothing(tmp_path: Path) -> None:
+    (tmp_path / "broken.py").write_text("import torch\ndef build(:")
+    (tmp_path / "other.py").write_text("def build(): ...")
+    assert builders(tmp_path / "broken.py", "torch") == []
+    assert builders(tmp_path / "other.py", "torch") == []
+
+
+def test_the_network_is_looked_for_beside_the_weights_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for folder in ("a", "runs"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "net.py").write_text("import tensorflow\ndef build(): ...")
+    assert likely_builder(tmp_path / "runs" / "w.weights.h5", "keras") == "runs/net.py:build"
+    assert likely_builder(tmp_path / "w.weights.h5", "keras") == "a/net.py:build"
+    assert likely_builder(tmp_path / "w.weights.h5", "torch") is None

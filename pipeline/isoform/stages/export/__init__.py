@@ -4,8 +4,20 @@
 """
 
 from isoform.stages.export.models import TARGETS, load_models, request_for
+from isoform.stages.export.outlook import Outlook, outlook
 from isoform.stages.export.plan import ExportRequest, Task, plan
 from isoform.stages.export.result import Result
 from isoform.stages.export.run import run
 
-__all__ = ["TARGETS", "ExportRequest", "Result", "Task", "load_models", "plan", "request_for", "run"]
+__all__ = [
+    "TARGETS",
+    "ExportRequest",
+    "Outlook",
+    "Result",
+    "Task",
+    "load_models",
+    "outlook",
+    "plan",
+    "request_for",
+    "run",
+]

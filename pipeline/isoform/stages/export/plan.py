@@ -10,6 +10,7 @@ from isoform import registry, routes, store
 from isoform.core.artifact import RECORD_NAME, SCHEMA_VERSION, Artifact
 from isoform.core.format import lookup
 from isoform.core.layout import KEEP, outside
+from isoform.stages.export.outlook import routes_to
 
 _CODE = ("core", "converters", "hub", "runtimes", "jobs")
 
@@ -81,9 +82,7 @@ def plan(request: ExportRequest) -> list[Task]:
 
 
 def _task(request: ExportRequest, target: str, source: str) -> Task:
-    found = routes.ranked(request.source.format, target, via=request.via, avoid=request.avoid)
-    if request.io_layout != KEEP:
-        found = tuple(route for route in found if route.passes("onnx"))  # that is where images are moved
+    found = routes_to(request.source.format, target, request.via, request.avoid, request.io_layout)
     destination = request.out / target
     key = store.digest_of(
         {

@@ -1,0 +1,96 @@
+"""What a conversion would do, told without doing it: routes, what is missing for each, and what would be written."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from isoform import registry, routes
+from isoform.core.artifact import CASES_NAME, RECORD_NAME
+from isoform.core.layout import KEEP
+from isoform.stages.export.build import MODEL_NAMES
+from isoform.stages.verify import LEDGER_NAME
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """One format of one source.
+
+    Attributes:
+        destination: the folder that would be written.
+        is_there: something stands there already; it is replaced when the new artifact is whole.
+        routes: in the order in which they would be tried.
+        runtimes: on which the result would be proved.
+    """
+
+    format: str
+    destination: Path
+    is_there: bool
+    routes: tuple[routes.Route, ...]
+    runtimes: tuple[registry.Runtime, ...]
+
+    @property
+    def is_possible(self) -> bool:
+        """Some route has everything that it needs."""
+        return not all(route.missing for route in self.routes)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        written = (CASES_NAME, LEDGER_NAME) if self.runtimes else ()
+        return (MODEL_NAMES[self.format], RECORD_NAME, *written)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "format": self.format,
+            "destination": str(self.destination),
+            "is_there": self.is_there,
+            "files": list(self.files),
+            "routes": [
+                {"route": str(route), "converters": list(route.names), "missing": list(route.missing)}
+                for route in self.routes
+            ],
+            "runtimes": [{"runtime": row.name, "missing": list(registry.missing(row))} for row in self.runtimes],
+        }
+
+
+def routes_to(
+    source: str, target: str, via: str | None, avoid: Sequence[str], io_layout: str
+) -> tuple[routes.Route, ...]:
+    """Return the routes that a request allows, in the order in which they are tried.
+
+    Raises:
+        UsageError: an unknown format or converter.
+        NoRoute: nothing leads to the target.
+    """
+    found = routes.ranked(source, target, via=via, avoid=avoid)
+    if io_layout == KEEP:
+        return found
+    return tuple(route for route in found if route.passes("onnx"))  # that is where images are moved
+
+
+def outlook(
+    source: str,
+    targets: Sequence[str],
+    out: Path,
+    *,
+    via: str | None = None,
+    avoid: Sequence[str] = (),
+    io_layout: str = KEEP,
+    is_verified: bool = True,
+) -> list[Outlook]:
+    """Return what an export of the format ``source`` to each of ``targets`` would do below ``out``.
+
+    Raises:
+        UsageError: an unknown format or converter.
+        NoRoute: nothing leads to one of the targets.
+    """
+    return [
+        Outlook(
+            target,
+            out / target,
+            (out / target / RECORD_NAME).is_file(),
+            routes_to(source, target, via, avoid, io_layout),
+            registry.runtimes_of(target) if is_verified else (),
+        )
+        for target in dict.fromkeys(targets)
+    ]
