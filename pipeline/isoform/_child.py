@@ -53,11 +53,13 @@ def _read(requests: IO[bytes], lines: "queue.SimpleQueue[bytes]") -> None:
 
 def _apply_limits() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    given = os.environ.get("ISOFORM_ADDRESS_SPACE", "")
     physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    limit = int(given) if given else physical
-    if limit:
-        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    for kind, name in (
+        (resource.RLIMIT_AS, "ISOFORM_ADDRESS_SPACE"), (resource.RLIMIT_FSIZE, "ISOFORM_FILE_SIZE"),
+    ):  # fmt: skip
+        limit, highest = int(os.environ.get(name) or physical), resource.getrlimit(kind)[1]
+        if limit and not 0 <= highest < limit:  # who started us may have set a lower one
+            resource.setrlimit(kind, (limit, limit))
 
 
 def _serve(request: dict[str, Any], answers: IO[bytes]) -> None:

@@ -37,10 +37,12 @@ class Limits:
 
     Attributes:
         address_space_bytes: all memory a child may map; None is the machine's physical memory, 0 no limit.
+        file_bytes: the largest file that it may write, its log too; None and 0 as above: what is larger does not map.
         timeout_s: wall-clock time of one call.
     """
 
     address_space_bytes: int | None = None
+    file_bytes: int | None = None
     timeout_s: float = 3600.0
 
 
@@ -320,6 +322,7 @@ def _environment(root: Path | None, extra: Mapping[str, str], limits: Limits) ->
         "PYTHONUNBUFFERED": "1",
         "ISOFORM_ROOT": str(root) if root else "",
         "ISOFORM_ADDRESS_SPACE": "" if limits.address_space_bytes is None else str(limits.address_space_bytes),
+        "ISOFORM_FILE_SIZE": "" if limits.file_bytes is None else str(limits.file_bytes),
     }
     return {**os.environ, **ours, **extra}
 

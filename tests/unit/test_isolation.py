@@ -35,6 +35,12 @@ def garbage(arguments, progress):
 def large(arguments, progress):
     held = bytearray(300 << 20); held[::4096] = b"x" * len(held[::4096]); return {}
 def small(arguments, progress): return {}
+def limits(arguments, progress):
+    import resource
+    return {name: resource.getrlimit(getattr(resource, name)) for name in ("RLIMIT_CORE", "RLIMIT_AS", "RLIMIT_FSIZE")}
+def endless_file(arguments, progress):
+    with open(arguments["path"], "wb") as file:
+        for _ in range(64): file.write(bytes(1 << 20))
 """
 
 
@@ -127,6 +133,21 @@ def test_memory_beyond_the_limit_is_classified(tmp_path: Path, root: Path) -> No
     with Pool(tmp_path / "logs", Limits(address_space_bytes=2 << 30)) as pool, pytest.raises(IsoformError) as caught:
         call(pool, root, "greedy")
     assert caught.value.kind == "out-of-memory"
+
+
+def test_a_file_beyond_the_limit_is_not_written(tmp_path: Path, root: Path) -> None:
+    path = tmp_path / "endless"
+    with Pool(tmp_path / "logs", Limits(file_bytes=4 << 20)) as pool, pytest.raises(IsoformError) as caught:
+        pool.call("jobs_under_test:endless_file", {"path": str(path)}, needs="python", root=root)
+    assert caught.value.what == "jobs_under_test.endless_file failed with OSError: [Errno 27] File too large"
+    assert path.stat().st_size <= 4 << 20
+
+
+def test_every_limit_holds_in_a_child_though_nobody_asked_for_one(tmp_path: Path, root: Path) -> None:
+    physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    with Pool(tmp_path / "logs") as pool:
+        found = call(pool, root, "limits").value
+    assert found == {"RLIMIT_CORE": [0, 0], "RLIMIT_AS": [physical] * 2, "RLIMIT_FSIZE": [physical] * 2}
 
 
 def test_the_peak_is_that_of_the_call_and_not_of_an_earlier_one(pool: Pool, root: Path) -> None:
