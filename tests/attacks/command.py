@@ -7,8 +7,10 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
 from isoform import cli
+from isoform.isolation import Pool
 
 
 @dataclass(frozen=True)
@@ -31,19 +33,28 @@ class Answer:
         assert "safe" not in lines[errors[0]].replace("safetensors", "").replace("unsafe", "")
 
 
-def isoform(*words: str, cwd: Path) -> Answer:
-    """Return what ``isoform words`` says, run from ``cwd``."""
+def isoform(*words: str, cwd: Path, pool: Pool | None = None) -> Answer:
+    """Return what ``isoform words`` says, run from ``cwd``.
+
+    Args:
+        pool: whose warm children serve the command; else it starts its own and ends them.
+    """
     out, err = io.StringIO(), io.StringIO()
-    arguments = sys.argv
-    with _inside(cwd), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        sys.argv = ["isoform", *words]
-        try:
-            cli.main()
-        except SystemExit as ended:
-            code = ended.code
-        finally:
-            sys.argv = arguments
+    lent = mock.patch("isoform.isolation.Pool", return_value=contextlib.nullcontext(pool))
+    children = lent if pool else contextlib.nullcontext()
+    with children, _inside(cwd), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = _ended(["isoform", *words])
     return Answer(code if isinstance(code, int) else 0, out.getvalue(), err.getvalue())
+
+
+def _ended(arguments: list[str]) -> str | int | None:
+    before, sys.argv = sys.argv, arguments
+    try:
+        cli.main()
+    except SystemExit as ended:
+        return ended.code
+    finally:
+        sys.argv = before
 
 
 @contextlib.contextmanager

@@ -1,6 +1,8 @@
 """Files changed at random, the same way each time: bits, bytes, blocks, cuts and insertions."""
 
+import io
 import random
+import zipfile
 from collections.abc import Iterator
 
 
@@ -8,7 +10,23 @@ def mutations(data: bytes, count: int, seed: int = 0) -> Iterator[bytes]:
     """Yield ``count`` changed copies of ``data``."""
     draw = random.Random(seed)
     for number in range(count):
-        yield _CHANGES[number % len(_CHANGES)](bytearray(data), draw)
+        yield _CHANGES[(seed + number) % len(_CHANGES)](bytearray(data), draw)
+
+
+def inside(archive: bytes, count: int, seed: int = 0) -> Iterator[bytes]:
+    """Yield ``count`` copies of a zip archive, one member changed in each and stored with its right checksum."""
+    draw = random.Random(seed)
+    with zipfile.ZipFile(io.BytesIO(archive)) as file:
+        members = {name: file.read(name) for name in file.namelist()}
+    filled = [name for name, data in members.items() if data]
+    for number in range(count):
+        name = filled[number % len(filled)]
+        (data,) = mutations(members[name], 1, draw.randrange(1 << 30))
+        changed = io.BytesIO()
+        with zipfile.ZipFile(changed, "w") as file:
+            for member, content in {**members, name: data}.items():
+                file.writestr(member, content)
+        yield changed.getvalue()
 
 
 def _flip(data: bytearray, draw: random.Random) -> bytes:

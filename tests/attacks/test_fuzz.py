@@ -3,7 +3,7 @@
 import io
 import json
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,7 @@ from isoform.errors import IsoformError
 from isoform.intake.container import admit, identify
 from isoform.intake.contents import described
 from isoform.intake.source import FileRequest, from_file
-from isoform.isolation import Limits, Pool
+from isoform.isolation import Pool
 
 COUNT = 200
 NET = "from torch import nn\ndef build():\n    return nn.Linear(3, 4)\n"
@@ -69,12 +69,6 @@ CONTAINERS: dict[str, Callable[[], bytes]] = {
     "graph.onnx": onnx,
     "graph.tflite": lambda: b"\x1c\x00\x00\x00TFL3" + bytes(range(200)),
 }
-
-
-@pytest.fixture(scope="module")
-def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
-    with Pool(tmp_path_factory.mktemp("logs"), Limits(timeout_s=60)) as pool:
-        yield pool
 
 
 @pytest.mark.parametrize("name", CONTAINERS)

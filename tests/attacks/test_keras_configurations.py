@@ -55,7 +55,41 @@ def test_a_pickled_function_is_refused(tmp_path: Path) -> None:
     assert "holds a Python function" in refused(path).what
 
 
-@pytest.mark.parametrize("place", ["/etc/passwd", "https://example.org/words", "gs://bucket/words", "..\\x"])
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("keras.utils", "get_file"),
+        ("keras.config", "enable_unsafe_deserialization"),
+        ("keras.models", "load_model"),
+        ("keras.saving", "load_model"),
+        ("keras.src.utils.file_utils", "get_file"),
+        ("keras", "__loader__"),
+        ("builtins", "eval"),
+        ("os", "system"),
+        (["os"], "system"),
+    ],
+)
+def test_what_is_keras_and_does_more_than_compute_is_refused(tmp_path: Path, module: object, name: str) -> None:
+    path = archive(tmp_path / "m.keras", {"module": module, "class_name": name, "config": {}})
+    assert refused(path).what == f"{path}: '{name}' would be imported from '{module}'."
+
+
+@pytest.mark.parametrize("module", ["keras.src.applications.vgg16", "keras.utils", "keras.saving", "posix"])
+def test_a_function_that_does_more_than_compute_is_refused(tmp_path: Path, module: str) -> None:
+    function = {"module": module, "class_name": "function", "config": "VGG16", "registered_name": "function"}
+    path = archive(tmp_path / "m.keras", layer("Dense", units=3, activation=function))
+    assert refused(path).what == f"{path}: 'VGG16' would be imported from '{module}'."
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [("keras.src.ops.numpy", "Add"), ("keras", "DTypePolicy"), ("keras.src.models.functional", "Functional")],
+)
+def test_what_keras_itself_writes_is_admitted(tmp_path: Path, module: str, name: str) -> None:
+    admit(identify(archive(tmp_path / "m.keras", {"module": module, "class_name": name, "config": {}})))
+
+
+@pytest.mark.parametrize("place", ["/etc/passwd", "https://example.org/words", "gs://bucket/words", "..\\x", "words"])
 def test_a_vocabulary_elsewhere_is_refused(tmp_path: Path, place: str) -> None:
     path = archive(tmp_path / "m.keras", layer("StringLookup", vocabulary=place))
     assert refused(path).what == f"{path}: would read '{place}' (the vocabulary of a layer)."

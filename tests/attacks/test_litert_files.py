@@ -1,26 +1,18 @@
 """TFLite files that lie (fault 13): run, refused, or the child died; its owner lives."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import onnx
-import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from attacks.mutations import mutations
 from isoform import hub
 from isoform.errors import IsoformError
 from isoform.intake.source import FileRequest, from_file
-from isoform.isolation import Limits, Pool
+from isoform.isolation import Pool
 
 COUNT = 200
-
-
-@pytest.fixture(scope="module")
-def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
-    with Pool(tmp_path_factory.mktemp("logs"), Limits(6 << 30, timeout_s=30)) as pool:
-        yield pool
 
 
 def tflite() -> bytes:

@@ -1,7 +1,7 @@
 """ONNX files that lie (fault 15): refused with one error, or ended at the limit; the child's owner lives."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +13,9 @@ from onnx import TensorProto, helper, numpy_helper
 from attacks.mutations import mutations
 from isoform.errors import IsoformError
 from isoform.intake.source import FileRequest, from_file
-from isoform.isolation import Limits, Pool
+from isoform.isolation import Pool
 
 SIX_GIB = 6 << 30
-
-
-@pytest.fixture(scope="module")
-def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
-    with Pool(tmp_path_factory.mktemp("logs"), Limits(SIX_GIB, timeout_s=20)) as pool:
-        yield pool
 
 
 def model(nodes: list[Any] | None = None, weight: Any = None, opset: int = 17, domain: str = "") -> onnx.ModelProto:

@@ -4,6 +4,8 @@ Shared by the runtime that gives the reference outputs and by the converters tha
 graphs or of other formats.
 """
 
+import tempfile
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,9 +17,10 @@ import tensorflow as tf
 from isoform.core.artifact import Architecture, Artifact
 from isoform.core.signature import Signature, TensorSpec
 from isoform.errors import IsoformError
+from isoform.hub import hdf5_file
 from isoform.hub.architecture import construct
+from isoform.intake import keras_config
 
-_HDF5 = b"\x89HDF\r\n\x1a\n"
 _FLOATS = ("float16", "bfloat16", "float32", "mixed_float16", "mixed_bfloat16")
 
 
@@ -29,9 +32,10 @@ def load(source: Artifact, *, is_float64: bool = False) -> Any:
     """
     if not source.model.is_file():
         raise IsoformError(f"{source.model}: no such file.", "Check the path, or train the model first.")
-    model = _build(source.architecture) if source.architecture else _load_network(source.model)
+    contents = hdf5_file.looked_through(source.model)
+    model = _build(source.architecture) if source.architecture else _load_network(source.model, contents)
     if source.architecture:
-        _load_weights(model, source.model)
+        _load_weights(model, source.model, contents)
     return _upcast(model, source.architecture) if is_float64 else model
 
 
@@ -102,17 +106,19 @@ def _build(architecture: Architecture) -> Any:
     return model
 
 
-def _load_network(path: Path) -> Any:
-    with path.open("rb") as file:
-        if file.read(8) == _HDF5:
-            raise IsoformError(
-                f"{path}: an HDF5 file, which Keras opens without its safe mode.",
-                "Name the code that builds the network with --arch, or save the model again as .keras.",
-                kind="refused",
-            )
+def _load_network(path: Path, contents: hdf5_file.Contents) -> Any:
+    is_archive = zipfile.is_zipfile(path)
+    if not is_archive and contents.config is None:
+        raise IsoformError(
+            f"{path}: holds weights only, not the network.",
+            "Name the function that builds it: --arch model.py:build or --arch package.module:Class",
+            kind="architecture",
+        )
+    keras_config.refuse_code(path, contents.config, has_code=False)
     try:
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
-    except (ValueError, TypeError, KeyError, OSError) as error:
+        with _called(path, ".keras" if is_archive else ".h5") as file:
+            return keras.saving.load_model(file, compile=False, safe_mode=True)
+    except Exception as error:  # what a configuration makes Keras raise has no end of types
         raise IsoformError(
             f"{path}: Keras does not open it in safe mode ({_first_line(error)}).",
             "If its classes are your own, name the code that builds the network with --arch.",
@@ -120,15 +126,29 @@ def _load_network(path: Path) -> Any:
         ) from error
 
 
-def _load_weights(model: Any, path: Path) -> None:
+def _load_weights(model: Any, path: Path, contents: hdf5_file.Contents) -> None:
+    suffix = ".keras" if zipfile.is_zipfile(path) else ".h5" if contents.is_legacy else ".weights.h5"
     try:
-        model.load_weights(path)
+        with _called(path, suffix) as file:
+            model.load_weights(file)
     except (ValueError, KeyError, OSError) as error:
         raise IsoformError(
             f"{path}: these are not the weights of this network ({_first_line(error)}).",
             "Check the arguments of the factory against those it was trained with.",
             kind="weights",
         ) from error
+
+
+@contextmanager
+def _called(path: Path, suffix: str) -> Iterator[Path]:
+    """Give the file under a name that ends with ``suffix``: Keras goes by that, and not by what a file holds."""
+    if path.name.endswith(suffix) and (suffix != ".h5" or not path.name.endswith(".weights.h5")):
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="isoform-keras.") as folder:
+        link = Path(folder) / f"model{suffix}"
+        link.symlink_to(path.resolve())
+        yield link
 
 
 def _upcast(model: Any, architecture: Architecture | None) -> Any:

@@ -11,10 +11,18 @@ from pathlib import Path
 from isoform.core import spelling
 from isoform.core.format import FORMATS, lookup
 from isoform.errors import IsoformError, UsageError
-from isoform.intake import keras_config, protobuf, safetensors_file, saved_model, shards, torch_pickle, zip_archive
+from isoform.intake import (
+    hdf5_head,
+    keras_config,
+    protobuf,
+    safetensors_file,
+    saved_model,
+    shards,
+    torch_pickle,
+    zip_archive,
+)
 from isoform.intake.zip_archive import refusal
 
-_HDF5 = b"\x89HDF\r\n\x1a\n"
 _FOREIGN = {
     b"7z\xbc\xaf\x27\x1c": "a 7z archive", b"\x1f\x8b": "a gzip archive", b"BZh": "a bzip2 archive",
     b"\xfd7zXZ\x00": "an xz archive", b"Rar!": "a RAR archive", b"\x28\xb5\x2f\xfd": "a zstd archive",
@@ -117,7 +125,8 @@ def _of_file(path: Path) -> Container:
 def _of_bytes(path: Path, head: bytes) -> Container | None:
     if head[4:8] == b"TFL3":
         return Container(path, "tflite", "TFLite")
-    if head[:8] == _HDF5:
+    if head[:8] == hdf5_head.MAGIC:
+        hdf5_head.refuse_cut(path)
         return Container(path, "keras", "Keras weights or model in HDF5")
     if torch_pickle.is_legacy(head):
         return Container(path, "torch", "PyTorch checkpoint (before 1.6)")
@@ -183,7 +192,7 @@ def admit(container: Container, *, allow_pickle: bool = False, has_code: bool = 
     for path in container.files or (container.path,):
         _admit_file(path, allow_pickle)
     if container.format == "keras" and zipfile.is_zipfile(container.path) and not allow_pickle:
-        keras_config.refuse_code(container.path, has_code=has_code)
+        keras_config.refuse_code(container.path, keras_config.read_config(container.path), has_code=has_code)
 
 
 def _admit_file(path: Path, allow_pickle: bool) -> None:
