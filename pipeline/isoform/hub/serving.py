@@ -19,10 +19,15 @@ def opened(folder: Path) -> Any:
     """
     try:
         return tf.saved_model.load(str(folder))
-    except Exception as error:  # TensorFlow raises many types for what it cannot restore
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    except (tf.errors.OutOfRangeError, tf.errors.DataLossError) as error:
         raise IsoformError(
-            f"{folder}: TensorFlow does not open it ({first[:200]}).", "Export the model again.", kind="load"
+            f"{folder}: truncated or damaged: its variables cannot be read ({_first_line(error)}).",
+            "Copy or export the whole folder again.",
+            kind="damaged",
+        ) from error
+    except Exception as error:  # TensorFlow raises many types for what it cannot restore
+        raise IsoformError(
+            f"{folder}: TensorFlow does not open it ({_first_line(error)}).", "Export the model again.", kind="load"
         ) from error
 
 
@@ -43,3 +48,7 @@ def pick(loaded: Any, folder: Path, name: str | None = None) -> Any:
             kind="signature",
         )
     return found
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

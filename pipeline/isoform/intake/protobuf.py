@@ -1,19 +1,65 @@
-"""The outermost fields of a protobuf message: enough to tell an ONNX file, and whether it ends where it says.
+"""Protobuf messages field by field: enough to tell an ONNX file, and to look through a graph that nothing has loaded.
 
 Wire format: https://protobuf.dev/programming-guides/encoding/. Field numbers: onnx.proto, message ModelProto.
 """
 
+import mmap
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import NamedTuple
 
 from isoform.intake.zip_archive import refusal
 
+VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 _GRAPH = 7
 _OPSET_IMPORT = 8
 _KNOWN = {1: 0, 2: 2, 3: 2, 4: 2, 5: 0, 6: 2, 7: 2, 8: 2, 14: 2, 20: 2, 25: 2, 26: 2}
 """The wire type of each field of ModelProto."""
-_VARINT, _BYTES = 0, 2
+_WIDTHS = {FIXED64: 8, FIXED32: 4}
+
+
+class Field(NamedTuple):
+    """One field of a message: its content stands from ``begin`` to ``end``, which may lie behind what is there."""
+
+    number: int
+    wire: int
+    begin: int
+    end: int
+
+
+def fields(data: bytes | mmap.mmap, begin: int, end: int) -> Iterator[Field]:
+    """Yield the fields of the message from ``begin`` to ``end``.
+
+    Raises:
+        ValueError: the bytes are no message.
+    """
+    while begin < end:
+        key, place = _varint(data, begin, end)
+        number, wire = key >> 3, key & 7
+        if wire == VARINT:
+            stop = _varint(data, place, end)[1]
+        elif wire == BYTES:
+            length, place = _varint(data, place, end)
+            stop = place + length
+        elif wire in _WIDTHS:
+            stop = place + _WIDTHS[wire]
+        else:
+            raise ValueError(f"wire type {wire} at byte {begin}")
+        yield Field(number, wire, place, stop)
+        begin = stop
+
+
+def _varint(data: bytes | mmap.mmap, place: int, end: int) -> tuple[int, int]:
+    """Return the number at ``place`` and where the next thing begins."""
+    value = shift = 0
+    while place < end and shift < 70:
+        byte = data[place]
+        place += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, place
+        shift += 7
+    raise ValueError(f"no number at byte {place}")
 
 
 def is_onnx(path: Path) -> bool:
@@ -23,49 +69,18 @@ def is_onnx(path: Path) -> bool:
         IsoformError: it begins as one and is cut off.
     """
     size, seen = path.stat().st_size, set()
-    with path.open("rb") as file:
-        for field, wire, end in _fields(file, size):
-            if field is None or _KNOWN.get(field) != wire:
-                return False
-            seen.add(field)
-            if end > size:
-                if _GRAPH in seen and (1 in seen or _OPSET_IMPORT in seen):
-                    raise refusal(path, f"truncated: the ONNX model should have {end} bytes, the file has {size}.")
-                return False
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        try:
+            for field in fields(data, 0, size):
+                if _KNOWN.get(field.number) != field.wire:
+                    return False
+                seen.add(field.number)
+                if field.end > size:
+                    if _GRAPH in seen and (1 in seen or _OPSET_IMPORT in seen):
+                        raise refusal(
+                            path, f"truncated: the ONNX model should have {field.end} bytes, the file has {size}."
+                        )
+                    return False
+        except ValueError:
+            return False
     return _GRAPH in seen
-
-
-def _fields(file: IO[bytes], size: int) -> Iterator[tuple[int | None, int, int]]:
-    """Yield number, wire type and last position of each field; number None where there is no such thing."""
-    while file.tell() < size:
-        key = _varint(file)
-        if key is None:
-            yield None, 0, 0
-            return
-        field, wire = key >> 3, key & 7
-        if wire == _VARINT:
-            value = _varint(file)
-            yield (field if value is not None else None), wire, file.tell()
-        elif wire == _BYTES:
-            length = _varint(file)
-            if length is None:
-                yield None, wire, 0
-                return
-            end = file.tell() + length
-            yield field, wire, end
-            file.seek(end)
-        else:
-            yield None, wire, 0
-            return
-
-
-def _varint(file: IO[bytes]) -> int | None:
-    value = 0
-    for shift in range(0, 70, 7):
-        byte = file.read(1)
-        if not byte:
-            return None
-        value |= (byte[0] & 0x7F) << shift
-        if byte[0] < 0x80:
-            return value
-    return None
