@@ -2,27 +2,25 @@
 
 Explanations, the first that holds: ``exact`` (up to transpose and reshape), ``gates`` (the blocks of a recurrent
 layer in another order, split or joined), ``pieces`` (split along an axis), ``joined`` (rows of a larger tensor),
-``gathered`` (the rows of a table at fixed indices), ``batch-norm fold`` (multiplied into the layer beside it, within 4
-units in the last place), ``scale fold`` (a factor of channels, likewise), ``computed`` (what follows from it and from
-constants, likewise), ``zero`` (a bias of zeros, left out), ``unused`` (no output of the source depends on it); or two
-of them, where a graph on the way holds the step between. What none explains is listed; nothing is ever close enough.
+``gathered`` (the rows of a table at fixed indices), ``zero`` (a bias of zeros, left out), ``unused`` (no output of the
+source depends on it). Where a graph on the way holds it in such a form, ``computed``: all that follows there from it
+and from constants, or from folding it into a layer, is in the export within 4 units in the last place. What none
+explains is listed; nothing is ever close enough.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from isoform.core.batch_norm import folded_parameters
-from isoform.core.computed import Derived, computed_parameters
+from isoform.core.computed import Uses, standing_for
 from isoform.core.fingerprint import Index, digest, fingerprint
 from isoform.core.gathered import gathered_parameters
 from isoform.core.joined import joined_parameters
 from isoform.core.pieces import split_parameters
 from isoform.core.recurrent_gates import GateIndex
-from isoform.core.scale_folds import scaled_parameters
 
 Array = npt.NDArray[Any]
 Weights = Mapping[str, Array]
@@ -37,8 +35,7 @@ class Explanation:
     """Where a source parameter went.
 
     Attributes:
-        how: exact, gates, pieces, joined, gathered, batch-norm fold, scale fold, computed, zero, unused or
-            unexplained; two of them in two steps.
+        how: exact, gates, pieces, joined, gathered, zero, unused, computed or unexplained; two of them in two steps.
         tensors: names in the export.
         fingerprint: of the parameter's elements, in whatever order (core/fingerprint.py), in hexadecimal.
     """
@@ -81,10 +78,6 @@ def match(source: Weights, export: Weights, unused: Collection[str] = ()) -> lis
         parts = look_for(missing, there)
         found |= {name: (how, tensors) for name, tensors in parts.items()}
         missing = {name: array for name, array in missing.items() if name not in parts}
-    for how, explain in (("batch-norm fold", folded_parameters), ("scale fold", scaled_parameters)):
-        folds = explain(wanted, missing, there) if missing else {}
-        found |= {name: (how, tensors) for name, tensors in folds.items()}
-        missing = {name: array for name, array in missing.items() if name not in folds}
     for name in missing:
         found[name] = ("unused" if name in unused else UNEXPLAINED, ())
     _leave_out_zeros(wanted, there, found)
@@ -99,30 +92,30 @@ def match_through(
     source: Weights,
     export: Weights,
     between: Weights,
-    derived: Mapping[str, Sequence[Derived]],
+    uses: Callable[[Iterable[str]], Mapping[str, Uses]],
 ) -> list[Explanation]:
     """Return ``explanations`` with what a graph on the way to the export says of those parameters that have none.
 
     Args:
         between: the tensors of that graph; a parameter is explained where they explain it and the export explains them.
-        derived: by parameter, what the graph computes next from it and constants alone (isoform/hub/derived.py).
+        uses: returns what may stand for tensors of that graph wherever they are read (isoform/hub/derived.py).
     """
     entries = list(explanations)
     missing = {entry.parameter: source[entry.parameter] for entry in entries if entry.how == UNEXPLAINED}
-    found = {name: ("computed", tensors) for name, tensors in computed_parameters(missing, derived, export).items()}
-    if len(found) < len(missing):
-        onward = {entry.parameter: entry for entry in match(between, export) if entry.how != UNEXPLAINED}
-        for entry in match(source, between):
-            if entry.parameter in missing and entry.tensors and all(tensor in onward for tensor in entry.tensors):
-                steps = [onward[tensor] for tensor in entry.tensors]
-                how = ", ".join(dict.fromkeys([entry.how, *(step.how for step in steps)]))
-                tensors = dict.fromkeys(tensor for step in steps for tensor in step.tensors)
-                found.setdefault(entry.parameter, (how, tuple(tensors)))
-    return [
-        replace(entry, how=found[entry.parameter][0], tensors=found[entry.parameter][1])
-        if entry.parameter in found else entry
-        for entry in entries
-    ]  # fmt: skip
+    held = [entry for entry in match(missing, between) if entry.tensors]
+    wanted = {tensor: between[tensor] for entry in held for tensor in entry.tensors}
+    onward = {entry.parameter: (entry.how, entry.tensors) for entry in match(wanted, export) if entry.tensors}
+    standing = standing_for(uses(wanted.keys() - onward.keys()), export)
+    onward |= {tensor: ("computed", tensors) for tensor, tensors in standing.items()}
+    found = {entry.parameter: entry for entry in held if all(tensor in onward for tensor in entry.tensors)}
+    return [_further(found[entry.parameter], onward) if entry.parameter in found else entry for entry in entries]
+
+
+def _further(entry: Explanation, onward: Mapping[str, tuple[str, tuple[str, ...]]]) -> Explanation:
+    """Return ``entry``, which names tensors of a graph on the way, with where those went."""
+    hows, tensors = zip(*(onward[tensor] for tensor in entry.tensors), strict=True)
+    steps = dict.fromkeys(how for how in (entry.how, *hows) if how != "exact")
+    return replace(entry, how=", ".join(steps), tensors=tuple(dict.fromkeys(sum(tensors, ()))))
 
 
 def strangers(explanations: Iterable[Explanation], export: Weights) -> list[str]:

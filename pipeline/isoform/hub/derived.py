@@ -1,10 +1,10 @@
 """What a graph computes from its parameters alone, which a conversion may have computed once and stored instead.
 
 A bias joined from two parameters and zeros, the exponential of a learned scale, a table of positions resized: none of
-it depends on the inputs.
+it depends on the inputs. Nor does a factor of channels that it may have multiplied into the layer beside it.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,10 @@ import onnx
 import onnx_ir as ir
 from onnx.reference import ReferenceEvaluator
 
-from isoform.core.computed import Derived
-from isoform.core.fingerprint import Index
+from isoform.core.computed import Derived, Uses
+from isoform.hub.affine_steps import Steps
+from isoform.hub.folds import folds
+from isoform.hub.passes.fold_weights import constant
 
 Array = npt.NDArray[Any]
 
@@ -24,40 +26,32 @@ _OF_SHAPES = {"ConstantOfShape", "Shape", "Size"}
 """Operators whose result no element of their input enters."""
 
 
-def derived_values(model: ir.Model, parameters: Mapping[str, Array]) -> dict[str, list[Derived]]:
-    """Return what is computed next from each of ``parameters`` that the graph holds, and from that, up to the inputs.
-
-    A parameter that an operator reads beside the inputs as it stands has nothing, nor has one that nothing reads.
-    """
+def uses(model: ir.Model, names: Iterable[str]) -> dict[str, Uses]:
+    """Return, by initialiser among ``names``, what reads it and what may stand for it there, up to the inputs."""
     fixed = _fixed_nodes(model.graph)
-    holders = _holders(model, parameters)
-    following = _following([value for held in holders.values() for value in held], fixed)
-    arrays = _evaluate(model, list(dict.fromkeys(result for results in following.values() for result in results)))
+    begin = [model.graph.initializers[name] for name in names]
+    following = _following(begin, fixed)
+    beside = {value for node in model.graph if node not in fixed for value in node.inputs if _is_computed(value, fixed)}
+    arrays = _evaluate(model, list(dict.fromkeys([*(set(following) - set(begin)), *beside])))
+    steps = Steps(lambda value: _array(value, arrays), model.opset_imports.get("", 1))
+    stand_ins = folds(model.graph, steps)
     made: dict[ir.Value, Derived] = {}
+
+    def used(value: ir.Value) -> Uses:
+        results = [(made[result],) for result in following[value]]
+        readers = dict.fromkeys(use.node for use in value.uses() if use.node not in fixed)
+        outside = [()] if value.is_graph_output() else []
+        return (*results, *(stand_ins.get(node, ()) for node in readers), *outside)
+
     for value in reversed(_in_order(model.graph, following)):
-        results = tuple(made[result] for result in following[value])
-        made[value] = Derived(arrays[str(value.name)], _meets_inputs(value, fixed), results)
-    return {
-        name: [made[result] for value in held for result in following[value]]
-        for name, held in holders.items()
-        if not any(_meets_inputs(value, fixed) for value in held)
-    }
+        made[value] = Derived(arrays[str(value.name)], used(value))
+    return {str(value.name): used(value) for value in begin}
 
 
 def tensors(model: ir.Model) -> dict[str, Array]:
     """Return the initialisers by name, mapped from their file where they are."""
     known = ((name, value.const_value) for name, value in model.graph.initializers.items())
     return {name: tensor.numpy() for name, tensor in known if tensor is not None}
-
-
-def _holders(model: ir.Model, parameters: Mapping[str, Array]) -> dict[str, list[ir.Value]]:
-    """Return the initialisers that are a parameter bit for bit, transposed or reshaped."""
-    sizes = {array.size for array in parameters.values()}
-    there = {name: array for name, array in tensors(model).items() if array.dtype.kind == "f" and array.size in sizes}
-    index = Index(there)
-    return {
-        name: [model.graph.initializers[key] for key in index.arrangements(array)] for name, array in parameters.items()
-    }
 
 
 def _fixed_nodes(graph: ir.Graph) -> set[ir.Node]:
@@ -78,8 +72,14 @@ def _is_fixed(value: ir.Value | None, fixed: set[ir.Node]) -> bool:
     return value is None or value.const_value is not None or value.producer() in fixed
 
 
-def _meets_inputs(value: ir.Value, fixed: set[ir.Node]) -> bool:
-    return value.is_graph_output() or any(use.node not in fixed for use in value.uses())
+def _is_computed(value: ir.Value | None, fixed: set[ir.Node]) -> bool:
+    return value is not None and value.producer() in fixed
+
+
+def _array(value: ir.Value | None, arrays: Mapping[str, Array]) -> Array | None:
+    """Return what ``value`` always holds; None where it depends on the inputs."""
+    known = constant(value)
+    return known if known is not None or value is None else arrays.get(str(value.name))
 
 
 def _following(begin: list[ir.Value], fixed: set[ir.Node]) -> dict[ir.Value, list[ir.Value]]:

@@ -3,6 +3,7 @@
 Arrays come and go as files; what is returned is small.
 """
 
+import functools
 import importlib
 import json
 from collections.abc import Callable
@@ -109,13 +110,13 @@ def match_weights(arguments: dict[str, Any], progress: Progress) -> dict[str, An
     export = importlib.import_module(row.module).weights(artifact)
     source, unused = mapped_weights(Path(arguments["folder"]))
     explanations = match(source, export, unused)
-    missing = {entry.parameter: source[entry.parameter] for entry in explanations if entry.how == UNEXPLAINED}
-    if missing and arguments["onnx"]:
+    if arguments["onnx"] and any(entry.how == UNEXPLAINED for entry in explanations):
         from isoform.hub import derived, graph  # onnx is there where a route passes ONNX, and not needed elsewhere
 
         between = graph.load(Path(arguments["onnx"]))
-        values = derived.derived_values(between, missing)
-        explanations = match_through(explanations, source, export, derived.tensors(between), values)
+        graph.infer_shapes(between)
+        uses = functools.partial(derived.uses, between)
+        explanations = match_through(explanations, source, export, derived.tensors(between), uses)
     return {
         "explanations": [entry.to_json() for entry in explanations],
         "strangers": strangers(explanations, export),

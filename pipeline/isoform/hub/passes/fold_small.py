@@ -48,7 +48,7 @@ def _fold(node: ir.Node, opset: int) -> bool:
         return False
     if sum(array.nbytes for array in inputs if array is not None) > LARGEST_BYTES or not _stays_small(node, inputs):
         return False
-    _replace(node, _evaluate(node, opset, inputs))
+    _replace(node, evaluated(node, opset, inputs))
     return True
 
 
@@ -83,7 +83,8 @@ def _length(inputs: Sequence[Array | None]) -> float:
     return abs((limit - start) / delta) if delta else np.inf
 
 
-def _evaluate(node: ir.Node, opset: int, inputs: Sequence[Array | None]) -> list[Array]:
+def evaluated(node: ir.Node, opset: int, inputs: Sequence[Array | None]) -> list[Array]:
+    """Return what ONNX' own reference evaluator computes in ``node`` from ``inputs``, in their dtypes."""
     proto = ir.to_proto(node)
     names = [f"input_{place}" if array is not None else "" for place, array in enumerate(inputs)]
     del proto.input[:]

@@ -53,6 +53,11 @@ class LinearLayer:
         return np.zeros(self.outputs) if self.bias is None else self.bias
 
     @property
+    def bias_terms(self) -> Array:
+        """Return the magnitudes of what the bias is a sum of: of itself alone."""
+        return np.abs(self.output_bias)
+
+    @property
     def _axes(self) -> tuple[int, int]:
         """Return the kernel's axes of input and of output channels."""
         is_turned = self.node.op_type == "Conv" or (self.node.op_type == "Gemm" and _number(self.node, "transB"))
@@ -88,8 +93,17 @@ class LinearLayer:
 
     def of_constant(self, vector: Array) -> Array:
         """Return what the layer gives, bias apart, where every input channel holds its element of ``vector``."""
+        return self._sum_of_inputs(self.kernel.astype(np.float64) * self.by_input(vector))
+
+    def sizes_of_constant(self, vector: Array) -> Array:
+        """Return the sum of the magnitudes of what `of_constant` sums up, for a ``vector`` of magnitudes."""
+        return self._sum_of_inputs(np.abs(self.kernel.astype(np.float64)) * self.by_input(vector))
+
+    def _sum_of_inputs(self, products: Array) -> Array:
         _, outputs = self._axes
-        products = self.kernel.astype(np.float64) * self.by_input(vector)
+        if self.node.op_type == "ConvTranspose":  # [inputs, outputs of a group, ...]
+            products = products.reshape(self.groups, -1, *products.shape[1:])
+            return np.asarray(products.sum(axis=(1, *range(3, products.ndim)))).reshape(-1)
         return np.asarray(products.sum(axis=tuple(axis for axis in range(products.ndim) if axis != outputs)))
 
     def replace(self, kernel: Array, bias: Array | None) -> ir.Value:
