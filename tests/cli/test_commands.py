@@ -3,7 +3,9 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,19 +14,24 @@ from isoform import cli
 ROOT = Path(__file__).parents[2]
 
 
-def run(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-P", "-m", "isoform", *words], capture_output=True, text=True, cwd=cwd, check=False
-    )
+@pytest.fixture
+def run(answer, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """Return `answer`, in the folder of the repository unless another is said."""
+
+    def in_folder(*words: str, cwd: Path = ROOT) -> Any:
+        monkeypatch.chdir(cwd)
+        return answer(*words)
+
+    return in_folder
 
 
 @pytest.mark.parametrize("name", cli.COMMANDS)
-def test_every_command_has_help_with_an_example(name: str) -> None:
+def test_every_command_has_help_with_an_example(run, name: str) -> None:
     result = run(name, "--help")
-    assert result.returncode == 0
-    assert result.stdout.startswith(f"Usage: isoform {name}")
+    assert result.code == 0
+    assert result.out.startswith(f"Usage: isoform {name}")
     if name != "doctor":
-        assert f"isoform {name}" in result.stdout.split("Options:")[1]
+        assert f"isoform {name}" in result.out.split("Options:")[1]
 
 
 @pytest.mark.parametrize(
@@ -44,37 +51,45 @@ def test_every_command_has_help_with_an_example(name: str) -> None:
         (["report", "nowhere"], 2, "Error: nowhere: no such folder."),
     ],
 )
-def test_a_wrong_request_is_one_line_with_a_hint(words: list[str], code: int, text: str) -> None:
+def test_a_wrong_request_is_one_line_with_a_hint(run, words: list[str], code: int, text: str) -> None:
     result = run(*words)
-    assert result.returncode == code, result.stderr
-    assert text in result.stderr
-    assert "Traceback" not in result.stderr
-    assert result.stdout == ""
+    assert result.code == code, result.err
+    assert text in result.err
+    assert "Traceback" not in result.err
+    assert result.out == ""
 
 
-def test_routes_as_json_is_one_document() -> None:
+def test_routes_as_json_is_one_document(run) -> None:
     result = run("routes", "keras", "tflite", "--json")
-    document = json.loads(result.stdout)
+    document = json.loads(result.out)
     assert document["routes"][0]["converters"] == ["keras_to_onnx", "onnx_to_tflite"]
 
 
-def test_routes_as_text_name_the_converters() -> None:
-    first, second = run("routes", "torch", "tflite").stdout.splitlines()[:2]
+def test_routes_as_text_name_the_converters(run) -> None:
+    first, second = run("routes", "torch", "tflite").out.splitlines()[:2]
     assert first == "1. torch -> onnx -> tflite   (torch_to_onnx, onnx_to_tflite)"
     assert second == "2. torch -> onnx (traced) -> tflite   (torch_to_onnx_traced, onnx_to_tflite)"
 
 
-def test_a_checkpoint_without_its_network_is_told_which_flag_to_add(tmp_path: Path) -> None:
+def test_a_checkpoint_without_its_network_is_told_which_flag_to_add(run, tmp_path: Path) -> None:
     header = b'{"w":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}'
     (tmp_path / "w.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
     result = run("convert", "w.safetensors", "--to", "onnx", cwd=tmp_path)
-    assert result.returncode == 2
-    assert "hint: Name the function that builds it: --arch model.py:build" in result.stderr
+    assert result.code == 2
+    assert "hint: Name the function that builds it: --arch model.py:build" in result.err
     (tmp_path / "net.py").write_text("def build(): ...")
     result = run("convert", "w.safetensors", "--arch", "net.py:build", "--to", "onnx", cwd=tmp_path)
-    assert result.returncode == 2
-    assert "--input 'image:float32[batch,3,224,224]'" in result.stderr
+    assert result.code == 2
+    assert "--input 'image:float32[batch,3,224,224]'" in result.err
 
 
-def test_the_version_is_the_packages() -> None:
-    assert run("--version").stdout == "isoform, version 0.1.0\n"
+def test_the_version_is_the_packages(run) -> None:
+    assert run("--version").out == "isoform, version 0.1.0\n"
+
+
+def test_the_module_runs_as_a_program_and_gives_its_exit_code() -> None:
+    words = [sys.executable, "-P", "-m", "isoform", "frobnicate"]
+    ended = subprocess.run(words, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("Error: There is no command 'frobnicate'.")
+    assert ended.stdout == ""
