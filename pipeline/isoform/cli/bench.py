@@ -84,6 +84,7 @@ def _measured(
     with Pool(folder.parent / ".logs") as pool:
         for _, row in _runs(folder, rows):
             subject = f"{folder} {row.name}"
+            display.step(subject, "measuring")
             try:
                 record, is_reused = bench.bench(folder, row, pool, chosen, is_forced=force)
             except IsoformError as error:

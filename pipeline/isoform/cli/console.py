@@ -1,47 +1,66 @@
-"""What people see on stderr while something runs: lines where it is a file, a live bar where it is a terminal."""
+"""What people see on stderr while something runs: lines where it is a file, live rows where it is a terminal.
+
+Colour repeats what a word and a sign say; NO_COLOR, TERM=dumb and terminals without these signs lose nothing.
+"""
 
 import threading
 import time
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, Task, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Column
+from rich.text import Text
 
-GLYPHS = {
-    "PASS": ("✔", "green"),
-    "WARN": ("▲", "yellow"),
-    "FAIL": ("✘", "bold red"),
-    "INCONCLUSIVE": ("?", "magenta"),
-    "NOT VERIFIED": ("–", "bright_black"),
-    "ERROR": ("!", "bold red"),
+_SIGNS = {
+    "PASS": ("✔", "+", "green"),
+    "WARN": ("▲", "^", "yellow"),
+    "FAIL": ("✘", "x", "bold red"),
+    "INCONCLUSIVE": ("?", "?", "magenta"),
+    "NOT VERIFIED": ("–", "-", "bright_black"),
+    "ERROR": ("!", "!", "bold red"),
 }
-
 _FIGURES = ("loss", "accuracy", "test_accuracy")
 _LINES = 6
 """About how many epochs of a training leave a line; the bar shows all of them."""
 
 
-class Display:
-    """Lines as things happen, each with the seconds since the beginning; and one bar for training.
+@dataclass(frozen=True)
+class _Row:
+    """What a thread is at."""
 
-    Calls may come from several threads.
+    task: TaskID
+    subject: str
+    text: str
+    begin: float
+
+
+class Display:
+    """The steps of a command: each a line when it begins; on a terminal a live row, and a line when it has ended.
+
+    The seconds of a line are those since the beginning; on a terminal those that the step took. Calls may come from
+    several threads, each of which is at one thing at a time.
     """
 
-    def __init__(self, is_quiet: bool = False) -> None:
+    def __init__(self, is_quiet: bool = False, subject_width: int = 34) -> None:
         self.console = Console(stderr=True, markup=False, highlight=False, soft_wrap=True, quiet=is_quiet)
+        self._width = subject_width
         self._begin = time.monotonic()
+        self._is_live = self.console.is_terminal and not self.console.is_dumb_terminal and not is_quiet
         self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=30),
-            TextColumn("{task.fields[figures]}"),
+            SpinnerColumn(),
+            TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
+            _Bar(bar_width=20),
             TimeElapsedColumn(),
             console=self.console,
-            disable=not self.console.is_terminal or is_quiet,
+            disable=not self._is_live,
             transient=True,
+            expand=True,
         )
-        self._bars: dict[str, TaskID] = {}
-        self._lock = threading.Lock()
+        self._rows: dict[int, _Row] = {}
+        self._lock = threading.RLock()
 
     def __enter__(self) -> "Display":
         self._progress.start()
@@ -50,26 +69,68 @@ class Display:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self.settle()
         self._progress.stop()
 
+    def step(self, subject: str, text: str) -> None:
+        """Say that something begins with ``subject``; what this thread was at before has ended."""
+        with self._lock:
+            if not self._is_live:
+                self._print(time.monotonic() - self._begin, subject, text)
+                return
+            self.settle()
+            task = self._progress.add_task(_described(subject, text), total=None)
+            self._rows[threading.get_ident()] = _Row(task, subject, text, time.monotonic())
+
     def line(self, subject: str, text: str) -> None:
-        """Print what happens to ``subject`` now."""
-        self.console.print(f"{time.monotonic() - self._begin:6.1f} s  {printable(subject):<34} {printable(text)}")
+        """Print what has come of ``subject``, in the place of the step that this thread was at."""
+        with self._lock:
+            row = self._rows.get(threading.get_ident())
+            self.settle(is_told=False)
+            self._print(time.monotonic() - (row.begin if row else self._begin), subject, text)
+
+    def settle(self, is_told: bool = True) -> None:
+        """End the live row of this thread; it leaves a line unless another one tells it."""
+        with self._lock:
+            row = self._rows.pop(threading.get_ident(), None)
+            if row is not None:
+                self._progress.remove_task(row.task)
+                if is_told:
+                    self._print(time.monotonic() - row.begin, row.subject, row.text)
 
     def training(self, subject: str, event: dict[str, Any]) -> None:
-        """Show a training job's progress event: a step moves the bar, the end of an epoch prints a line."""
+        """Show a training job's progress event: a step moves the bar, some ends of epochs leave a line."""
         figures = "  ".join(f"{key} {event[key]:.4f}" for key in _FIGURES if event.get(key) is not None)
-        done = event.get("step", 0) + event.get("steps", 0) * (event.get("epoch", 1) - 1)
-        total = event.get("steps", 0) * event.get("epochs", 0)
-        with self._lock:
-            if subject not in self._bars:
-                self._bars[subject] = self._progress.add_task(subject, figures="", total=total or None)
-            bar = self._bars[subject]
         text = f"epoch {event.get('epoch')}/{event.get('epochs')}  {figures}"
-        self._progress.update(bar, completed=done, figures=text)
+        done = event.get("step", 0) + event.get("steps", 0) * (event.get("epoch", 1) - 1)
+        with self._lock:
+            row = self._rows.get(threading.get_ident())
+            if row is not None:
+                total = event.get("steps", 0) * event.get("epochs", 0)
+                described = _described(subject, text)
+                self._progress.update(row.task, description=described, completed=done, total=total)
         is_told = event.get("epoch", 0) % max(1, event.get("epochs", 1) // _LINES) == 0
         if event.get("test_accuracy") is not None and is_told:
-            self.line(subject, text)
+            self._print(time.monotonic() - self._begin, subject, text)
+
+    def sign(self, verdict: str) -> tuple[str, str]:
+        """Return the sign of a verdict, as far as the terminal has it, and its colour."""
+        sign, plain, colour = _SIGNS.get(verdict, _SIGNS["ERROR"])
+        return (plain if self.console.options.ascii_only else sign), colour
+
+    def _print(self, seconds: float, subject: str, text: str) -> None:
+        self.console.print(f"{seconds:6.1f} s  {printable(subject):<{self._width}} {printable(text)}")
+
+
+def _described(subject: str, text: str) -> str:
+    return f"{printable(subject)}  {printable(text)}"
+
+
+class _Bar(BarColumn):
+    """A bar where it is known how much there is to do, else nothing."""
+
+    def render(self, task: Task) -> Any:
+        return super().render(task) if task.total else Text("")
 
 
 def printable(text: str) -> str:

@@ -112,4 +112,4 @@ def _exported(
 
     request = export.request_for(trained, formats, out, is_verified=not no_verify, is_forced=force)
     subject = f"{request.name}/{request.framework}"
-    return export.run(request, pool, lambda name, text: display.line(f"{subject}/{name}" if name else subject, text))
+    return export.run(request, pool, lambda name, text: display.step(f"{subject}/{name}" if name else subject, text))

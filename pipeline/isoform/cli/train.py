@@ -47,7 +47,7 @@ def run_task(task: Any, pool: Any, display: Any) -> Any:
 
     subject = f"{task.model.label}/{task.framework}"
     if not task.is_current:
-        display.line(subject, "training")
+        display.step(subject, "training")
     record = train.run(task, pool, lambda _, event: display.training(subject, event))
     display.line(subject, described(record))
     return record

@@ -84,7 +84,9 @@ def command(
     found: list[Verification] = []
     with Display(is_quiet=as_json) as display, Pool(options.log_folder()) as pool:
         for target in _targets(paths, cases):
+            display.step(str(target), "verifying")
             found.append(verify.verify_path(target, cases, rows, pool))
+            display.settle(is_told=False)
             _show(display, found[-1], verbose)
         changes = gate.against(lock, found, paths, runtimes, is_updated=update_lock) if lock else []
         _show_changes(display, changes)
@@ -124,10 +126,10 @@ def _runtimes(target: Path, rows: list[registry.Runtime]) -> tuple[registry.Runt
 
 
 def _show(display: Any, verification: Verification, verbose: bool) -> None:
-    from isoform.cli.console import GLYPHS, printable
+    from isoform.cli.console import printable
 
     for record in verification.records:
-        glyph, colour = GLYPHS[record.verdict]
+        glyph, colour = display.sign(record.verdict)
         lines = record.lines() if verbose or record.verdict in ("FAIL", "INCONCLUSIVE") else record.lines()[:1]
         display.console.print(f"{glyph} {printable(str(verification.path)):<44} {printable(lines[0])}", style=colour)
         for line in lines[1:]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from isoform.core.artifact import size_bytes
 from isoform.errors import IsoformError
 
 
@@ -45,6 +46,11 @@ class Result:
     error: IsoformError | None = None
     is_reused: bool = False
 
+    @property
+    def size_bytes(self) -> int | None:
+        """What the model takes on disk; None where nothing was published."""
+        return size_bytes(self.model) if self.model is not None else None
+
     def to_json(self) -> dict[str, Any]:
         return {
             "name": self.name,
@@ -57,6 +63,7 @@ class Result:
             "route": list(self.route),
             "tried": [attempt.to_json() for attempt in self.tried],
             "parity": self.parity,
+            "size_bytes": self.size_bytes,
             "seconds": round(self.seconds, 3),
             "peak_rss_bytes": self.peak_rss_bytes,
             "reused": self.is_reused,

@@ -151,6 +151,7 @@ class Exporter:
         status = record.status_of(verdict)
         if status == "failed":
             self._tried.append(Attempt(route.names, record.parity_error(records)))
+            self._on_event(self._task.format, f"left {route}: {self._tried[-1].error.what}")
         document = record.document(self._request, self._task, route, built, records, self._tried, folder)
         store.write_json(folder / RECORD_NAME, document)
         return Result(
