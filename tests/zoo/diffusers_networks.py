@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 
+from isoform.hub import torchvision_operators
 from zoo import vision
 
 
@@ -12,7 +13,7 @@ def build(model: str, part: str = "", **settings: Any) -> torch.nn.Module:
 
     An autoencoder is its decoder behind its quantisation: what a pipeline runs last.
     """
-    vision.declare_torchvision()
+    torchvision_operators.make_importable()
     import diffusers
 
     torch.manual_seed(0)

@@ -8,12 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from isoform.hub import torchvision_operators
 from zoo import vision
 
 
 def build(package: str, name: str, **options: Any) -> nn.Module:
     """Return ``torchvision.models.<package>.<name>`` with seeded weights, in eval mode."""
-    vision.declare_torchvision()
+    torchvision_operators.make_importable()
     import importlib
 
     module = importlib.import_module(f"torchvision.models.{package}" if package else "torchvision.models")
@@ -27,7 +28,7 @@ def detector(head: str, backbone: str) -> nn.Module:
     Args:
         head: "retinanet", "fcos", "ssd" or "rpn".
     """
-    vision.declare_torchvision()
+    torchvision_operators.make_importable()
     torch.manual_seed(0)
     return vision.without_constants(_Detector(head, backbone)).eval()
 

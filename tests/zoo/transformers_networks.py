@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 
+from isoform.hub import torchvision_operators
 from zoo import vision
 
 
@@ -15,7 +16,7 @@ def build(model: str, config: str = "", **settings: Any) -> torch.nn.Module:
         config: the configuration's class; by default the one that the model declares.
         settings: of the configuration; ``backbone`` holds class and settings of the configuration of a backbone.
     """
-    vision.declare_torchvision()
+    torchvision_operators.make_importable()
     import transformers
 
     name, _, part = model.partition(".")

@@ -17,26 +17,41 @@ CASES_NAME = "cases.npz"
 SCHEMA_VERSION = 1
 
 
+_PUBLISHED = "isoform.hub.published:build"
+
+
 @dataclass(frozen=True)
 class Architecture:
     """The code that builds a network whose checkpoint holds weights only.
 
     Attributes:
-        root: the folder that stands first on the child's import path.
+        root: the folder that stands first on the child's import path; None for code that is installed.
         factory: ``module:callable``, or ``folder/file.py:callable`` relative to root.
         arguments: keyword arguments of the callable; JSON values.
     """
 
-    root: Path
+    root: Path | None
     factory: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
+    @classmethod
+    def published(cls, library: str, config: Mapping[str, Any], preprocessor: Mapping[str, Any]) -> "Architecture":
+        """Return the network that a public library builds from a configuration."""
+        return cls(None, _PUBLISHED, {"library": library, "config": config, "preprocessor": preprocessor})
+
+    @property
+    def is_published(self) -> bool:
+        """Whether a public library builds it; its inputs then follow from the configuration."""
+        return self.factory == _PUBLISHED
+
     def to_json(self) -> dict[str, Any]:
-        return {"root": str(self.root), "factory": self.factory, "arguments": dict(self.arguments)}
+        root = str(self.root) if self.root else None
+        return {"root": root, "factory": self.factory, "arguments": dict(self.arguments)}
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> "Architecture":
-        return cls(Path(record["root"]), record["factory"], record["arguments"])
+        root = Path(record["root"]) if record["root"] else None
+        return cls(root, record["factory"], record["arguments"])
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ def resolve(architecture: Architecture) -> Callable[..., Any]:
     """
     place, _, attribute = architecture.factory.rpartition(":")
     try:
-        module = _from_file(architecture.root / place) if place.endswith(".py") else importlib.import_module(place)
+        module = _imported(architecture.root, place)
     except (IsoformError, MemoryError):
         raise
     except ModuleNotFoundError as error:
@@ -56,6 +56,12 @@ def resolve(architecture: Architecture) -> Callable[..., Any]:
             kind="architecture",
         )
     return factory
+
+
+def _imported(root: Path | None, place: str) -> ModuleType:
+    if root is not None and place.endswith(".py"):
+        return _from_file(root / place)
+    return importlib.import_module(place)
 
 
 def _from_file(path: Path) -> ModuleType:

@@ -19,7 +19,7 @@ import torch
 from isoform.errors import IsoformError
 
 _EXPRESSION = re.compile(
-    r"(?:Symbol\('\w+'(?:, \w+=(?:True|False))*\)"
+    r"(?:Symbol\('\w+'(?:, \w+=(?:True|False))*\)|Float\('[-+\d.e]+', precision=\d+\)"
     r"|[su]\d+|zuf\d+|oo|int_oo|[A-Z][A-Za-z]*|\d+(?:\.\d+)?|[\s()+\-*/,<>=&|~])*"
 )
 _TARGET = re.compile(

@@ -15,6 +15,7 @@ from isoform.intake import (
     hdf5_head,
     keras_config,
     protobuf,
+    published,
     safetensors_file,
     saved_model,
     shards,
@@ -27,7 +28,6 @@ _FOREIGN = {
     b"7z\xbc\xaf\x27\x1c": "a 7z archive", b"\x1f\x8b": "a gzip archive", b"BZh": "a bzip2 archive",
     b"\xfd7zXZ\x00": "an xz archive", b"Rar!": "a RAR archive", b"\x28\xb5\x2f\xfd": "a zstd archive",
 }  # fmt: skip
-_WEIGHTS = ("model.safetensors", "pytorch_model.bin", "diffusion_pytorch_model.safetensors")
 
 
 @dataclass(frozen=True)
@@ -80,10 +80,13 @@ def _contradiction(found: Container) -> str | None:
 def _of_folder(path: Path) -> Container:
     if (path / "saved_model.pb").is_file():
         return Container(path, "savedmodel", "SavedModel")
+    weights = published.weights_in(path)
+    if weights is not None:
+        files = _of_index(weights).files if weights.name.endswith(shards.SUFFIX) else (weights,)
+        return Container(path, "torch", "folder with config.json and weights", files)
+    if (path / published.PIPELINE).is_file():
+        raise refusal(path, "a pipeline of several networks.", f"Name one: {path / 'unet'}", "ambiguous-container")
     indexes = sorted(path.glob(f"*{shards.SUFFIX}"))
-    single = [path / name for name in _WEIGHTS if (path / name).is_file()]
-    if single and (path / "config.json").is_file():
-        return Container(path, "torch", "folder with config.json and weights", (single[0],))
     if len(indexes) == 1:
         return replace(_of_index(indexes[0]), path=path)
     if indexes:

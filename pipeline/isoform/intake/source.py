@@ -14,6 +14,7 @@ from isoform.core import spelling
 from isoform.core.artifact import Architecture, Artifact
 from isoform.core.signature import Signature, TensorSpec
 from isoform.errors import UsageError
+from isoform.intake import published
 from isoform.intake.container import Container, admit, identify
 from isoform.intake.repository import likely_builder, locate
 from isoform.isolation import Pool
@@ -29,6 +30,7 @@ class FileRequest:
 
     Attributes:
         arch: ``file.py:callable`` or ``package.module:callable``, for files that hold weights only.
+        arch_arguments: of that callable; for a folder with a configuration, settings of it to change.
         inputs: as on the command line; empty where the file says it.
         signature: the name of the one that is meant, of a file that may have several.
         allow_pickle: objects in a checkpoint may run code while it is loaded; its owner trusts who made it.
@@ -68,7 +70,8 @@ def from_file(request: FileRequest, pool: Pool, workspace: Path) -> Source:
     """
     container, architecture = admitted(request)
     name = container.format
-    if name in _WITHOUT_INPUTS and not request.inputs:
+    is_published = architecture is not None and architecture.is_published
+    if name in _WITHOUT_INPUTS and not request.inputs and not is_published:
         raise UsageError(
             f"{request.path}: {formats.lookup(name).title} does not say what its inputs are.",
             "Declare each one, a word for a dynamic dimension: --input 'image:float32[batch,3,224,224]'",
@@ -126,6 +129,10 @@ def _root(request: FileRequest, architecture: Architecture | None) -> Path | Non
 
 def _architecture(request: FileRequest, name: str) -> Architecture | None:
     if request.arch is None:
+        named = published.read(request.path) if request.path.is_dir() and name == "torch" else None
+        if named is not None:
+            config = {**named.config, **(request.arch_arguments or {})}
+            return Architecture.published(named.library, config, named.preprocessor)
         if formats.lookup(name).is_checkpoint and not request.allow_pickle:
             likely = likely_builder(request.path, name)
             raise UsageError(

@@ -9,8 +9,10 @@ from typing import Any
 import torch
 
 from isoform.core.artifact import Architecture, Artifact
+from isoform.core.signature import Signature
 from isoform.core.state_dict import Unwrapped, fit_names, unwrap_record
 from isoform.errors import IsoformError, UsageError
+from isoform.hub import published
 from isoform.hub import torch_checkpoint as checkpoints
 from isoform.hub.torch_source import build
 
@@ -32,6 +34,8 @@ class Checkpoint:
 def made_ready(source: Artifact, checkpoint: Checkpoint) -> tuple[Artifact, tuple[str, ...]]:
     """Return ``source`` with a safetensors file that fits its network, and what was done for that, in sentences.
 
+    Where a configuration describes the network, the inputs that follow from it stand in the signature.
+
     Raises:
         IsoformError: the checkpoint does not load, holds no weights, or its network cannot be built.
         UsageError: it holds weights only and no network was named.
@@ -50,13 +54,27 @@ def made_ready(source: Artifact, checkpoint: Checkpoint) -> tuple[Artifact, tupl
         )
     if source.architecture is None:
         raise weights_only(source.model)
-    fitted = fit_names(record.tensors, build(source.architecture).state_dict().keys())
+    fitted = _fitted(source.architecture, record.tensors)
+    source = _with_inputs(source, source.architecture)
     steps = (*record.steps, *fitted.steps)
     if not steps and len(checkpoint.files) == 1 and isinstance(found, dict) and _is_safetensors(checkpoint.files[0]):
         return replace(source, model=checkpoint.files[0]), ()
     target = checkpoint.workspace / source.model.name  # errors then speak of the name that the user knows
     checkpoints.write(fitted.tensors, target)
     return replace(source, model=target), steps
+
+
+def _fitted(architecture: Architecture, tensors: Mapping[str, torch.Tensor]) -> Unwrapped:
+    if architecture.is_published:
+        return published.fitted(architecture.arguments["library"], architecture.arguments["config"], tensors)
+    return fit_names(tensors, build(architecture).state_dict().keys())
+
+
+def _with_inputs(source: Artifact, architecture: Architecture) -> Artifact:
+    if not architecture.is_published:
+        return source
+    inputs = published.inputs(architecture.arguments, build(architecture), source.signature.inputs)
+    return replace(source, signature=Signature(inputs, ()))
 
 
 def weights_only(path: Path) -> UsageError:

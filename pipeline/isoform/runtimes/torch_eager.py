@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -11,13 +11,14 @@ from isoform.core.artifact import Artifact
 from isoform.core.protocols import Array, RunOptions
 from isoform.core.signature import Signature
 from isoform.errors import IsoformError
-from isoform.hub import examples, torch_reach, torch_source
+from isoform.hub import examples, float64, torch_reach, torch_source
 
 
 class EagerSession:
     """A module in eval mode, called in signature order.
 
-    What a network makes on the way without saying of which type, a mask or a range, is made in ``dtype``.
+    What a network makes on the way without saying of which type, a mask or a range, is made in ``dtype``; in float64, so
+    is what it says to be float32.
     """
 
     def __init__(self, module: torch.nn.Module, signature: Signature, dtype: torch.dtype) -> None:
@@ -29,7 +30,7 @@ class EagerSession:
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Return the outputs by name."""
         tensors = torch_source.tensors(self.signature, inputs)
-        with _default_dtype(self._dtype):
+        with _default_dtype(self._dtype), float64.widened() if self._dtype == torch.float64 else nullcontext():
             outputs = torch_source.call(self._module, self.signature, tensors)
         return torch_source.named(self.signature, outputs)
 

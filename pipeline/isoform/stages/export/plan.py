@@ -107,7 +107,7 @@ def source_digest(source: Artifact) -> str:
     content: Any = store.digest_file(model) if model.is_file() else store.digest_files(model, ["**/*"])
     code: dict[str, Any] = {}
     if source.architecture is not None:
-        files = store.digest_sources(source.architecture.root)
+        files = store.digest_sources(source.architecture.root) if source.architecture.root else {}
         code = {
             "factory": source.architecture.factory,
             "arguments": dict(source.architecture.arguments),
