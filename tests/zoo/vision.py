@@ -6,6 +6,7 @@ import torch
 
 from isoform.hub import torchvision_operators
 
+
 def build(name: str, **options: Any) -> torch.nn.Module:
     """Return a network of timm's with seeded weights, in eval mode; needs ``pip install --group zoo``."""
     torchvision_operators.make_importable()

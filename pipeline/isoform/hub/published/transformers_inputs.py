@@ -44,7 +44,7 @@ class _Network:
 
 
 def derived(module: Any, preprocessor: Mapping[str, Any], declared: Collection[str]) -> list[TensorSpec]:
-    """Return the inputs of ``module``: those it needs, masks of texts, and what an encoder-decoder decodes from.
+    """Return the inputs of ``module``, in its order: what it needs, masks of texts, what an encoder-decoder starts from.
 
     Args:
         declared: names of inputs that the user describes, and nothing has to be known of.
@@ -65,13 +65,13 @@ def _wanted(module: Any, network: _Network) -> list[str]:
     wanted = [main] if isinstance(main, str) else list(main)
     wanted += published.required(module)
     is_placed_in_text = network.first("image_token_id", "image_token_index", "audio_token_id") is not None
-    if "text" in network.modalities:
+    if "text" in network.modalities and "input_ids" in arguments:
         wanted += ["input_ids", "attention_mask"]
     if "image" in network.modalities and not is_placed_in_text:
         wanted += ["pixel_values"]
     if getattr(module.config, "is_encoder_decoder", False):
         wanted += ["decoder_input_ids"]
-    return [name for name in dict.fromkeys(wanted) if name in arguments]
+    return [name for name in arguments if name in wanted]
 
 
 def _tokens(network: _Network, name: str) -> TensorSpec:

@@ -75,19 +75,22 @@ def _configuration(config: Mapping[str, Any]) -> Any:
             "Convert the folder of the model that was quantised.",
             kind="quantised",
         )
-    found = transformers.CONFIG_MAPPING[kind].from_dict(_without(config))
+    found = transformers.CONFIG_MAPPING[kind].from_dict(_plain(config))
     for part in _parts(found):
         part.use_cache, part.return_dict, part.dtype = False, True, torch.float32
+        part._experts_implementation = "batched_mm"  # the one without a loop over experts that depends on the data
     return found
 
 
-def _without(config: Any) -> Any:
-    """Return ``config`` without `_FETCHING`, however deep, and with backbones that fetch no weights."""
+def _plain(config: Any) -> Any:
+    """Return ``config`` without `_FETCHING`, however deep, infinities as numbers, backbones that fetch no weights."""
     if isinstance(config, list):
-        return [_without(each) for each in config]
+        return [_plain(each) for each in config]
     if not isinstance(config, Mapping):
         return config
-    kept = {key: _without(value) for key, value in config.items() if key not in _FETCHING}
+    if set(config) == {"__float__"}:
+        return float(config["__float__"])
+    kept = {key: _plain(value) for key, value in config.items() if key not in _FETCHING}
     return kept | ({"use_pretrained_backbone": False} if "use_pretrained_backbone" in config else {})
 
 
