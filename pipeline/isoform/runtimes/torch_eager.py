@@ -17,8 +17,8 @@ from isoform.hub import examples, float64, torch_reach, torch_source
 class EagerSession:
     """A module in eval mode, called in signature order.
 
-    What a network makes on the way without saying of which type, a mask or a range, is made in ``dtype``; in float64, so
-    is what it says to be float32.
+    What a network makes on the way without saying of which type, a mask or a range, is made in ``dtype``; in float64,
+    so is what it says to be float32.
     """
 
     def __init__(self, module: torch.nn.Module, signature: Signature, dtype: torch.dtype) -> None:

@@ -44,7 +44,7 @@ class _Network:
 
 
 def derived(module: Any, preprocessor: Mapping[str, Any], declared: Collection[str]) -> list[TensorSpec]:
-    """Return the inputs of ``module``, in its order: what it needs, masks of texts, what an encoder-decoder starts from.
+    """Return the inputs of ``module``, in its order: what it needs, masks of texts, what a decoder starts from.
 
     Args:
         declared: names of inputs that the user describes, and nothing has to be known of.
