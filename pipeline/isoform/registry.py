@@ -74,13 +74,13 @@ class Runtime:
 CONVERTERS: dict[str, Converter] = {
     row.name: row
     for row in (
-        Converter("keras_to_onnx", 1, ("keras", "tensorflow", "tf2onnx", "onnx_ir", "onnxruntime"), "all"),
+        Converter("keras_to_onnx", 1, ("keras", "tensorflow", "tf2onnx", "onnx_ir", "onnxruntime"), "tensorflow"),
         Converter("keras_to_savedmodel", 1, ("keras", "tensorflow"), "tensorflow"),
         Converter("onnx_to_savedmodel", 2, ("onnx_ir", "tensorflow"), "tensorflow"),
         Converter("onnx_to_tflite", 2, ("onnx_ir", "ai_edge_litert", "flatbuffers"), "litert"),
         Converter("onnx_to_torchscript", 2, ("onnx_ir", "torch"), "torch"),
-        Converter("savedmodel_to_onnx", 1, ("tensorflow", "tf2onnx", "onnx_ir", "onnxruntime"), "all"),
-        Converter("tflite_to_onnx", 2, ("onnx_ir", "ai_edge_litert", "flatbuffers", "onnxruntime"), "all"),
+        Converter("savedmodel_to_onnx", 1, ("tensorflow", "tf2onnx", "onnx_ir", "onnxruntime"), "tensorflow"),
+        Converter("tflite_to_onnx", 2, ("onnx_ir", "ai_edge_litert", "flatbuffers", "onnxruntime"), "litert"),
         Converter("pt2_to_onnx", 1, ("torch", "onnxscript"), "torch"),
         Converter("torch_to_onnx", 1, ("torch", "onnxscript"), "torch"),
         Converter("torch_to_onnx_traced", 2, ("torch", "onnxscript"), "torch"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from isoform.core import format as formats
 from isoform.errors import NoRoute
-from isoform.registry import CONVERTERS, Converter, converter, missing
+from isoform.registry import CONVERTERS, Converter, converter, missing, require
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,11 @@ class Route:
     def passes(self, format_name: str) -> bool:
         """Tell whether the route starts from, leads through or ends in a format."""
         return any(format_name in (step.source, step.target) for step in self.steps)
+
+    def require(self) -> None:
+        """Raise MissingDependency if a package that one of the converters needs is not installed."""
+        for step in self.steps:
+            require(step)
 
     def __str__(self) -> str:
         ends = (f"{step.target} ({step.way})" if step.way else step.target for step in self.steps)

@@ -66,6 +66,7 @@ def from_file(request: FileRequest, pool: Pool, workspace: Path) -> Source:
 
     Raises:
         UsageError: something has to be added to the command; the hint shows the flag.
+        MissingDependency: the framework of the file is not installed.
         IsoformError: the file cannot be opened or does not run.
     """
     container, architecture = admitted(request)
@@ -76,6 +77,8 @@ def from_file(request: FileRequest, pool: Pool, workspace: Path) -> Source:
             f"{request.path}: {formats.lookup(name).title} does not say what its inputs are.",
             "Declare each one, a word for a dynamic dimension: --input 'image:float32[batch,3,224,224]'",
         )
+    runtime = registry.source_runtime(name)
+    registry.require(runtime)
     declared = Signature(tuple(request.inputs), ())
     source = Artifact(name, request.path.resolve(), declared, architecture, entry=request.signature)
     answer = pool.call(
@@ -86,7 +89,7 @@ def from_file(request: FileRequest, pool: Pool, workspace: Path) -> Source:
             "allow_pickle": request.allow_pickle,
             "workspace": str(workspace),
         },
-        needs=registry.source_runtime(name).extra,
+        needs=runtime.extra,
         root=_root(request, architecture),
     )
     found = Signature.from_json(answer.value["signature"])

@@ -18,7 +18,7 @@ from isoform.core.artifact import CASES_NAME, RECORD_NAME
 from isoform.core.cases import Cases
 from isoform.core.layout import move_cases
 from isoform.core.parity import ParityRecord, worst
-from isoform.errors import IsoformError
+from isoform.errors import IsoformError, MissingDependency
 from isoform.isolation import Pool
 from isoform.routes import Route
 from isoform.stages import reference, verify
@@ -56,12 +56,32 @@ def run(request: ExportRequest, pool: Pool, on_event: Events) -> list[Result]:
 def _run_pending(
     request: ExportRequest, tasks: list[Task], pool: Pool, on_event: Events, workspace: Path
 ) -> dict[str, Result]:
+    missing = {task.format: error for task in tasks if (error := _missing(task))}
+    results = {
+        task.format: _failed(request, task, [], missing[task.format]) for task in tasks if task.format in missing
+    }
+    possible = [task for task in tasks if task.format not in missing]
+    if not possible:
+        return results
     try:
         known = _reference(request, pool, on_event, workspace)
     except IsoformError as error:
-        return {task.format: _failed(request, task, [], error) for task in tasks}
+        return results | {task.format: _failed(request, task, [], error) for task in possible}
     builder = Builder(request.source, pool, request.io_layout, request.sizes, workspace)
-    return {task.format: Exporter(request, task, builder, known, pool, on_event).run() for task in tasks}
+    return results | {task.format: Exporter(request, task, builder, known, pool, on_event).run() for task in possible}
+
+
+def _missing(task: Task) -> MissingDependency | None:
+    """Return what the first route lacks, where every route lacks a package."""
+    first = None
+    for route in task.routes:
+        try:
+            route.require()
+        except MissingDependency as error:
+            first = first or error
+        else:
+            return None
+    return first
 
 
 def _reference(request: ExportRequest, pool: Pool, on_event: Events, workspace: Path) -> reference.Reference | None:
@@ -118,6 +138,7 @@ class Exporter:
         """Return the result of one route, or None where no file came of it."""
         name = self._task.format
         try:
+            route.require()
             with store.publishing(self._task.destination) as folder:
                 self._on_event(name, f"converting {route}")
                 built = self._builder.build(route, folder / MODEL_NAMES[name])

@@ -1,0 +1,1 @@
+"""What the networks of this repository are made of."""
