@@ -30,10 +30,16 @@ source computes in integers of a scale, which rounds by itself."""
 
 @dataclass(frozen=True)
 class Floor:
-    """How much the model amplifies rounding, for one output over all cases (method.md, ``s`` and ``m_s``)."""
+    """How much the model amplifies rounding, for one output (method.md, ``s`` and ``m_s``)."""
 
     rms: float
     peak: float
+
+    @classmethod
+    def over(cls, floors: Sequence["Floor"], sizes: Sequence[int]) -> "Floor":
+        """Return the floor of several cases together, each with its number of elements."""
+        squares = sum(size * floor.rms**2 for floor, size in zip(floors, sizes, strict=True))
+        return cls(float(np.sqrt(squares / max(sum(sizes), 1))), max((floor.peak for floor in floors), default=0.0))
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,7 @@ class Cases:
         reference: the source's outputs in float64, or None where no reference has been recorded.
         method: how the reference was recorded, `FLOAT64`, `CENTRE` or `INTEGERS`.
         source: the source's outputs as it normally runs, strict float32.
-        floors: by output name, what rounding alone does to the float64 outputs.
+        floors: by output name, what rounding alone does to the float64 outputs, case by case.
         recorded_by: the runtime that answered, "" where no reference has been recorded.
         steps: by name, how far apart the values of an output are that is made of integers; of quantised sources.
     """
@@ -55,7 +61,7 @@ class Cases:
     inputs: tuple[Tensors, ...]
     reference: tuple[Tensors, ...] | None = None
     source: tuple[Tensors, ...] | None = None
-    floors: Mapping[str, Floor] | None = None
+    floors: Mapping[str, tuple[Floor, ...]] | None = None
     recorded_by: str = ""
     method: str = FLOAT64
     steps: Mapping[str, float] = field(default_factory=dict)
@@ -67,7 +73,7 @@ class Cases:
         self,
         reference: Sequence[Tensors],
         source: Sequence[Tensors],
-        floors: Mapping[str, Floor],
+        floors: Mapping[str, tuple[Floor, ...]],
         method: str = FLOAT64,
         steps: Mapping[str, float] | None = None,
     ) -> "Cases":
@@ -96,6 +102,9 @@ class Cases:
             inputs=rows(self.inputs),
             reference=rows(self.reference) if self.reference is not None else None,
             source=rows(self.source) if self.source is not None else None,
+            floors=None
+            if self.floors is None
+            else {name: tuple(floors[index] for index in chosen) for name, floors in self.floors.items()},
         )
 
 
@@ -158,7 +167,7 @@ def save(cases: Cases, path: Path) -> None:
             for case, row in enumerate(rows):
                 for position, array in enumerate(row.values()):
                     arrays[f"{column}.{case}.{position}"] = array
-    floors = {name: [floor.rms, floor.peak] for name, floor in (cases.floors or {}).items()}
+    floors = {name: [[each.rms, each.peak] for each in found] for name, found in (cases.floors or {}).items()}
     head = {"kinds": cases.kinds, "names": names, "floors": floors}
     head |= {"recorded_by": cases.recorded_by, "method": cases.method, "steps": dict(cases.steps)}
     arrays["head"] = np.frombuffer(json.dumps(head).encode(), dtype=np.uint8)
@@ -193,11 +202,11 @@ def load(path: Path) -> Cases:
                 )
                 for column, names in head["names"].items()
             }
+            floors = {name: tuple(Floor(*pair) for pair in pairs) for name, pairs in head["floors"].items()}
     except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
         raise IsoformError(
             f"{path}: not a readable cases file ({error}).", "Export the artifact again.", kind="damaged"
         ) from error
-    floors = {name: Floor(*pair) for name, pair in head["floors"].items()}
     reference, source = columns.get("ref"), columns.get("src")
     return Cases(
         tuple(head["kinds"]),

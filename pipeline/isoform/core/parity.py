@@ -164,10 +164,11 @@ def _figures(runtime: str, declared: Signature, cases: Cases, outputs: Sequence[
             one is not None and two is not None and one.shape == two.shape
             for one, two in zip(reference, export, strict=True)
         ):
-            floor, step = cases.floors.get(spec.name, Floor(0.0, 0.0)), cases.steps.get(spec.name)
+            floors, step = cases.floors[spec.name], cases.steps.get(spec.name)
             if step is None:
-                entry = _judge(spec.name, reference, source, export, floor, threshold)  # type: ignore[arg-type]
+                entry = _judge(spec.name, reference, source, export, floors, threshold)  # type: ignore[arg-type]
             else:
+                floor = Floor.over(floors, _sizes_of(reference))  # type: ignore[arg-type]
                 entry = judge_steps(spec.name, source, export, step, floor, threshold)  # type: ignore[arg-type]
             figures.append(entry)
     return tuple(figures)
@@ -178,13 +179,13 @@ def _judge(
     reference: Sequence[Array],
     source: Sequence[Array],
     export: Sequence[Array],
-    floor: Floor,
+    floors: Sequence[Floor],
     threshold: Threshold,
 ) -> OutputFigures:
     """Return the figures of one float output over the cases that say something about it."""
-    conditioning = Conditioning.of(reference, source)
-    exact, own, found = (conditioning.kept(column) for column in (reference, source, export))
-    entry = judge(name, exact, own, found, conditioning.floor(floor, reference, source), threshold)
+    conditioning = Conditioning.of(reference, source, floors)
+    exact, own, found, counted = (conditioning.kept(column) for column in (reference, source, export, floors))
+    entry = judge(name, exact, own, found, Floor.over(counted, _sizes_of(exact)), threshold)
     text, is_near = conditioning.finding(reference, export)
     verdict, reason = (entry.verdict, entry.reason) if is_near else (FAIL, entry.reason or text)
     return replace(entry, verdict=verdict, reason=reason, left_out=text)
@@ -195,12 +196,13 @@ def _changed_decisions(
 ) -> list[str]:
     assert cases.reference is not None
     assert cases.source is not None
+    assert cases.floors is not None
     findings = []
     for entry in figures:
         reference, source, export = (
             [case[entry.name] for case in column] for column in (cases.reference, cases.source, outputs)
         )
-        kept = Conditioning.of(reference, source).kept if entry.left_out else list
+        kept = Conditioning.of(reference, source, cases.floors[entry.name]).kept if entry.left_out else list
         changed = sum(
             structure.changed_decisions(one, other, entry.allowed_peak)
             for one, other in zip(kept(reference), kept(export), strict=True)
@@ -256,6 +258,10 @@ def _headline(verdict: str, gates: Mapping[str, Gate], figures: Sequence[OutputF
             f"{name}: {gate.findings[0]}" for name, gate in gates.items() if gate.verdict not in (PASS, NOT_CHECKED)
         ]
     return "; ".join([numbers, *remarks])
+
+
+def _sizes_of(column: Sequence[Array]) -> list[int]:
+    return [array.size for array in column]
 
 
 def _sizes(declared: Signature, cases: Cases) -> dict[str, list[int]]:

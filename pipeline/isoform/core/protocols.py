@@ -21,6 +21,8 @@ Array = npt.NDArray[Any]
 class Perturbation:
     """Every float weight w becomes w(1+d) with d uniform in ±magnitude, drawn anew for each seed.
 
+    So does, where the runtime can reach it, what each layer gives.
+
     The same seed with the opposite magnitude is the mirrored disturbance, -d.
     """
 

@@ -136,6 +136,27 @@ def disturb(module: torch.nn.Module, perturbation: Perturbation) -> None:
             tensor.mul_(d.mul_(perturbation.magnitude).add_(1).to(tensor.dtype))
 
 
+def disturb_layers(module: torch.nn.Module, perturbation: Perturbation) -> None:
+    """Let what every layer with weights gives be disturbed as its weights are, anew in each call: rounding is there.
+
+    Disturbed weights alone do not say what a normalisation makes of a constant image, which stays constant under them.
+    """
+    generator = torch.Generator().manual_seed(perturbation.seed)
+
+    def disturbed(value: Any) -> Any:
+        if not isinstance(value, torch.Tensor) or not value.is_floating_point():
+            return value
+        d = torch.rand(value.shape, generator=generator, dtype=value.dtype).mul_(2).sub_(1)
+        return d.mul_(perturbation.magnitude).add_(1).mul_(value)
+
+    def hook(layer: torch.nn.Module, given: Any, result: Any) -> Any:
+        return tuple(map(disturbed, result)) if type(result) is tuple else disturbed(result)
+
+    for layer in module.modules():
+        if any(True for _ in layer.parameters(recurse=False)):
+            layer.register_forward_hook(hook)
+
+
 def call(module: torch.nn.Module, signature: Signature, given: Sequence[torch.Tensor]) -> Any:
     """Return what ``module`` answers, its arguments found by name where it has all names of the signature.
 

@@ -124,29 +124,28 @@ def _around_centre(answers: Answers, cases: Cases, source: list[Tensors], progre
 
 
 class Spread:
-    """How far runs lie from their reference, gathered run by run, for every float output and those named."""
+    """How far runs lie from their reference in each case, for every float output and those named."""
 
     def __init__(self, reference: Sequence[Tensors], also: Collection[str] = ()) -> None:
         self._reference = reference
         names = [name for name, array in reference[0].items() if array.dtype.kind == "f" or name in also]
-        self._totals = dict.fromkeys(names, 0.0)
-        self._counts = dict.fromkeys(names, 0)
-        self._peaks = dict.fromkeys(names, 0.0)
+        self._found: dict[str, list[list[Floor]]] = {name: [[] for _ in reference] for name in names}
 
     def add(self, run: Sequence[Tensors]) -> None:
-        for one, other in zip(run, self._reference, strict=True):
-            for name in self._totals:
-                difference = _finite_difference(one[name], other[name])
-                self._totals[name] += float(np.square(difference).sum())
-                self._counts[name] += difference.size
-                self._peaks[name] = max(self._peaks[name], float(np.abs(difference).max(initial=0.0)))
+        for case, (one, other) in enumerate(zip(run, self._reference, strict=True)):
+            for name, cases in self._found.items():
+                difference = np.abs(_finite_difference(one[name], other[name]))
+                rms = float(np.sqrt(np.square(difference).mean())) if difference.size else 0.0
+                cases[case].append(Floor(rms, float(difference.max(initial=0.0))))
 
-    def floors(self, factor: float = 1.0) -> dict[str, Floor]:
-        """Return RMS and largest difference by output, times ``factor``."""
-        return {
-            name: Floor(factor * float(np.sqrt(total / max(self._counts[name], 1))), factor * self._peaks[name])
-            for name, total in self._totals.items()
-        }
+    def floors(self, factor: float = 1.0) -> dict[str, tuple[Floor, ...]]:
+        """Return RMS and largest difference by output and case, times ``factor``."""
+        return {name: tuple(_together(runs, factor) for runs in cases) for name, cases in self._found.items()}
+
+
+def _together(runs: Sequence[Floor], factor: float) -> Floor:
+    whole = Floor.over(runs, [1] * len(runs))
+    return Floor(factor * whole.rms, factor * whole.peak)
 
 
 def _centre(own: Tensors, runs: Sequence[Tensors]) -> Tensors:

@@ -49,6 +49,7 @@ def load(artifact: Artifact, options: RunOptions) -> EagerSession:
         module = module.double()
     if options.perturbation is not None:
         torch_source.disturb(module, options.perturbation)
+        torch_source.disturb_layers(module, options.perturbation)
     return EagerSession(module, artifact.signature, torch.float64 if options.is_float64 else torch.get_default_dtype())
 
 

@@ -53,10 +53,12 @@ def test_representative_cases_come_from_the_samples() -> None:
 def test_what_is_saved_loads_with_its_references(tmp_path: Path) -> None:
     cases = generation.generate(TEXT)
     answers = [{"p": np.ones((len(case["tokens"]), 1))} for case in cases.inputs]
-    case_files.save(cases.with_reference(answers, answers, {"p": Floor(1.0, 2.0)}), tmp_path / "c.npz")
+    floors = {"p": tuple(Floor(1.0 * place, 2.0 * place) for place in range(len(cases)))}
+    case_files.save(cases.with_reference(answers, answers, floors), tmp_path / "c.npz")
     again = case_files.load(tmp_path / "c.npz")
     assert again.kinds == cases.kinds
-    assert again.floors == {"p": Floor(1.0, 2.0)}
+    assert again.floors == floors
+    assert again.only([7, 3]).floors == {"p": (Floor(7.0, 14.0), Floor(3.0, 6.0))}
     assert again.reference is not None
     np.testing.assert_array_equal(again.inputs[7]["tokens"], cases.inputs[7]["tokens"])
 

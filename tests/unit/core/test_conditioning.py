@@ -9,6 +9,13 @@ from isoform.core.conditioning import AMPLIFIED, Conditioning
 RNG = np.random.default_rng(5)
 
 
+NOTHING = Floor(0.0, 0.0)
+
+
+def conditioning(reference: list[np.ndarray], source: list[np.ndarray]) -> Conditioning:
+    return Conditioning.of(reference, source, [NOTHING] * len(reference))
+
+
 def columns(factors: list[float]) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Return references and what the source answers, a case each, off by 1e-7 times a factor."""
     exact = [RNG.standard_normal((2, 50)) for _ in factors]
@@ -18,7 +25,7 @@ def columns(factors: list[float]) -> tuple[list[np.ndarray], list[np.ndarray]]:
 
 def test_a_case_at_which_the_source_is_a_hundred_times_further_off_is_left_out() -> None:
     reference, source = columns([1.0] * 20 + [100.0] + [2.0] * 11)
-    found = Conditioning.of(reference, source)
+    found = conditioning(reference, source)
     assert found.left_out == {20}
     assert found.amplification == pytest.approx(100, rel=0.5)
     assert len(found.kept(reference)) == 31
@@ -26,22 +33,26 @@ def test_a_case_at_which_the_source_is_a_hundred_times_further_off_is_left_out()
 
 @pytest.mark.parametrize("factors", [[1.0] * 32, [1.0, 3.0] * 16, [0.0] * 32, [1.0] * 20 + [AMPLIFIED * 3.0] * 12])
 def test_a_model_that_is_alike_everywhere_keeps_all_its_cases(factors: list[float]) -> None:
-    assert Conditioning.of(*columns(factors)).left_out == frozenset()
+    assert conditioning(*columns(factors)).left_out == frozenset()
 
 
-def test_the_floor_shrinks_to_what_the_cases_that_count_show() -> None:
-    reference, source = columns([1.0] * 15 + [1000.0])
-    found = Conditioning.of(reference, source)
-    assert found.left_out == {15}
-    floor = found.floor(Floor(3e-5, 3e-4), reference, source)
-    assert floor.rms < 1e-6
-    assert floor.peak < 1e-5
+def test_a_case_at_which_rounding_may_do_as_much_is_left_out_though_the_source_is_exact_there() -> None:
+    reference, source = columns([1.0] * 15 + [0.0])
+    floors = [Floor(1e-7, 3e-7)] * 15 + [Floor(1e-5, 3e-5)]
+    assert Conditioning.of(reference, source, floors).left_out == {15}
+    assert Conditioning.of(reference, source, [*floors[:-1], Floor(1e-6, 3e-6)]).left_out == frozenset()
+
+
+def test_the_floor_over_several_cases_weighs_their_elements() -> None:
+    floor = Floor.over([Floor(1.0, 2.0), Floor(3.0, 5.0)], [30, 10])
+    assert floor == Floor(pytest.approx(np.sqrt((30 + 90) / 40)), 5.0)
+    assert Floor.over([], []) == NOTHING
 
 
 def test_what_is_left_out_may_not_be_wrong_altogether() -> None:
     reference, source = columns([1.0] * 15 + [1000.0])
-    found = Conditioning.of(reference, source)
+    found = conditioning(reference, source)
     text, is_near = found.finding(reference, source)
     assert is_near
-    assert text.startswith("case 15 left out: the source's own error there is 1000 x its median")
+    assert text.startswith("case 15 left out: rounding alone does 1000 x there what it does elsewhere")
     assert not found.finding(reference, [*source[:-1], source[-1] * 1.2])[1]

@@ -85,7 +85,7 @@ def recorded() -> tuple[Signature, Cases]:
     )
     inputs = ({"x": SOURCE.astype(np.int8)},)
     answer = [{"q": SOURCE.astype(np.int8), "place": SOURCE.argmax(1)}]
-    cases = Cases(("given",), inputs).with_reference(answer, answer, {"q": Floor(0.0, 0.0)}, INTEGERS, {"q": 1.0})
+    cases = Cases(("given",), inputs).with_reference(answer, answer, {"q": (Floor(0.0, 0.0),)}, INTEGERS, {"q": 1.0})
     return signature, cases
 
 

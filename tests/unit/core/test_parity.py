@@ -23,7 +23,9 @@ def recorded() -> Cases:
         return e / e.sum(axis=1, keepdims=True)
 
     exact = [{"p": softmax(case["x"].astype(np.float64))} for case in cases.inputs]
-    return cases.with_reference(exact, [{"p": softmax(case["x"])} for case in cases.inputs], {"p": Floor(1e-9, 1e-8)})
+    return cases.with_reference(
+        exact, [{"p": softmax(case["x"])} for case in cases.inputs], {"p": (Floor(1e-9, 1e-8),) * len(exact)}
+    )
 
 
 def judged(cases: Cases, change=lambda p: p, weights: Gate = PROVED, found: Signature = SIGNATURE) -> ParityRecord:
