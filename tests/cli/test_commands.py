@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import smallest_files
 from isoform import cli
 
 ROOT = Path(__file__).parents[2]
@@ -71,16 +72,16 @@ def test_routes_as_text_name_the_converters(run) -> None:
     assert second == "2. torch -> onnx (traced) -> tflite   (torch_to_onnx_traced, onnx_to_tflite)"
 
 
-def test_a_checkpoint_without_its_network_is_told_which_flag_to_add(run, tmp_path: Path) -> None:
-    header = b'{"w":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}'
-    (tmp_path / "w.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
-    result = run("convert", "w.safetensors", "--to", "onnx", cwd=tmp_path)
-    assert result.code == 2
-    assert "hint: Name the function that builds it: --arch model.py:build" in result.err
-    (tmp_path / "net.py").write_text("def build(): ...")
+def test_a_checkpoint_is_told_which_inputs_to_declare(run, tmp_path: Path) -> None:
+    smallest_files.safetensors(tmp_path / "w.safetensors")
+    (tmp_path / "net.py").write_text("import torch\ndef build(): return torch.nn.Linear(128, 10)")
     result = run("convert", "w.safetensors", "--arch", "net.py:build", "--to", "onnx", cwd=tmp_path)
     assert result.code == 2
-    assert "--input 'image:float32[batch,3,224,224]'" in result.err
+    assert result.err.partition("\n")[2] == (
+        "Error: w.safetensors: PyTorch does not say what its inputs are.\n"
+        "hint: Add --input 'input:float32[batch,128]' ('input' is read by Linear(128, 10); the network runs on this; "
+        "a word is a dynamic dimension).\n"
+    )
 
 
 def test_the_version_is_the_packages(run) -> None:

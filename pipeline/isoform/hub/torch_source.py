@@ -3,7 +3,6 @@
 Shared by the runtime that gives the reference outputs and by the converters that start from PyTorch.
 """
 
-import inspect
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -18,6 +17,7 @@ from isoform.core.protocols import Array, Perturbation
 from isoform.core.signature import Signature, TensorSpec
 from isoform.core.state_dict import differences
 from isoform.errors import IsoformError
+from isoform.hub import torch_structure
 from isoform.hub.architecture import construct
 
 
@@ -158,22 +158,13 @@ def disturb_layers(module: torch.nn.Module, perturbation: Perturbation) -> None:
 
 
 def call(module: torch.nn.Module, signature: Signature, given: Sequence[torch.Tensor]) -> Any:
-    """Return what ``module`` answers, its arguments found by name where it has all names of the signature.
+    """Return what ``module`` answers to tensors in signature order; see `torch_structure.arguments`.
 
     A forward with optional arguments is called right although some of them are not inputs.
     """
-    names = [spec.name for spec in signature.inputs]
-    if set(names) <= _argument_names(module):
-        return module(**dict(zip(names, given, strict=True)))
-    return module(*given)
-
-
-def _argument_names(module: torch.nn.Module) -> set[str]:
-    if isinstance(module, torch.jit.ScriptModule):
-        return {argument.name for argument in module.forward.schema.arguments[1:]}
-    parameters = inspect.signature(module.forward).parameters.values()
-    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    return {parameter.name for parameter in parameters if parameter.kind in kinds}
+    named = dict(zip([spec.name for spec in signature.inputs], given, strict=True))
+    positional, by_name = torch_structure.arguments(module, named)
+    return module(*positional, **by_name)
 
 
 def tensors(signature: Signature, inputs: Mapping[str, Array]) -> tuple[torch.Tensor, ...]:
@@ -199,7 +190,7 @@ def named(signature: Signature, outputs: Any) -> dict[str, Array]:
 
 def flattened(outputs: Any) -> list[torch.Tensor]:
     """Return the tensors of a nested answer in order."""
-    return [leaf for leaf in torch.utils._pytree.tree_leaves(outputs) if isinstance(leaf, torch.Tensor)]
+    return [tensor for _, tensor in torch_structure.named_tensors(outputs)]
 
 
 def example(signature: Signature, sizes: Sequence[int], seed: int = 0) -> tuple[torch.Tensor, ...]:

@@ -6,7 +6,7 @@ Files are looked at by their bytes here and opened only in a child interpreter.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from isoform import registry
 from isoform.core import format as formats
@@ -16,12 +16,20 @@ from isoform.core.signature import Signature, TensorSpec
 from isoform.errors import UsageError
 from isoform.intake import published
 from isoform.intake.container import Container, admit, identify
+from isoform.intake.proposal import proposed_flags
 from isoform.intake.repository import likely_builder, locate
 from isoform.isolation import Pool
 
 _WITHOUT_INPUTS = ("torch", "torchscript")
 """Formats whose files do not say what their inputs are."""
 _WITH_SIGNATURES = ("savedmodel", "tflite")
+
+
+class Where(TypedDict):
+    """The child that opens a source: the framework it holds, and the user's code."""
+
+    needs: str
+    root: Path | None
 
 
 @dataclass(frozen=True)
@@ -71,27 +79,25 @@ def from_file(request: FileRequest, pool: Pool, workspace: Path) -> Source:
     """
     container, architecture = admitted(request)
     name = container.format
-    is_published = architecture is not None and architecture.is_published
-    if name in _WITHOUT_INPUTS and not request.inputs and not is_published:
-        raise UsageError(
-            f"{request.path}: {formats.lookup(name).title} does not say what its inputs are.",
-            "Declare each one, a word for a dynamic dimension: --input 'image:float32[batch,3,224,224]'",
-        )
-    runtime = registry.source_runtime(name)
-    registry.require(runtime)
     declared = Signature(tuple(request.inputs), ())
     source = Artifact(name, request.path.resolve(), declared, architecture, entry=request.signature)
-    answer = pool.call(
-        "isoform.jobs.describe:describe",
-        {
-            "source": source.to_json(),
-            "files": [str(file.resolve()) for file in container.files],
-            "allow_pickle": request.allow_pickle,
-            "workspace": str(workspace),
-        },
-        needs=runtime.extra,
-        root=_root(request, architecture),
-    )
+    arguments = {
+        "source": source.to_json(),
+        "files": [str(file.resolve()) for file in container.files],
+        "allow_pickle": request.allow_pickle,
+        "workspace": str(workspace),
+    }
+    runtime = registry.source_runtime(name)
+    registry.require(runtime)
+    where: Where = {"needs": runtime.extra, "root": _root(request, architecture)}
+    is_published = architecture is not None and architecture.is_published
+    if name in _WITHOUT_INPUTS and not request.inputs and not is_published:
+        proposal = pool.call("isoform.jobs.propose:inputs", arguments, **where).value
+        raise UsageError(
+            f"{request.path}: {formats.lookup(name).title} does not say what its inputs are.",
+            proposed_flags(proposal),
+        )
+    answer = pool.call("isoform.jobs.describe:describe", arguments, **where)
     found = Signature.from_json(answer.value["signature"])
     _refuse_unknown(found, request.inputs)
     sizes = {symbol: tuple(known) for symbol, known in answer.value["sizes"].items()}

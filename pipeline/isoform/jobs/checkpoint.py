@@ -31,6 +31,12 @@ class Checkpoint:
     workspace: Path
 
 
+def opened_checkpoint(source: Artifact, arguments: Mapping[str, Any]) -> tuple[Artifact, tuple[str, ...]]:
+    """Return `made_ready` for a job's arguments: files, allow_pickle, workspace."""
+    files = [Path(file) for file in arguments.get("files", ())] or [source.model]
+    return made_ready(source, Checkpoint(files, bool(arguments.get("allow_pickle")), Path(arguments["workspace"])))
+
+
 def made_ready(source: Artifact, checkpoint: Checkpoint) -> tuple[Artifact, tuple[str, ...]]:
     """Return ``source`` with a safetensors file that fits its network, and what was done for that, in sentences.
 

@@ -9,7 +9,6 @@ import itertools
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 from isoform import registry
@@ -35,7 +34,9 @@ def describe(arguments: dict[str, Any], progress: Callable[..., None]) -> dict[s
     source = Artifact.from_json(arguments["source"])
     steps: tuple[str, ...] = ()
     if source.format == "torch":
-        source, steps = _made_ready(source, arguments)
+        from isoform.jobs.checkpoint import opened_checkpoint
+
+        source, steps = opened_checkpoint(source, arguments)
     found = _DESCRIBERS[source.format](source)
     return {
         "signature": found.signature.to_json(),
@@ -46,18 +47,12 @@ def describe(arguments: dict[str, Any], progress: Callable[..., None]) -> dict[s
     }
 
 
-def _made_ready(source: Artifact, arguments: Mapping[str, Any]) -> tuple[Artifact, tuple[str, ...]]:
-    from isoform.jobs.checkpoint import Checkpoint, made_ready
-
-    files = [Path(file) for file in arguments.get("files", ())] or [source.model]
-    return made_ready(source, Checkpoint(files, bool(arguments.get("allow_pickle")), Path(arguments["workspace"])))
-
-
 def _of_torch(source: Artifact) -> Observation:
     import torch
 
     from isoform.hub.torch_checkpoint import refuse_nonfinite
     from isoform.hub.torch_source import call, load
+    from isoform.hub.torch_structure import named_tensors
 
     if source.format == "torchscript":
         module = torch.jit.load(str(source.model)).eval()
@@ -67,7 +62,9 @@ def _of_torch(source: Artifact) -> Observation:
 
     @torch.no_grad()
     def run(arrays: Tensors) -> Mapping[str, Any]:
-        found = _flat(call(module, source.signature, [torch.from_numpy(array) for array in arrays.values()]))
+        found = dict(
+            named_tensors(call(module, source.signature, [torch.from_numpy(array) for array in arrays.values()]))
+        )
         return apart(found, arrays)
 
     return observed(source.signature.inputs, run)
@@ -91,26 +88,6 @@ def apart(outputs: Mapping[str, Any], inputs: Collection[str]) -> dict[str, Any]
 def _candidates(name: str) -> Iterator[str]:
     yield name
     yield from (f"{name}_{number}" for number in itertools.count(2))
-
-
-def _flat(outputs: Any) -> dict[str, Any]:
-    """Return the tensors of a module's answer by name: the keys of dictionaries, numbers where there are several.
-
-    An answer of its own is ``output``, those of a tuple are ``output_0``, ``output_1_0``, ... as deep as it goes.
-    """
-    return dict(_tensors(outputs, ""))
-
-
-def _tensors(answer: Any, name: str) -> Iterator[tuple[str, Any]]:
-    if isinstance(answer, Mapping):
-        for key, inner in answer.items():
-            yield from _tensors(inner, f"{name}_{key}" if name else str(key))
-    elif isinstance(answer, (tuple, list)):
-        name = name or "output"
-        for place, inner in enumerate(answer):
-            yield from _tensors(inner, f"{name}_{place}" if len(answer) > 1 else name)
-    elif hasattr(answer, "shape"):  # what is no tensor (None, a flag) does not come out of any format
-        yield name or "output", answer
 
 
 def _of_runtime(source: Artifact) -> Observation:

@@ -14,6 +14,7 @@ from isoform.core.format import FORMATS
 from isoform.core.model import MANIFEST_NAME
 from isoform.core.spelling import typed
 from isoform.errors import IsoformError
+from isoform.intake import published
 from isoform.intake.container import Container, identify
 from isoform.intake.repository import likely_builder
 
@@ -62,9 +63,15 @@ def survey(folder: Path) -> list[Found]:
 def command(container: Container) -> str:
     """Return the command that takes a container to every format that can be reached from here."""
     words = ["isoform", "convert", typed(container.path)]
-    is_weights = FORMATS[container.format].is_checkpoint or container.path.name.endswith(_WEIGHTS_ONLY)
-    words += ["--arch", likely_builder(container.path, container.format) or UNKNOWN] if is_weights else []
+    if _needs_network(container):
+        words += ["--arch", likely_builder(container.path, container.format) or UNKNOWN]
     return " ".join([*words, "--to", ",".join(ready_targets(container.format))])
+
+
+def _needs_network(container: Container) -> bool:
+    if container.path.is_dir() and published.read(container.path) is not None:
+        return False
+    return FORMATS[container.format].is_checkpoint or container.path.name.endswith(_WEIGHTS_ONLY)
 
 
 def ready_targets(source: str) -> tuple[str, ...]:
@@ -103,11 +110,9 @@ def _manifest(path: Path) -> Found | None:
 def _model(path: Path) -> Found | None:
     try:
         container = identify(path)
+        return Found(path, container.title, _size(path), command(container))
     except IsoformError:  # the most usual case: it is no model
         return None
-    if not routes.targets(container.format):
-        return None
-    return Found(path, container.title, _size(path), command(container))
 
 
 def _size(path: Path) -> int:
