@@ -21,7 +21,6 @@ PASS, WARN, FAIL, INCONCLUSIVE = "PASS", "WARN", "FAIL", "INCONCLUSIVE"
 NOT_VERIFIED, ERROR = "NOT VERIFIED", "ERROR"
 NOT_CHECKED = "NOT CHECKED"
 PRECISION = "float32"
-SEMANTICS_OPEN = "semantics in float64 were not evaluated"
 WORST_FIRST = (ERROR, FAIL, INCONCLUSIVE, WARN, PASS, NOT_VERIFIED)
 
 
@@ -42,7 +41,7 @@ class ParityRecord:
 
     Attributes:
         headline: one sentence for people.
-        gates: structure, weights and numerics, in this order, as far as they were reached.
+        gates: structure, weights, semantics and numerics, in this order, as far as they were reached.
         sizes: every size that each dynamic dimension took.
         versions: of the packages behind the runtime.
     """
@@ -117,6 +116,7 @@ def assess(
     cases: Cases,
     outputs: Sequence[Tensors],
     weights: Gate,
+    semantics: Gate,
     findings: Sequence[str] = (),
 ) -> ParityRecord:
     """Return the verdict on ``outputs``, what ``runtime`` answered to ``cases``.
@@ -141,6 +141,7 @@ def assess(
     gates = {
         "structure": Gate(FAIL if exact else PASS, tuple(exact)),
         "weights": weights,
+        "semantics": semantics,
         "numerics": _numerics(figures),
     }
     verdict = _verdict(gates)
@@ -219,7 +220,7 @@ def _numerics(figures: Sequence[OutputFigures]) -> Gate:
     verdict = next((word for word in (FAIL, INCONCLUSIVE, WARN) if word in verdicts), PASS)
     findings = [f"'{entry.name}': {entry.reason}{_as_precise(entry)}" for entry in figures if entry.reason]
     findings += [f"'{entry.name}': {entry.left_out}" for entry in figures if entry.left_out not in ("", entry.reason)]
-    return Gate(verdict, (*findings, SEMANTICS_OPEN) if verdict == WARN else tuple(findings))
+    return Gate(verdict, tuple(findings))
 
 
 def _as_precise(entry: OutputFigures) -> str:
@@ -234,8 +235,8 @@ def _verdict(gates: Mapping[str, Gate]) -> str:
         return FAIL
     if INCONCLUSIVE in verdicts:
         return INCONCLUSIVE
-    if WARN in verdicts:  # more than rounding, but the weights are the source's: not a failure, and no pass either
-        return WARN if gates["weights"].verdict == PASS else FAIL
+    if WARN in verdicts:  # more than rounding: it stands only if weights and function are the source's, both proved
+        return WARN if gates["weights"].verdict == gates["semantics"].verdict == PASS else FAIL
     return PASS
 
 
@@ -246,13 +247,12 @@ def _headline(verdict: str, gates: Mapping[str, Gate], figures: Sequence[OutputF
     if method == INTEGERS:
         counted = [f"'{entry.name}' {entry.counted}" for entry in figures if entry.counted]
         numbers = "; ".join([f"class {CLASS}", *(counted or [numbers])])
-    remarks = [f"weights {gates['weights'].verdict.lower()}"] if gates["weights"].verdict == NOT_CHECKED else []
+    told = ("weights", "semantics") if gates["numerics"].verdict == WARN else ("weights",)
+    remarks = [f"{name} not checked" for name in told if gates[name].verdict == NOT_CHECKED]
     if any(entry.left_out for entry in figures):
         remarks.append("without cases at which rounding decides")
     if method not in (FLOAT64, INTEGERS):
         remarks.append(f"weaker: the reference is the {method}")
-    if verdict == WARN:
-        remarks.append(SEMANTICS_OPEN)
     if verdict != PASS:
         remarks += [
             f"{name}: {gate.findings[0]}" for name, gate in gates.items() if gate.verdict not in (PASS, NOT_CHECKED)

@@ -25,6 +25,7 @@ from isoform.core.verification import Verification
 from isoform.errors import IsoformError, MissingDependency, UsageError
 from isoform.intake.container import identify
 from isoform.isolation import Pool
+from isoform.stages import semantics
 
 LEDGER_NAME = "weights.json"
 _NAMED = 8
@@ -39,6 +40,7 @@ def verify(
     row: registry.Runtime,
     pool: Pool,
     weights: Gate,
+    function: Gate,
     file_findings: Sequence[str] = (),
 ) -> ParityRecord:
     """Return the record of ``artifact`` on one runtime; what cannot run here says so and is never a pass."""
@@ -64,7 +66,7 @@ def verify(
     findings = [*file_findings, *compare_runs(artifact.signature, cases.inputs, failures)]
     ran = cases.only([case for case in range(len(cases)) if case not in failures])
     found = Signature.from_json(answer.value["signature"])
-    record = assess(row.name, artifact.signature, found, ran, outputs, weights, findings)
+    record = assess(row.name, artifact.signature, found, ran, outputs, weights, function, findings)
     return replace(record, seconds=time.monotonic() - begin, versions=answer.value["versions"])
 
 
@@ -120,7 +122,11 @@ def verify_folder(
     altered = store.altered_files(folder, record["files"])
     findings = [f"{name} is not the file that was exported: its SHA-256 differs" for name in altered]
     weights = _ledger_gate(artifact, store.read_json(folder / LEDGER_NAME), pool)
-    return [verify(artifact, known, row, pool, weights, findings) for row in rows(artifact.format, runtimes)]
+    function = semantics.evaluate(artifact, known, pool)
+    return [
+        verify(artifact, known, row, pool, weights, _recorded(function, record, row, altered), findings)
+        for row in rows(artifact.format, runtimes)
+    ]
 
 
 def verify_file(path: Path, cases: Path, pool: Pool, runtimes: Sequence[registry.Runtime] = ()) -> list[ParityRecord]:
@@ -131,7 +137,17 @@ def verify_file(path: Path, cases: Path, pool: Pool, runtimes: Sequence[registry
     known = case_files.load(cases)
     artifact = Artifact(identify(path).format, path.resolve(), _signature_of(known))
     weights = Gate(NOT_CHECKED, ("not checked: the cases hold no weights",))
-    return [verify(artifact, known, row, pool, weights) for row in rows(artifact.format, runtimes)]
+    function = semantics.evaluate(artifact, known, pool)
+    return [verify(artifact, known, row, pool, weights, function) for row in rows(artifact.format, runtimes)]
+
+
+def _recorded(found: Gate, record: Mapping[str, Any], row: registry.Runtime, altered: Sequence[str]) -> Gate:
+    """Return ``found``, or what the gate said when these very files were written where it cannot be asked here."""
+    gates = record["parity"].get(row.name, {}).get("gates", {})
+    if found.verdict != NOT_CHECKED or altered or "semantics" not in gates:
+        return found
+    before = gates["semantics"]
+    return Gate(before["verdict"], (*before["findings"], "as recorded when it was written"))
 
 
 def _some(names: Sequence[str]) -> str:

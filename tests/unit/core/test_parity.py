@@ -28,10 +28,12 @@ def recorded() -> Cases:
     )
 
 
-def judged(cases: Cases, change=lambda p: p, weights: Gate = PROVED, found: Signature = SIGNATURE) -> ParityRecord:
+def judged(
+    cases: Cases, change=lambda p: p, weights: Gate = PROVED, found: Signature = SIGNATURE, semantics: Gate = PROVED
+) -> ParityRecord:
     assert cases.source is not None
     outputs = [{"p": change(case["p"])} for case in cases.source]
-    return assess("ort-cpu", SIGNATURE, found, cases, outputs, weights)
+    return assess("ort-cpu", SIGNATURE, found, cases, outputs, weights, semantics)
 
 
 def test_the_sources_own_outputs_pass_and_the_record_survives_json(recorded: Cases) -> None:
@@ -72,13 +74,13 @@ def test_a_missing_output_fails_instead_of_being_skipped(recorded: Cases) -> Non
     other = Signature(SIGNATURE.inputs, (TensorSpec.parse("q:float32[batch,10]"),))
     assert recorded.source is not None
     outputs = [{"q": case["p"]} for case in recorded.source]
-    record = assess("ort-cpu", SIGNATURE, other, recorded, outputs, PROVED)
+    record = assess("ort-cpu", SIGNATURE, other, recorded, outputs, PROVED, PROVED)
     assert record.verdict == "FAIL"
 
 
 def test_cases_without_references_are_refused() -> None:
     with pytest.raises(IsoformError, match="These cases hold no reference outputs."):
-        assess("ort-cpu", SIGNATURE, SIGNATURE, generation.generate(SIGNATURE), [], PROVED)
+        assess("ort-cpu", SIGNATURE, SIGNATURE, generation.generate(SIGNATURE), [], PROVED, PROVED)
 
 
 def test_the_worst_verdict_stands_for_all_and_an_absent_runtime_never_for_a_pass() -> None:
@@ -97,3 +99,22 @@ def test_a_record_as_text_names_gates_and_figures(recorded: Cases) -> None:
     assert text.startswith("PASS          ort-cpu")
     assert "structure: PASS" in text
     assert "p: PASS  lost bits 0.0" in text
+
+
+@pytest.mark.parametrize(
+    ("weights", "semantics", "verdict"),
+    [
+        (PROVED, PROVED, "WARN"), (Gate(NOT_CHECKED), PROVED, "FAIL"), (PROVED, Gate(NOT_CHECKED), "FAIL"),
+        (PROVED, Gate("FAIL", ("'p' means something else",)), "FAIL"),
+    ],
+)  # fmt: skip
+def test_more_than_rounding_stands_only_where_weights_and_function_are_proved(
+    recorded: Cases, weights: Gate, semantics: Gate, verdict: str
+) -> None:
+    assert recorded.reference is not None
+    exact = np.concatenate([case["p"].ravel() for case in recorded.reference])
+    own = np.concatenate([case["p"].ravel() for case in recorded.source or ()]) - exact
+    allowed = max(float(np.sqrt(np.mean(own**2))), 1e-9, 2.0**-24 * float(np.sqrt(np.mean(exact**2))))
+    record = judged(recorded, lambda p: p + np.float32(10 * allowed), weights, semantics=semantics)
+    assert record.gates["numerics"].verdict == "WARN"
+    assert record.verdict == verdict

@@ -7,14 +7,15 @@ from typing import Any
 
 from isoform import store
 from isoform.core.artifact import SCHEMA_VERSION, Artifact
-from isoform.core.parity import NOT_VERIFIED, PASS, ParityRecord, worst
+from isoform.core.parity import NOT_VERIFIED, PASS, WARN, ParityRecord, worst
 from isoform.errors import IsoformError
 from isoform.routes import Route
 from isoform.stages.export.build import Built
 from isoform.stages.export.plan import ExportRequest, Task, source_digest, versions
 from isoform.stages.export.result import Attempt
 
-_STATUS = {PASS: "passed", NOT_VERIFIED: "unverified"}
+_STATUS = {PASS: "passed", WARN: "passed", NOT_VERIFIED: "unverified"}
+"""A warning passes: its weights and its function are proved, its runtime is less exact than others are."""
 
 
 def status_of(verdict: str) -> str:

@@ -21,7 +21,7 @@ from isoform.core.parity import ParityRecord, worst
 from isoform.errors import IsoformError, MissingDependency
 from isoform.isolation import Pool
 from isoform.routes import Route
-from isoform.stages import reference, verify
+from isoform.stages import reference, semantics, verify
 from isoform.stages.export import record
 from isoform.stages.export.build import MODEL_NAMES, Builder, Built
 from isoform.stages.export.plan import ExportRequest, Task, plan
@@ -161,10 +161,11 @@ class Exporter:
         store.write_json(folder / verify.LEDGER_NAME, ledger)
         cases = move_cases(self._reference.cases, self._request.source.signature, built.artifact.signature)
         case_files.save(cases, folder / CASES_NAME)
+        function = semantics.evaluate(built.artifact, cases, self._pool, built.onnx)
         records = []
         for row in registry.runtimes_of(self._task.format):
             self._on_event(self._task.format, f"verifying on {row.name}")
-            records.append(verify.verify(built.artifact, cases, row, self._pool, weights))
+            records.append(verify.verify(built.artifact, cases, row, self._pool, weights, function))
         return records
 
     def _publish(self, route: Route, built: Built, records: list[ParityRecord], folder: Path) -> Result:

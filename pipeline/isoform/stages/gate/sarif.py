@@ -14,6 +14,7 @@ RULES = {
     RUN: "The artifact opens and runs on the runtime.",
     "structure": "Names, order, dtypes, shapes, dynamic axes and exact outputs are those of the source.",
     "weights": "Every parameter of the source is in the artifact, bit for bit or by a known fold.",
+    "semantics": "In float64, where rounding hides nothing, the artifact computes what the source computes.",
     "numerics": "The artifact is as accurate as the source, both measured against float64.",
     LOCK: "Verdict, lost bits, size and latency are no worse than in parity.lock.",
 }

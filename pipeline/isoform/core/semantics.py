@@ -1,0 +1,69 @@
+"""Gate 2: does the export mean the same function, both evaluated in float64, where no rounding hides a difference?
+
+``R_sem = RMS(y64t - y64) / max(s(2^-24), u*S)``: s is how much this model amplifies the rounding of its weights and
+inputs to float32, S the RMS of the reference. An export whose weights are rounded once (a fold) comes out near 1; an
+operator that computes anything else is off by orders of magnitude. Not aware of how the export was evaluated.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from isoform.core.cases import FLOAT64, Array, Cases, Floor, Tensors
+from isoform.core.numerics import UNIT_ROUNDOFF
+
+LIMIT = 2.0
+"""Public networks in PyTorch, both evaluated so: ONNX 0.0 to 0.8, TFLite read back 0.0 to 0.85."""
+
+
+def chosen(cases: Cases) -> list[int]:
+    """Return the places of the smallest case of each kind: other sizes are gate 3's, this one asks for the function."""
+    smallest: dict[str, int] = {}
+    for place, (kind, inputs) in enumerate(zip(cases.kinds, cases.inputs, strict=True)):
+        if kind not in smallest or _elements(inputs) < _elements(cases.inputs[smallest[kind]]):
+            smallest[kind] = place
+    return sorted(smallest.values())
+
+
+def can_be_judged(cases: Cases) -> bool:
+    """Tell whether the reference is the source in float64; any other is no more exact than what it would judge."""
+    return cases.reference is not None and cases.method == FLOAT64
+
+
+def ratios(cases: Cases, evaluated: Sequence[Tensors]) -> dict[str, float]:
+    """Return R_sem of every float output; infinity where the export has other shapes, or is not finite and the
+    reference is.
+
+    Args:
+        evaluated: what the export answers in float64 to `cases`, which hold their references.
+    """
+    assert cases.reference is not None
+    floors: Mapping[str, Floor] = cases.floors or {}
+    return {
+        name: _ratio([case[name] for case in cases.reference], [case.get(name) for case in evaluated], floors.get(name))
+        for name, array in cases.reference[0].items()
+        if array.dtype.kind == "f"
+    }
+
+
+def _ratio(reference: Sequence[Array], export: Sequence[Array | None], floor: Floor | None) -> float:
+    squares = total = 0.0
+    count = 0
+    for one, other in zip(reference, export, strict=True):
+        if other is None or one.shape != other.shape:
+            return float("inf")
+        is_finite = np.isfinite(one)
+        exact, found = one[is_finite].astype(np.float64), other[is_finite].astype(np.float64)
+        if not np.isfinite(found).all():
+            return float("inf")
+        squares += float(np.square(found - exact).sum())
+        total += float(np.square(exact).sum())
+        count += exact.size
+    if squares == 0:
+        return 0.0
+    allowed = max(floor.rms if floor else 0.0, UNIT_ROUNDOFF["float32"] * np.sqrt(total / count))
+    return float(np.sqrt(squares / count) / allowed) if allowed > 0 else float("inf")
+
+
+def _elements(inputs: Tensors) -> int:
+    return sum(array.size for array in inputs.values())

@@ -1,0 +1,61 @@
+"""The job that evaluates a file in float64, in a child that holds PyTorch: its graph, upcast, as a module."""
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from isoform import hub
+from isoform.core import cases as case_files
+from isoform.core.artifact import Artifact
+from isoform.core.cases import Cases, Tensors
+from isoform.errors import MissingDependency
+from isoform.hub import graph
+from isoform.hub.passes.upcast import upcast
+
+
+def evaluate(arguments: dict[str, Any], progress: Callable[..., None]) -> dict[str, Any]:
+    """Write what an ONNX or TFLite file answers to cases if every operator computes in float64.
+
+    Args:
+        arguments: artifact, cases (path), outputs (path to write).
+        progress: called with the number of finished cases.
+    """
+    artifact, cases = Artifact.from_json(arguments["artifact"]), case_files.load(Path(arguments["cases"]))
+    model = _read(artifact)
+    upcast(model)
+    inputs, outputs = ([value.name for value in side] for side in (model.graph.inputs, model.graph.outputs))
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)  # what an operator makes on the way is exact too
+    try:
+        module, answers = hub.to_torch(model), []
+        for place, case in enumerate(cases.inputs):
+            answers.append(_answer(module, case, inputs, outputs))
+            progress(case=place + 1, cases=len(cases))
+    finally:
+        torch.set_default_dtype(before)
+    case_files.save(Cases(cases.kinds, tuple(answers)), Path(arguments["outputs"]))
+    return {}
+
+
+def _read(artifact: Artifact) -> Any:
+    if artifact.format == "onnx":
+        return graph.load(artifact.model)
+    if find_spec("ai_edge_litert") is None:
+        raise MissingDependency.of("ai_edge_litert", "reading a TFLite file's graph", "litert")
+    return hub.from_tflite(artifact.model, artifact.entry)
+
+
+def _answer(module: torch.nn.Module, case: Tensors, inputs: list[str], outputs: list[str]) -> dict[str, Any]:
+    tensors = [torch.from_numpy(_wide(case[name])) for name in inputs]
+    with torch.no_grad():
+        answer = module(*tensors)
+    found = answer if isinstance(answer, tuple) else (answer,)
+    return {name: tensor.numpy() for name, tensor in zip(outputs, found, strict=True)}
+
+
+def _wide(array: np.ndarray) -> np.ndarray:
+    return np.array(array, np.float64 if array.dtype == np.float32 else array.dtype)
