@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isoform.core.cases import Floor
-from isoform.core.numerics import OutputFigures, Threshold, equivalent_tolerances, small_sample_factor, verdict_of
+from isoform.core.numerics import OutputFigures, Threshold, equivalent_tolerances, rms, small_sample_factor, verdict_of
 
 Array = npt.NDArray[Any]
 
@@ -48,8 +48,8 @@ def judge_steps(
     limits = threshold.rms * phi, threshold.peak * phi
     one = step * _ROUNDED
     allowed = max(floor.rms, 0.5 * one / limits[0]), max(floor.peak, one / limits[1])
-    e, m = _rms(difference), float(difference.max(initial=0.0))
-    scale = _rms(ys)
+    e, m = rms(difference), float(difference.max(initial=0.0))
+    scale = rms(ys)
     r_rms, r_max = e / allowed[0], m / allowed[1]
     verdict, reason = verdict_of(r_rms, r_max, limits)
     if scale and floor.rms / scale > INCONCLUSIVE_ABOVE:
@@ -72,7 +72,3 @@ def _counted(steps: Array) -> str:
     further = int(np.count_nonzero(steps >= _NEAREST))
     most = f"{further} of {steps.size} further, {steps.max():.0f} at most" if further else "none further"
     return f"{equal:.2%} equal, {nearest:.2%} one step off, {most}"
-
-
-def _rms(values: Array) -> float:
-    return float(np.sqrt(np.mean(np.square(values)))) if values.size else 0.0

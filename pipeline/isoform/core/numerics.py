@@ -119,9 +119,9 @@ def judge(
         precision: the class that was asked for; its unit roundoff is the smallest error held against an export.
     """
     y64, ys, yt = _comparable(reference, source, export)
-    scale, largest = _rms(y64), _peak(y64)
-    own = _rms(ys - y64), _peak(ys - y64)
-    e, m = _rms(yt - y64), _peak(yt - y64)
+    scale, largest = rms(y64), _peak(y64)
+    own = rms(ys - y64), _peak(ys - y64)
+    e, m = rms(yt - y64), _peak(yt - y64)
     phi = small_sample_factor(y64.size)
     limits = threshold.rms * phi, threshold.peak * phi
 
@@ -207,7 +207,8 @@ def _correct_bits(error: float, scale: float) -> float:
     return min(_MANTISSA_BITS, max(0.0, -math.log2(error / scale)))
 
 
-def _rms(values: Array) -> float:
+def rms(values: Array) -> float:
+    """Return the root of the mean square; 0 of nothing."""
     return float(np.sqrt(np.mean(np.square(values)))) if values.size else 0.0
 
 

@@ -5,12 +5,13 @@ inputs to float32, S the RMS of the reference. An export whose weights are round
 operator that computes anything else is off by orders of magnitude. Not aware of how the export was evaluated.
 """
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from isoform.core.cases import FLOAT64, Array, Cases, Floor, Tensors
-from isoform.core.numerics import UNIT_ROUNDOFF
+from isoform.core.numerics import UNIT_ROUNDOFF, rms
 
 LIMIT = 2.0
 """Public networks in PyTorch, both evaluated so: ONNX 0.0 to 0.8, TFLite read back 0.0 to 0.85."""
@@ -38,31 +39,29 @@ def ratios(cases: Cases, evaluated: Sequence[Tensors]) -> dict[str, float]:
         evaluated: what the export answers in float64 to `cases`, which hold their references.
     """
     assert cases.reference is not None
-    floors: Mapping[str, Floor] = cases.floors or {}
+    assert cases.floors is not None
     return {
-        name: _ratio([case[name] for case in cases.reference], [case.get(name) for case in evaluated], floors.get(name))
-        for name, array in cases.reference[0].items()
-        if array.dtype.kind == "f"
+        name: _ratio([case[name] for case in cases.reference], [case.get(name) for case in evaluated], floors)
+        for name, floors in cases.floors.items()
+        if cases.reference[0][name].dtype.kind == "f"
     }
 
 
-def _ratio(reference: Sequence[Array], export: Sequence[Array | None], floor: Floor | None) -> float:
-    squares = total = 0.0
-    count = 0
+def _ratio(reference: Sequence[Array], export: Sequence[Array | None], floors: Sequence[Floor]) -> float:
+    pairs = []
     for one, other in zip(reference, export, strict=True):
         if other is None or one.shape != other.shape:
-            return float("inf")
+            return math.inf
         is_finite = np.isfinite(one)
-        exact, found = one[is_finite].astype(np.float64), other[is_finite].astype(np.float64)
-        if not np.isfinite(found).all():
-            return float("inf")
-        squares += float(np.square(found - exact).sum())
-        total += float(np.square(exact).sum())
-        count += exact.size
-    if squares == 0:
+        pairs.append((one[is_finite].astype(np.float64), other[is_finite].astype(np.float64)))
+    exact, found = (np.concatenate(column) for column in zip(*pairs, strict=True))
+    if not np.isfinite(found).all():
+        return math.inf
+    if np.array_equal(exact, found):
         return 0.0
-    allowed = max(floor.rms if floor else 0.0, UNIT_ROUNDOFF["float32"] * np.sqrt(total / count))
-    return float(np.sqrt(squares / count) / allowed) if allowed > 0 else float("inf")
+    floor = Floor.over(floors, [one.size for one, _ in pairs])
+    allowed = max(floor.rms, UNIT_ROUNDOFF["float32"] * rms(exact))
+    return rms(found - exact) / allowed if allowed > 0 else math.inf
 
 
 def _elements(inputs: Tensors) -> int:

@@ -17,7 +17,7 @@ FLOOR = 1e-8
 
 def known(method: str = "float64") -> Cases:
     source = tuple({"y": case["y"].astype(np.float32), "n": case["n"]} for case in Y64)
-    return Cases(KINDS, INPUTS).with_reference(Y64, source, {"y": Floor(FLOOR, 4 * FLOOR)}, method)
+    return Cases(KINDS, INPUTS).with_reference(Y64, source, {"y": (Floor(FLOOR, 4 * FLOOR),) * 4}, method)
 
 
 def changed(by: float) -> list[dict[str, np.ndarray]]:
@@ -54,7 +54,7 @@ def test_an_output_that_is_not_there_is_infinitely_far() -> None:
 
 def test_where_the_reference_is_not_finite_nothing_is_compared() -> None:
     reference = ({"y": np.array([np.inf, 1.0])},)
-    cases = Cases(("given",), ({"x": np.zeros(2)},)).with_reference(reference, reference, {"y": Floor(0.0, 0.0)})
+    cases = Cases(("given",), ({"x": np.zeros(2)},)).with_reference(reference, reference, {"y": (Floor(0.0, 0.0),)})
     assert ratios(cases, [{"y": np.array([np.nan, 1.0])}]) == {"y": 0.0}
 
 
