@@ -2,10 +2,10 @@
 
 Explanations, the first that holds: ``exact`` (up to transpose and reshape), ``gates`` (the blocks of a recurrent
 layer in another order, split or joined), ``pieces`` (split along an axis), ``joined`` (rows of a larger tensor),
-``gathered`` (the rows of a table at fixed indices), ``zero`` (a bias of zeros, left out), ``unused`` (no output of the
-source depends on it). Where a graph on the way holds it in such a form, ``computed``: all that follows there from it
-and from constants, or from folding it into a layer, is in the export within 4 units in the last place. What none
-explains is listed; nothing is ever close enough.
+``gathered`` (the rows of a table at fixed indices), ``elementwise`` (negated, inverted, or its root), ``zero`` (a bias
+of zeros, left out), ``unused`` (no output of the source depends on it). Where a graph on the way holds it in such a
+form, ``computed``: all that follows there from it and from constants, or from folding it into a layer, is in the export
+within 4 units in the last place. What none explains is listed; nothing is ever close enough.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isoform.core.computed import Uses, standing_for
+from isoform.core.elementwise import elementwise_parameters
 from isoform.core.fingerprint import Index, digest, fingerprint
 from isoform.core.gathered import gathered_parameters
 from isoform.core.joined import joined_parameters
@@ -35,7 +36,8 @@ class Explanation:
     """Where a source parameter went.
 
     Attributes:
-        how: exact, gates, pieces, joined, gathered, zero, unused, computed or unexplained; two of them in two steps.
+        how: exact, gates, pieces, joined, gathered, elementwise, zero, unused, computed or unexplained; two of them in
+            two steps.
         tensors: names in the export.
         fingerprint: of the parameter's elements, in whatever order (core/fingerprint.py), in hexadecimal.
     """
@@ -74,6 +76,7 @@ def match(source: Weights, export: Weights, unused: Collection[str] = ()) -> lis
         ("pieces", split_parameters),
         ("joined", joined_parameters),
         ("gathered", gathered_parameters),
+        ("elementwise", elementwise_parameters),
     ):
         parts = look_for(missing, there)
         found |= {name: (how, tensors) for name, tensors in parts.items()}

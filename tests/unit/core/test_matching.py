@@ -190,3 +190,20 @@ def test_a_parameter_joined_with_others_is_found_and_an_altered_one_is_not(shape
 def test_zeros_are_not_found_in_a_filling() -> None:
     assert how({"zeros": np.zeros(8, np.float32)}, {"x": np.zeros(24, np.float32)}) == {"zeros": "zero"}
     assert how({"ones": np.ones(8, np.float32)}, {"x": np.ones(24, np.float32)}) == {"ones": "unexplained"}
+
+
+@pytest.mark.parametrize(
+    "function",
+    [np.negative, np.reciprocal, np.sqrt, lambda x: np.float32(1) / np.sqrt(x)],
+    ids=["-", "1/", "root", "1/root"],
+)
+def test_what_a_compiler_computes_of_each_element_is_explained_and_an_altered_one_is_not(function) -> None:
+    variance = np.abs(normal(3)) + np.float32(0.5)
+    there = function(variance).reshape(1, 1, 1, 3)
+    assert how({"variance": variance}, {"x": there}) == {"variance": "elementwise"}
+    there[0, 0, 0, 1] *= np.float32(1.000001)
+    assert how({"variance": variance}, {"x": there}) == {"variance": "unexplained"}
+
+
+def test_a_parameter_of_one_number_is_not_found_in_a_constant_of_the_graph() -> None:
+    assert how({"w": np.full(4, 2, np.float32)}, {"x": np.full(4, 0.5, np.float32)}) == {"w": "unexplained"}
