@@ -38,6 +38,7 @@ def convert(
     avoid: Sequence[str] = (),
     io_layout: str = KEEP,
     allow_pickle: bool = False,
+    allow_nonfinite: bool = False,
     verify: bool = True,
     force: bool = False,
 ) -> list[Result]:
@@ -50,6 +51,7 @@ def convert(
         cases: an npz of your own inputs to verify with.
         io_layout: "keep", "nhwc" or "nchw": the axes on the outside; an input names its own as ``...]:NCHW``.
         allow_pickle: let a PyTorch checkpoint run the code in it, in a child process; only if you trust who made it.
+        allow_nonfinite: weights may hold NaN and infinities.
 
     Raises:
         UsageError: the request has to be changed; nothing was converted.
@@ -70,6 +72,7 @@ def convert(
         avoid=tuple(avoid),
         io_layout=io_layout,
         allow_pickle=allow_pickle,
+        allow_nonfinite=allow_nonfinite,
         is_verified=verify,
         is_forced=force,
     )

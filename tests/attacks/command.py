@@ -40,8 +40,7 @@ def isoform(*words: str, cwd: Path, pool: Pool | None = None) -> Answer:
         pool: whose warm children serve the command; else it starts its own and ends them.
     """
     out, err = io.StringIO(), io.StringIO()
-    lent = mock.patch("isoform.isolation.Pool", return_value=contextlib.nullcontext(pool))
-    children = lent if pool else contextlib.nullcontext()
+    children = mock.patch.object(Pool, "__enter__", return_value=pool) if pool else contextlib.nullcontext()
     with children, _inside(cwd), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         code = _ended(["isoform", *words])
     return Answer(code if isinstance(code, int) else 0, out.getvalue(), err.getvalue())

@@ -48,6 +48,7 @@ Examples:
     "--allow-pickle", is_flag=True,
     help="Let a PyTorch checkpoint run the code in it, in a child process: only if you trust who made it.",
 )  # fmt: skip
+@click.option("--allow-nonfinite", is_flag=True, help="Convert although weights hold NaN or infinities.")
 @click.option("--no-verify", is_flag=True, help="Do not run the result; it is then marked as not verified.")
 @plans.option
 @options.force
@@ -68,6 +69,7 @@ def command(
     avoid: tuple[str, ...],
     io_layout: str,
     allow_pickle: bool,
+    allow_nonfinite: bool,
     no_verify: bool,
     is_dry: bool,
     force: bool,
@@ -93,6 +95,7 @@ def command(
         avoid=avoid,
         io_layout=io_layout,
         allow_pickle=allow_pickle,
+        allow_nonfinite=allow_nonfinite,
         is_verified=not no_verify,
         is_forced=force,
     )

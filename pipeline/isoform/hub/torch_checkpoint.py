@@ -4,7 +4,7 @@ Not aware of what it was wrapped in: that is isoform.intake.state_dict.
 """
 
 import pickle
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import safetensors
 import safetensors.torch
 import torch
 
+from isoform.core.cases import Array
 from isoform.errors import IsoformError
 
 _MODULES = ("model", "ema", "net", "network", "module", "generator")
@@ -131,17 +132,12 @@ def write(tensors: Mapping[str, torch.Tensor], path: Path) -> None:
     safetensors.torch.save_file(plain, path)
 
 
-def refuse_nonfinite(module: torch.nn.Module, path: Path) -> None:
-    """Refuse a module with a parameter that is not finite; buffers may hold infinities, as masks do.
-
-    Raises:
-        IsoformError: the parameters are named.
-    """
-    names = [name for name, tensor in module.named_parameters() if not bool(torch.isfinite(tensor).all())]
-    names += [name for name, tensor in module.named_buffers() if bool(torch.isnan(tensor).any())]
-    if names:
-        raise IsoformError(
-            f"{path.name}: {len(names)} weights hold NaN or infinities: {', '.join(names[:5])}.",
-            "Take an earlier checkpoint: the network's outputs mean nothing with these.",
-            kind="non-finite-weights",
-        )
+def arrays(module: torch.nn.Module) -> Iterator[tuple[str, Array]]:
+    """Yield the floating-point parameters by name, then the buffers without their infinities, as masks hold them."""
+    for name, tensor in module.named_parameters():
+        if tensor.is_floating_point():
+            yield name, tensor.detach().cpu().float().numpy()
+    for name, tensor in module.named_buffers():
+        if tensor.is_floating_point():
+            finite = tensor.detach().cpu().float()
+            yield name, finite.masked_fill(finite.isinf(), 0).numpy()

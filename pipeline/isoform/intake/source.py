@@ -42,6 +42,7 @@ class FileRequest:
         inputs: as on the command line; empty where the file says it.
         signature: the name of the one that is meant, of a file that may have several.
         allow_pickle: objects in a checkpoint may run code while it is loaded; its owner trusts who made it.
+        allow_nonfinite: weights may hold NaN and infinities.
     """
 
     path: Path
@@ -50,6 +51,7 @@ class FileRequest:
     inputs: Sequence[TensorSpec] = ()
     signature: str | None = None
     allow_pickle: bool = False
+    allow_nonfinite: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,7 @@ def from_file(request: FileRequest, pool: Pool, workspace: Path) -> Source:
         "source": source.to_json(),
         "files": [str(file.resolve()) for file in container.files],
         "allow_pickle": request.allow_pickle,
+        "allow_nonfinite": request.allow_nonfinite,
         "workspace": str(workspace),
     }
     runtime = registry.source_runtime(name)

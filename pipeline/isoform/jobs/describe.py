@@ -6,20 +6,23 @@ a dimension that follows a dynamic input dimension at both sizes gets its name.
 
 import importlib
 import itertools
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from isoform import registry
 from isoform.core import format as formats
 from isoform.core.artifact import Artifact
-from isoform.core.cases import Tensors
+from isoform.core.cases import Array, Tensors
+from isoform.core.finite import nonfinite
 from isoform.core.protocols import RunOptions
 from isoform.core.signature import Dim, Signature, TensorSpec
 from isoform.errors import IsoformError
 from isoform.jobs.observe import Observation, named_dim, observed, observed_with_free_names
 
+Weights = Iterable[tuple[str, Array]]
 ONNX_DTYPES = {"FLOAT": "float32", "DOUBLE": "float64"}
 
 
@@ -37,7 +40,9 @@ def describe(arguments: dict[str, Any], progress: Callable[..., None]) -> dict[s
         from isoform.jobs.checkpoint import opened_checkpoint
 
         source, steps = opened_checkpoint(source, arguments)
-    found = _DESCRIBERS[source.format](source)
+    found, weights = _described(source)
+    if not arguments.get("allow_nonfinite"):
+        _refuse_nonfinite(source.model, weights)
     return {
         "signature": found.signature.to_json(),
         "sizes": dict(found.sizes),
@@ -47,18 +52,39 @@ def describe(arguments: dict[str, Any], progress: Callable[..., None]) -> dict[s
     }
 
 
-def _of_torch(source: Artifact) -> Observation:
+def _described(source: Artifact) -> tuple[Observation, Weights]:
+    try:
+        return _DESCRIBERS[source.format](source)
+    except (IsoformError, MemoryError, ModuleNotFoundError):
+        raise
+    except Exception as error:  # loaders raise many types for bytes that are not what they seem
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        title = formats.lookup(source.format).title
+        raise IsoformError(
+            f"{source.model}: damaged, or no {title} that opens here ({reason}).",
+            "Fetch or export it again.",
+            kind="damaged",
+        ) from error
+
+
+def _refuse_nonfinite(path: Path, weights: Weights) -> None:
+    names = nonfinite(weights)
+    if names:
+        raise IsoformError(
+            f"{path.name}: {len(names)} weights hold NaN or infinities: {', '.join(names[:5])}.",
+            "Take an earlier checkpoint: the outputs mean nothing with these. If they are meant: --allow-nonfinite",
+            kind="non-finite-weights",
+        )
+
+
+def _of_torch(source: Artifact) -> tuple[Observation, Weights]:
     import torch
 
-    from isoform.hub.torch_checkpoint import refuse_nonfinite
+    from isoform.hub.torch_checkpoint import arrays as arrays_of
     from isoform.hub.torch_source import call, load
     from isoform.hub.torch_structure import named_tensors
 
-    if source.format == "torchscript":
-        module = torch.jit.load(str(source.model)).eval()
-    else:
-        module = load(source)
-        refuse_nonfinite(module, source.model)
+    module = torch.jit.load(str(source.model)).eval() if source.format == "torchscript" else load(source)
 
     @torch.no_grad()
     def run(arrays: Tensors) -> Mapping[str, Any]:
@@ -67,7 +93,7 @@ def _of_torch(source: Artifact) -> Observation:
         )
         return apart(found, arrays)
 
-    return observed(source.signature.inputs, run)
+    return observed(source.signature.inputs, run), arrays_of(module)
 
 
 def apart(outputs: Mapping[str, Any], inputs: Collection[str]) -> dict[str, Any]:
@@ -90,13 +116,14 @@ def _candidates(name: str) -> Iterator[str]:
     yield from (f"{name}_{number}" for number in itertools.count(2))
 
 
-def _of_runtime(source: Artifact) -> Observation:
+def _of_runtime(source: Artifact) -> tuple[Observation, Weights]:
     """Return what the format's own runtime reads from the file, under the user's names for dimensions."""
-    row = registry.runtime(formats.lookup(source.format).runtime)
-    session = importlib.import_module(row.module).load(source, RunOptions())
+    module = importlib.import_module(registry.runtime(formats.lookup(source.format).runtime).module)
+    session = module.load(source, RunOptions())
     try:
         inputs = [_free(spec, position) for position, spec in enumerate(session.signature.inputs)]
-        return observed_with_free_names(_declared(source, inputs), session.run)
+        found = observed_with_free_names(_declared(source, inputs), session.run)
+        return found, module.weights(source).items()
     finally:
         session.close()
 
@@ -112,8 +139,8 @@ def _free(spec: TensorSpec, position: int) -> TensorSpec:
     return replace(spec, shape=tuple(named_dim(size, f"dim_{position}", axis) for axis, size in enumerate(sizes)))
 
 
-def _of_keras(source: Artifact) -> Observation:
-    from isoform.hub.keras_source import load
+def _of_keras(source: Artifact) -> tuple[Observation, Weights]:
+    from isoform.hub.keras_source import is_float, load
     from isoform.runtimes import keras_eager
 
     model = load(source)
@@ -122,7 +149,8 @@ def _of_keras(source: Artifact) -> Observation:
     outputs = _keras_specs(model.outputs, names)
     session = keras_eager.load(replace(source, signature=Signature(tuple(inputs), outputs)), RunOptions())
     try:
-        return observed_with_free_names(inputs, session.run)
+        weights = ((each.path, each.numpy()) for each in model.weights if is_float(each))
+        return observed_with_free_names(inputs, session.run), weights
     finally:
         session.close()
 
@@ -138,16 +166,17 @@ def _keras_specs(tensors: Any, names: Any = None) -> tuple[TensorSpec, ...]:
     )
 
 
-def _of_onnx(source: Artifact) -> Observation:
+def _of_onnx(source: Artifact) -> tuple[Observation, Weights]:
     from isoform.hub.graph import load
 
     graph = load(source.model).graph
+    weights = ((name, each.const_value.numpy()) for name, each in graph.initializers.items() if each.const_value)
     inputs = _declared(source, onnx_specs([value for value in graph.inputs if not value.is_initializer()]))
     if find_spec("onnxruntime") is None:  # the reference evaluator would take too long to look for sizes
-        return Observation(Signature(tuple(inputs), onnx_specs(graph.outputs)), {})
+        return Observation(Signature(tuple(inputs), onnx_specs(graph.outputs)), {}), weights
     session = importlib.import_module("isoform.runtimes.ort").load(source, RunOptions())
     try:
-        return observed(inputs, session.run)
+        return observed(inputs, session.run), weights
     finally:
         session.close()
 
@@ -181,7 +210,7 @@ def _onnx_dims(value: Any, position: int) -> tuple[Dim, ...]:
     )
 
 
-_DESCRIBERS: dict[str, Callable[[Artifact], Observation]] = {
+_DESCRIBERS: dict[str, Callable[[Artifact], tuple[Observation, Weights]]] = {
     "keras": _of_keras,
     "onnx": _of_onnx,
     "pt2": _of_runtime,

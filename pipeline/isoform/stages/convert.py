@@ -38,12 +38,21 @@ class ConvertRequest:
     avoid: tuple[str, ...] = ()
     io_layout: str = KEEP
     allow_pickle: bool = False
+    allow_nonfinite: bool = False
     is_verified: bool = True
     is_forced: bool = False
 
     @property
     def file(self) -> FileRequest:
-        return FileRequest(self.source, self.arch, self.arch_arguments, self.inputs, self.signature, self.allow_pickle)
+        return FileRequest(
+            self.source,
+            self.arch,
+            self.arch_arguments,
+            self.inputs,
+            self.signature,
+            self.allow_pickle,
+            self.allow_nonfinite,
+        )
 
     @property
     def model_name(self) -> str:

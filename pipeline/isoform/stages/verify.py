@@ -23,6 +23,7 @@ from isoform.core.signature import Signature, TensorSpec
 from isoform.core.structure import compare_runs
 from isoform.core.verification import Verification
 from isoform.errors import IsoformError, MissingDependency, UsageError
+from isoform.intake import npz_file
 from isoform.intake.container import identify
 from isoform.isolation import Pool
 from isoform.stages import semantics
@@ -118,7 +119,7 @@ def verify_folder(
         IsoformError: not an artifact, or its cases are damaged.
     """
     artifact, record = open_artifact(folder), read_record(folder)
-    known = case_files.load(cases or folder / CASES_NAME)
+    known = _known(cases or folder / CASES_NAME)
     altered = store.altered_files(folder, record["files"])
     findings = [f"{name} is not the file that was exported: its SHA-256 differs" for name in altered]
     weights = _ledger_gate(artifact, store.read_json(folder / LEDGER_NAME), pool)
@@ -134,7 +135,7 @@ def verify_file(path: Path, cases: Path, pool: Pool, runtimes: Sequence[registry
 
     Its signature is taken from the cases; names of dynamic dimensions are not known, so none counts as frozen.
     """
-    known = case_files.load(cases)
+    known = _known(cases)
     artifact = Artifact(identify(path).format, path.resolve(), _signature_of(known))
     weights = Gate(NOT_CHECKED, ("not checked: the cases hold no weights",))
     function = semantics.evaluate(artifact, known, pool)
@@ -148,6 +149,11 @@ def _recorded(found: Gate, record: Mapping[str, Any], row: registry.Runtime, alt
         return found
     before = gates["semantics"]
     return Gate(before["verdict"], (*before["findings"], "as recorded when it was written"))
+
+
+def _known(path: Path) -> Cases:
+    npz_file.refuse_bombs(path)
+    return case_files.load(path)
 
 
 def _some(names: Sequence[str]) -> str:

@@ -19,6 +19,7 @@ from isoform.core.cases import Cases
 from isoform.core.layout import move_cases
 from isoform.core.parity import ParityRecord, worst
 from isoform.errors import IsoformError, MissingDependency
+from isoform.intake import npz_file
 from isoform.isolation import Pool
 from isoform.routes import Route
 from isoform.stages import reference, semantics, verify
@@ -94,6 +95,7 @@ def _reference(request: ExportRequest, pool: Pool, on_event: Events, workspace: 
 def _cases(request: ExportRequest) -> Cases:
     signature = request.source.signature
     if request.cases is not None:
+        npz_file.refuse_bombs(request.cases)
         return case_files.from_user(request.cases, signature)
     samples = []
     if request.samples is not None:
