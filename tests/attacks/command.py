@@ -33,17 +33,21 @@ class Answer:
         assert "safe" not in lines[errors[0]].replace("safetensors", "").replace("unsafe", "")
 
 
-def isoform(*words: str, cwd: Path, pool: Pool | None = None) -> Answer:
-    """Return what ``isoform words`` says, run from ``cwd``.
-
-    Args:
-        pool: whose warm children serve the command; else it starts its own and ends them.
+def isoform(*words: str, cwd: Path) -> Answer:
+    """Return what ``isoform words`` says, run from ``cwd``; results go to ``exports`` there, as warm children stand
+    in another folder.
     """
+    if words[0] == "convert" and "--out" not in words:
+        words = ("convert", "--out", str(cwd / "exports"), *words[1:])
     out, err = io.StringIO(), io.StringIO()
-    children = mock.patch.object(Pool, "__enter__", return_value=pool) if pool else contextlib.nullcontext()
-    with children, _inside(cwd), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+    with _inside(cwd), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         code = _ended(["isoform", *words])
     return Answer(code if isinstance(code, int) else 0, out.getvalue(), err.getvalue())
+
+
+def lent(pool: Pool) -> contextlib.AbstractContextManager[object]:
+    """Let the warm children of ``pool`` serve every command meanwhile, instead of new ones."""
+    return mock.patch.object(Pool, "__enter__", return_value=pool)
 
 
 def _ended(arguments: list[str]) -> str | int | None:

@@ -11,27 +11,49 @@ from pathlib import Path
 from attacks.command import isoform
 from isoform import errors, store
 from isoform.core.artifact import RECORD_NAME
+from isoform.errors import IsoformError
+from isoform.intake.source import FileRequest, from_file
 from isoform.isolation import Pool
 
 DOCUMENTED = (errors.OK, errors.RESULT_FAILED, *(kind.exit_code for kind in (errors.UsageError, errors.IsoformError)))
 Spoiled = Iterable[Mapping[Path, bytes]]
 
 
-def held(source: Path, spoiled: Spoiled, pool: Pool, *options: str) -> Counter[int]:
+def opened(request: FileRequest, spoiled: Spoiled, pool: Pool, workspace: Path) -> Counter[str]:
+    """Return how often the source of ``request`` was "opened" or refused as which kind, spoiled in so many ways."""
+    honest = {path: path.read_bytes() for path in _files(request.path)}
+    from_file(request, pool, workspace)
+    kinds: Counter[str] = Counter()
+    for changes in spoiled:
+        _write({**honest, **changes})
+        try:
+            from_file(request, pool, workspace)
+            kinds["opened"] += 1
+        except IsoformError as error:
+            kinds[error.kind] += 1
+            assert error.exit_code in DOCUMENTED  # noqa: PT017
+            assert error.hint  # noqa: PT017
+            assert "\n" not in error.what  # noqa: PT017
+        assert {path: path.read_bytes() for path in _files(request.path)} == {**honest, **changes}
+    _write(honest)
+    return kinds
+
+
+def held(source: Path, spoiled: Spoiled, *options: str) -> Counter[int]:
     """Return how often ``isoform convert source options`` ended with which exit code; fail where the contract breaks.
 
     Args:
         spoiled: the files to change, and their bytes; the rest of the source stays as it is.
     """
     folder = source.parent
-    found = isoform("convert", source.name, *options, "--name", "earlier", cwd=folder, pool=pool)
+    found = isoform("convert", source.name, *options, "--name", "earlier", cwd=folder)
     assert found.code == 0, found.stderr
     honest = {path: path.read_bytes() for path in _files(source)}
     earlier = _contents(folder / "exports" / "earlier")
     codes: Counter[int] = Counter()
     for changes in spoiled:
         _write({**honest, **changes})
-        found = isoform("convert", source.name, *options, "--name", "later", "--force", cwd=folder, pool=pool)
+        found = isoform("convert", source.name, *options, "--name", "later", "--force", cwd=folder)
         codes[found.code] += 1
         assert found.code in DOCUMENTED, found.stderr
         assert "Traceback" not in found.stderr

@@ -1,24 +1,29 @@
 """200 mutations of a file of each container: opened, or refused with one of our errors; never anything else."""
 
 import io
+import itertools
 import json
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import safetensors.torch
 import torch
 
-from attacks.mutations import mutations
+from attacks.contract import held, opened
+from attacks.mutations import inside, mutations
 from isoform.core.signature import TensorSpec
 from isoform.errors import IsoformError
 from isoform.intake.container import admit, identify
 from isoform.intake.contents import described
-from isoform.intake.source import FileRequest, from_file
+from isoform.intake.source import FileRequest
 from isoform.isolation import Pool
 
 COUNT = 200
+INPUT = [TensorSpec.parse("x:float32[batch,3]")]
+LEFT_TO_CHANCE = {"crashed", "timeout", "out-of-memory", "protocol", "failed"}
+"""What would mean that a loader was believed where it should not have been."""
 NET = "from torch import nn\ndef build():\n    return nn.Linear(3, 4)\n"
 
 
@@ -90,19 +95,54 @@ def test_intake_opens_or_refuses(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["zip.pt", "legacy.pt", "weights.safetensors"])
-def test_a_checkpoint_loads_or_is_refused_and_the_child_lives(tmp_path: Path, pool: Pool, name: str) -> None:
-    root = tmp_path
-    (root / "net.py").write_text(NET)
+def test_a_checkpoint_loads_or_is_refused_and_the_child_lives(
+    tmp_path: Path, pool: Pool, repository: Path, name: str
+) -> None:
+    (repository / "linear.py").write_text(NET)
     path = tmp_path / name
-    kinds: set[str] = set()
-    for data in mutations(CONTAINERS[name](), COUNT, seed=1):
-        path.write_bytes(data)
-        request = FileRequest(path, f"{root}/net.py:build", None, [TensorSpec.parse("x:float32[batch,3]")])
-        try:
-            from_file(request, pool, tmp_path / "work")
-            kinds.add("opened")
-        except IsoformError as error:
-            kinds.add(error.kind)
-            assert error.hint  # noqa: PT017
-        assert path.read_bytes() == data
-    assert not kinds & {"crashed", "timeout", "out-of-memory", "protocol", "failed"}
+    path.write_bytes(CONTAINERS[name]())
+    request = FileRequest(path, f"{repository}/linear.py:build", None, INPUT)
+    spoiled = ({path: data} for data in mutations(path.read_bytes(), COUNT, seed=1))
+    assert not set(opened(request, spoiled, pool, tmp_path / "work")) & LEFT_TO_CHANCE
+
+
+def test_a_checkpoint_in_shards_loads_or_is_refused(tmp_path: Path, pool: Pool, repository: Path) -> None:
+    (repository / "linear.py").write_text(NET)
+    shards = {f"{name}.safetensors": {name: tensor} for name, tensor in state().items()}
+    for name, tensors in shards.items():
+        safetensors.torch.save_file(tensors, tmp_path / name)
+    index = tmp_path / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": {name: f"{name}.safetensors" for name in state()}}))
+    request = FileRequest(tmp_path, f"{repository}/linear.py:build", None, INPUT)
+    files = [index, *(tmp_path / name for name in shards)]
+    each = zip(*(({file: data} for data in mutations(file.read_bytes(), COUNT // 3)) for file in files), strict=True)
+    spoiled = (changes for group in each for changes in group)
+    assert not set(opened(request, spoiled, pool, tmp_path.with_name("work"))) & LEFT_TO_CHANCE
+
+
+PROGRAMS = {"program.ts": INPUT, "program.pt2": []}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_program_loads_or_is_refused(tmp_path: Path, pool: Pool, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(CONTAINERS[name]())
+    kinds = opened(FileRequest(path, inputs=PROGRAMS[name]), spoiled(path), pool, tmp_path / "work")
+    assert kinds["opened"]
+    assert not set(kinds) & LEFT_TO_CHANCE
+
+
+@pytest.mark.usefixtures("warm")
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_command_on_a_spoiled_program_holds_the_contract(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(CONTAINERS[name]())
+    words = [word for spec in PROGRAMS[name] for word in ("--input", str(spec))]
+    held(path, itertools.islice(spoiled(path), 0, None, COUNT // 8), *words, "--to", "onnx", "--no-verify")
+
+
+def spoiled(path: Path) -> Iterator[dict[Path, bytes]]:
+    """Yield the archive changed anywhere, then in its members, their checksums right."""
+    data = path.read_bytes()
+    for changed in itertools.chain(mutations(data, COUNT // 4, seed=1), inside(data, COUNT - COUNT // 4)):
+        yield {path: changed}

@@ -6,6 +6,7 @@ After each: the input is as before, no marker of executed code, nothing under th
 import collections
 import json
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,10 @@ from torch import nn
 def build():
     return nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 2))
 """
-OPTIONS = ("--arch", "net.py:build", "--input", "x:float32[batch,3]", "--to", "torchscript", "--no-verify")
+OPTIONS = ("--arch", "../net.py:build", "--input", "x:float32[batch,3]", "--to", "torchscript", "--no-verify")
+
+
+pytestmark = pytest.mark.usefixtures("warm")
 
 
 class Payload:
@@ -37,9 +41,9 @@ class Broken:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    (tmp_path / "net.py").write_text(NET)
-    return tmp_path
+def folder(repository: Path) -> Path:
+    (repository / "net.py").write_text(NET)
+    return Path(tempfile.mkdtemp(dir=repository))
 
 
 def network() -> torch.nn.Module:

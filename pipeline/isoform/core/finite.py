@@ -22,10 +22,8 @@ def _is_wrong(array: Array) -> bool:
 
 
 def _is_mask(array: Array) -> bool:
-    """Return whether what is finite in ``array`` is one value: masks are zeros and infinities, fillings infinities."""
-    finite = [chunk[np.isfinite(chunk)] for chunk in _chunks(array)]
-    values = {value for chunk in finite if chunk.size for value in (chunk.min(), chunk.max())}
-    return len(values) <= 1
+    """Return whether ``array`` is zeros and infinities, or infinities alone, as a filling is."""
+    return all(np.all((chunk == 0) | np.isinf(chunk)) for chunk in _chunks(array))
 
 
 def _chunks(array: Array) -> Iterator[Array]:

@@ -133,11 +133,9 @@ def write(tensors: Mapping[str, torch.Tensor], path: Path) -> None:
 
 
 def arrays(module: torch.nn.Module) -> Iterator[tuple[str, Array]]:
-    """Yield the floating-point parameters by name, then the buffers without their infinities, as masks hold them."""
-    for name, tensor in module.named_parameters():
-        if tensor.is_floating_point():
-            yield name, tensor.detach().cpu().float().numpy()
-    for name, tensor in module.named_buffers():
-        if tensor.is_floating_point():
-            finite = tensor.detach().cpu().float()
-            yield name, finite.masked_fill(finite.isinf(), 0).numpy()
+    """Yield the floating-point tensors by name, infinities as NaN in parameters and as 0 in buffers, which mask."""
+    for tensors, instead in ((module.named_parameters(), torch.nan), (module.named_buffers(), 0.0)):
+        for name, tensor in tensors:
+            if tensor.is_floating_point():
+                values = tensor.detach().cpu().float()
+                yield name, values.nan_to_num(torch.nan, instead, instead).numpy()
