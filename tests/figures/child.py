@@ -25,13 +25,13 @@ def status_bytes(field: str) -> int:
 
 
 def measured(work: Callable[[], object]) -> dict[str, float]:
-    """Return seconds, resident bytes before, and the peak while ``work`` runs."""
+    """Return seconds, those of all threads on processors, resident bytes before, and the peak while ``work`` runs."""
     gc.collect()
     CLEAR.write_text(_RESET_PEAK)
-    before, begin = status_bytes("VmRSS"), time.perf_counter()
+    before, begin, begin_busy = status_bytes("VmRSS"), time.perf_counter(), time.process_time()
     work()
-    seconds = time.perf_counter() - begin
-    return {"seconds": seconds, "before_bytes": before, "peak_bytes": status_bytes("VmHWM")}
+    seconds, busy_s = time.perf_counter() - begin, time.process_time() - begin_busy
+    return {"seconds": seconds, "busy_s": busy_s, "before_bytes": before, "peak_bytes": status_bytes("VmHWM")}
 
 
 def main() -> None:

@@ -1,6 +1,8 @@
 """The conversions that are measured: each function loads its source and returns the work to be timed."""
 
 import importlib.util
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -70,6 +72,39 @@ def onnx_to(target: str, source: str, image_size: int, layout: str, converter: s
     module = importlib.import_module(f"isoform.converters.{converter}")
     artifact = Artifact("onnx", Path(source), signature(image_size, layout))
     return lambda: module.convert(artifact, Path(target), ConvertOptions())
+
+
+def to_tflite(source: str, work: str, image_size: int) -> Work:
+    """Measure the way to TFLite from a loaded network, or from the file of one, the writing of the file included."""
+    from isoform.hub.emitters import tflite
+
+    read = _reader(source, Path(work, source), image_size)
+    return lambda: tflite.build(read()).save(Path(work, f"{source}.tflite"))
+
+
+def _reader(source: str, path: Path, image_size: int) -> Callable[[], Any]:
+    """Return what reads the image classifier into the hub; a file of it is written first, by another process."""
+    from isoform import hub
+
+    if source == "keras":
+        model = network("keras", image_size)
+        return lambda: hub.from_keras(model)
+    if source == "savedmodel":
+        _write(source, path, image_size)
+        return lambda: hub.from_saved_model(path)
+    import torch
+
+    image, shapes = (torch.rand(2, 3, image_size, image_size),), {"image": {0: "batch"}}
+    if source == "torch":
+        module = network("torch", image_size).eval()
+        return lambda: hub.from_torch(module, image, shapes)
+    _write(source, path, image_size)
+    return lambda: hub.from_torchscript(path, image, shapes)
+
+
+def _write(source: str, path: Path, image_size: int) -> None:
+    command = [sys.executable, "-m", "figures.sources", source, str(path), str(image_size)]
+    subprocess.run(command, check=True, capture_output=True)
 
 
 def peer_keras_export(image_size: int = 0, application: str = "") -> Work:

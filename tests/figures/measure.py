@@ -17,11 +17,13 @@ class Figure:
     """One measured conversion, or why there is none.
 
     Attributes:
+        busy_s: what all threads together spent on processors; says how much a loaded machine has added to ``seconds``.
         extra_bytes: peak while the work lasted, above what the process held before it.
         error: the last line of what went wrong; empty where it went well.
     """
 
     seconds: float = 0.0
+    busy_s: float = 0.0
     before_bytes: int = 0
     peak_bytes: int = 0
     error: str = ""

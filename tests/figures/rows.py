@@ -7,6 +7,13 @@ from typing import Any
 GIB = 2**30
 APPLICATIONS = ("ResNet50", "VGG16", "EfficientNetV2B0", "ConvNeXtTiny")
 
+TARGETS = (
+    ("onnx_to_savedmodel", "saved_model", 15, 3 * GIB),
+    ("onnx_to_torchscript", "model.ts", 15, 3 * GIB),
+    ("onnx_to_tflite", "model.tflite", 10, 2.5e9),
+)
+"""Converters from ONNX, what they write, and the seconds and bytes that the image classifier may take."""
+
 
 @dataclass(frozen=True)
 class Row:
@@ -33,8 +40,8 @@ class Row:
 
 def classifier(image_size: int) -> Iterator[Row]:
     """Yield the conversions of the image classifier; its weights grow with the square of the image size."""
-    weights = 4 * (128 * (image_size // 4) ** 2 * 512 + 100_000)
-    at, is_large = f"classifier {image_size} ({weights / GIB:.1f} GiB)", weights > GIB
+    weights, at = _weights(image_size), _title(image_size)
+    is_large = weights > GIB
     copies = 1.5 * weights
     yield Row(
         f"Keras -> ONNX, {at}", "figures.conversions:keras_to_onnx",
@@ -48,7 +55,7 @@ def classifier(image_size: int) -> Iterator[Row]:
         None, copies, weights, "" if is_large else "torch.onnx.export: 4.8 s, 1.2 GB",
     )  # fmt: skip
     for source, layout in (("keras", "NHWC"), ("torch", "NCHW")):
-        for converter, target in (("onnx_to_savedmodel", "saved_model"), ("onnx_to_torchscript", "model.ts")):
+        for converter, target, limit_s, limit_bytes in TARGETS:
             yield Row(
                 f"ONNX from {source} -> {converter.split('_to_')[1]}, {at}", "figures.conversions:onnx_to",
                 {
@@ -56,8 +63,21 @@ def classifier(image_size: int) -> Iterator[Row]:
                     "source": f"{{work}}/{source}{image_size}.onnx",
                     "image_size": image_size, "layout": layout, "converter": converter,
                 },
-                15 if not is_large else None, copies if is_large else 3 * GIB, weights,
+                limit_s if not is_large else None, copies if is_large else limit_bytes, weights,
             )  # fmt: skip
+
+
+def to_tflite() -> Iterator[Row]:
+    """Yield the ways of the image classifier from a framework or its file to TFLite; those from ONNX stand above."""
+    peers = {
+        "keras": "TensorFlow's converter: 37 s, 8.4 GB", "torch": "litert-torch, fixed shapes: 14.7 s, 4.7 GB",
+        "savedmodel": "TensorFlow's converter: 37 s, 8.4 GB",
+    }  # fmt: skip
+    for source in ("keras", "torch", "savedmodel", "torchscript"):
+        yield Row(
+            f"{source} -> tflite, {_title(224)}", "figures.conversions:to_tflite",
+            {"source": source, "work": "{work}", "image_size": 224}, 10, 2.5e9, _weights(224), peers.get(source, ""),
+        )  # fmt: skip
 
 
 def applications() -> Iterator[Row]:
@@ -70,8 +90,18 @@ def applications() -> Iterator[Row]:
         )  # fmt: skip
 
 
+def _weights(image_size: int) -> int:
+    """Return the bytes of the image classifier's weights."""
+    return 4 * (128 * (image_size // 4) ** 2 * 512 + 100_000)
+
+
+def _title(image_size: int) -> str:
+    return f"classifier {image_size} ({_weights(image_size) / GIB:.1f} GiB)"
+
+
 SECTIONS = {
     "classifier": lambda: classifier(224),
     "times-four": lambda: classifier(448),
+    "tflite": to_tflite,
     "applications": applications,
 }

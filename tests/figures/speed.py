@@ -5,11 +5,12 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from figures.measure import TESTS
+from zoo.interpreters import PEER
 
 TORCHSCRIPT = {
     "resnet18": 64, "resnet50": 128, "mobilenetv2_100": 128, "mobilenetv3_small_100": 128, "efficientnet_b0": 128,
@@ -18,7 +19,11 @@ TORCHSCRIPT = {
     "mixer_s32_224": 224, "poolformer_s12": 128, "mobilevit_xxs": 128, "edgenext_xx_small": 128, "levit_128s": 224,
     "inception_v3": 128, "hrnet_w18_small": 128,
 }  # fmt: skip
+QUANTISED = {"resnet18": 128, "mobilenetv2_100": 128, "vit_tiny_patch16_224": 224}
 SAVEDMODEL = {"ResNet50": "resnet50", "MobileNetV2": "mobilenetv2_100", "DenseNet121": "densenet121"}
+
+_FOREIGN = {"figures.peer_recurrent"}
+"""What runs in the interpreter of the peer, which has no isoform."""
 
 
 def torchscript() -> list[dict[str, Any]]:
@@ -41,13 +46,33 @@ def savedmodel() -> list[dict[str, Any]]:
         )
 
 
+def recurrent() -> list[dict[str, Any]]:
+    """Return our files of the text classifier on LiteRT / the best peer's: with open sizes, and with fixed ones."""
+    with tempfile.TemporaryDirectory(prefix="figures.") as work:
+        peer = f"{work}/peer.tflite"
+        fixed = [("figures.peer_recurrent", peer), ("figures.compare_recurrent", "fixed", peer)]
+        return _rows(
+            [
+                ("any batch and length / TensorFlow's loop for one review", [("figures.compare_recurrent", "while")]),
+                ("one review of 40 tokens / litert-torch's unrolled file", fixed),
+            ]
+        )
+
+
+def quantised() -> list[dict[str, Any]]:
+    """Return int8 files from QDQ graphs / float files of the same networks, on LiteRT."""
+    return _rows((name, [("figures.compare_quantised", name, str(size))]) for name, size in QUANTISED.items())
+
+
 SECTIONS: dict[str, Callable[[], list[dict[str, Any]]]] = {
+    "recurrent": recurrent,
+    "quantised": quantised,
     "torchscript-speed": torchscript,
     "savedmodel-speed": savedmodel,
 }
 
 
-def _rows(steps: Any) -> list[dict[str, Any]]:
+def _rows(steps: Iterable[tuple[str, list[tuple[str, ...]]]]) -> list[dict[str, Any]]:
     entries = []
     for name, commands in steps:
         for command in commands:
@@ -60,6 +85,9 @@ def _rows(steps: Any) -> list[dict[str, Any]]:
 
 
 def _run(command: tuple[str, ...]) -> dict[str, Any]:
+    python = os.environ.get(PEER) if command[0] in _FOREIGN else sys.executable
+    if not python:
+        return {"error": f"not measured: {PEER} names no interpreter with litert-torch"}
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")]),
         "OMP_NUM_THREADS": "1",
@@ -67,7 +95,7 @@ def _run(command: tuple[str, ...]) -> dict[str, Any]:
         "TF_CPP_MIN_LOG_LEVEL": "2",
     }
     done = subprocess.run(
-        [sys.executable, "-m", *command], capture_output=True, text=True, env=environment, check=False, cwd=Path.cwd()
+        [python, "-m", *command], capture_output=True, text=True, env=environment, check=False, cwd=Path.cwd()
     )
     if done.returncode:
         return {"error": (done.stderr.strip().splitlines() or ["no message"])[-1][:200]}

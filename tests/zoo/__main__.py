@@ -8,7 +8,7 @@ import sys
 from datetime import date
 
 from figures.measure import machine
-from zoo import page, run, speed
+from zoo import interpreters, page, run, speed
 from zoo.catalogue import entries
 from zoo.entry import Entry
 from zoo.results import DOCS, Results
@@ -30,7 +30,7 @@ def main() -> None:
         if not arguments.only_page:
             run.convert(chosen, arguments.targets, results, arguments.again, arguments.jobs)
         if arguments.speed:
-            speed.measure(chosen, results, os.environ.get(speed.PEER), bool(arguments.again))
+            speed.measure(chosen, results, os.environ.get(interpreters.PEER), bool(arguments.again))
     except KeyboardInterrupt:
         print("stopped; what was measured is kept, and the next run goes on from here", file=sys.stderr)
     (DOCS / "zoo.md").write_text(page.rendered(results, entries()))

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 TESTS = Path(__file__).parents[1]
+PEER = "LITERT_TORCH_PYTHON"
+"""The environment variable that names an interpreter with litert-torch; without it only ours is measured."""
 _SHOWN = 300
 
 

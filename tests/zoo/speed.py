@@ -12,8 +12,6 @@ from zoo.entry import Entry
 from zoo.results import Results
 from zoo.source import SUFFIXES
 
-PEER = "LITERT_TORCH_PYTHON"
-"""The environment variable that names an interpreter with litert-torch; without it only ours is timed."""
 _LIMIT_S = 600.0
 
 
