@@ -10,6 +10,7 @@ import pytest
 from integration.litert_runner import assert_same, parsed
 
 X = np.random.default_rng(3).normal(size=(3, 4, 5)).astype(np.float32)
+IMAGE = np.random.default_rng(5).normal(size=(3, 8, 4, 6)).astype(np.float32)
 PLACES = np.random.default_rng(4).integers(-4, 4, (2, 3, 5))
 LARGE = np.array([2**62 + 3, -(2**53) - 1, 7, -7, 10**18 + 9, -(2**63) + 1])
 DIVISORS = np.array([3, 2**31 + 11, 2, 2, -999999937, 1])
@@ -35,6 +36,32 @@ GRAPHS: dict[str, tuple[str, Sequence[np.ndarray]]] = {
         "(float[a,b,c] x, int64[d,e,c] i, float[d,e,c] u) => (float[a,b,c] y)"
         " { y = ScatterElements<axis: int = 1>(x, i, u) }",
         [X, np.array([[[0, 1, 2, 3, -4]]]), np.full((1, 1, 5), 9, np.float32)],
+    ),
+    "elements reduced along a dynamic axis": (
+        "(float[a] x, int64[b] i, float[b] u) => (float[a] y)"
+        " { y = ScatterElements<axis: int = 0, reduction: string = \"max\">(x, i, u) }",
+        [X[0, 0], np.array([0, 3, 0, -1]), X[1, :, 0]],
+    ),
+    "slices reduced at places of a dynamic axis": (
+        "(float[a,4] x, int64[b,1] i, float[b,4] u) => (float[a,4] y)"
+        " { y = ScatterND<reduction: string = \"mul\">(x, i, u) }",
+        [X[:, :, 0], np.array([[2], [0], [2]]), X[:, :, 1]],
+    ),
+    "ones on a diagonal of dynamic sizes": (
+        "(float[a,b] x) => (float[a,b] y, int64[a,b] z) { y = EyeLike<k: int = 1>(x)  z = EyeLike<dtype: int = 7>(x) }",
+        [X[0]],
+    ),
+    "blocks of an image of dynamic sizes, columns first": (
+        "(float[n,8,h,w] x) => (float[n,2,i,j] y) { y = DepthToSpace<blocksize: int = 2, mode: string = \"CRD\">(x) }",
+        [IMAGE],
+    ),
+    "blocks of an image of one dynamic size, depth first": (
+        "(float[n,8,h,6] x) => (float[n,2,i,12] y) { y = DepthToSpace<blocksize: int = 2>(x) }",
+        [IMAGE],
+    ),
+    "blocks of channels of an image of dynamic sizes": (
+        "(float[n,8,h,w] x) => (float[n,32,i,j] y) { y = SpaceToDepth<blocksize: int = 2>(x) }",
+        [IMAGE],
     ),
     "quotients of 64 bits": ("(int64[n] x, int64[n] z) => (int64[n] y) { y = Div(x, z) }", [LARGE, DIVISORS]),
     "sizes of 64 bits": ("(int64[n] x) => (int64[n] y) { y = Abs(x) }", [LARGE]),

@@ -16,6 +16,7 @@ from torch.export._patches import register_gru_while_loop_decomposition, registe
 from isoform.core.signature import Signature
 from isoform.errors import IsoformError
 from isoform.hub.torch_lengths import symbolic_lengths
+from isoform.hub.torch_translations import TRANSLATIONS
 from isoform.hub.torchscript_program import unscripted
 
 OPSET = 20
@@ -85,6 +86,7 @@ def to_onnx(exported: torch.export.ExportedProgram) -> ir.Model:
                 dynamo=True,
                 opset_version=OPSET,
                 optimize=False,  # its optimiser freezes the length of stacked LSTMs at the traced size
+                custom_translation_table=TRANSLATIONS,
                 verbose=False,
             )
     except Exception as error:  # as above

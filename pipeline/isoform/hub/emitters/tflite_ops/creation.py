@@ -62,10 +62,13 @@ def size(call: Call) -> Tensor:
 
 @op("EyeLike", since=9)
 def eye_like(call: Call) -> Tensor:
-    """Return ones on a diagonal of a matrix of known sizes."""
-    if None in call.shape or call.dtype not in DTYPES:
-        raise call.refusal("dynamic sizes")
-    return call.constant(np.eye(call.shape[0], call.shape[1], call.int("k", 0)), call.dtype)
+    """Return ones on a diagonal of a matrix, zeros elsewhere."""
+    if call.dtype not in DTYPES:
+        raise call.refusal(f"a matrix of {call.dtype}")
+    if None not in call.shape:
+        return call.constant(np.eye(call.shape[0], call.shape[1], call.int("k", 0)), call.dtype)
+    is_diagonal = compare(call, Code.EQUAL, _offsets(call), call.int("k", 0))
+    return is_diagonal if call.dtype == "bool" else cast(call, is_diagonal, call.dtype)
 
 
 @op("Trilu", since=14)
@@ -89,10 +92,14 @@ def _triangle(call: Call, diagonal: int | Tensor, is_upper: bool) -> Tensor:
     if is_known and rows is not None and columns is not None and rows * columns <= _LARGEST_MASK:
         offsets = np.arange(columns) - np.arange(rows)[:, None]
         return call.constant(offsets >= diagonal if is_upper else offsets <= diagonal, "bool")
+    return compare(call, Code.GREATER_EQUAL if is_upper else Code.LESS_EQUAL, _offsets(call), diagonal)
+
+
+def _offsets(call: Call) -> Tensor:
+    """Return column - row, counted while the model runs; int32 [rows, columns]."""
     column, row = (_count(call, axis) for axis in (-1, -2))
-    row = call.make(Code.EXPAND_DIMS, [row, call.constant(1)], [rows, 1], schema.ExpandDimsOptionsT())
-    offset = sub(call, column, row)
-    return compare(call, Code.GREATER_EQUAL if is_upper else Code.LESS_EQUAL, offset, diagonal)
+    row = call.make(Code.EXPAND_DIMS, [row, call.constant(1)], [call.shape[-2], 1], schema.ExpandDimsOptionsT())
+    return sub(call, column, row)
 
 
 def _count(call: Call, axis: int) -> Tensor:

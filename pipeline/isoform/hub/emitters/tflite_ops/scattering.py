@@ -10,7 +10,7 @@ from isoform.hub.emitters.tflite_ops.arithmetic import add, binary, compare, mul
 from isoform.hub.emitters.tflite_ops.call import Call, Code, op
 from isoform.hub.emitters.tflite_ops.elementwise import NUMBERS, widened
 from isoform.hub.emitters.tflite_ops.gathering import flat_places, strides_of, vectors
-from isoform.hub.emitters.tflite_ops.moving import shape_of, to_shape
+from isoform.hub.emitters.tflite_ops.moving import shape_of, size_at, to_shape
 
 _SEGMENTS = {
     "max": (Code.UNSORTED_SEGMENT_MAX, Code.MAXIMUM, schema.UnsortedSegmentMaxOptionsT),
@@ -78,14 +78,23 @@ def _sums(call: Call, x: Tensor, places: Tensor, updates: Tensor, shape: Tensor)
 
 def _reduced(call: Call, x: Tensor, places: Tensor, updates: Tensor, reduction: str) -> Tensor:
     """Return x joined with the reduction of the updates of each place, slices as rows."""
-    if None in x.shape or None in updates.shape or x.dtype == "int64":
-        raise call.refusal(f"reduction '{reduction}' of dynamic sizes or of int64")
     depth = places.shape[-1] or 0
-    segments, width = (math.prod(size or 0 for size in part) for part in (x.shape[:depth], x.shape[depth:]))
+    if None in x.shape[1:] or x.dtype == "int64":
+        raise call.refusal(f"reduction '{reduction}' of dynamic sizes behind the first or of int64")
+    width = math.prod(size or 0 for size in x.shape[depth:])
     strides = [stride // max(width, 1) for stride in strides_of(call, x)[:depth] if isinstance(stride, int)]
     numbers = reduce(call, Code.SUM, mul(call, places, call.constant(strides)), [-1], keeps_axes=False)
     numbers = to_shape(call, numbers, [-1], [None])
     rows = to_shape(call, updates, [-1, width], [None, width])
     code, join, options = _SEGMENTS[reduction]
-    found = call.make(code, [rows, numbers, call.constant(segments)], [segments, width], options())
-    return binary(call, join, x, to_shape(call, found, [size or 0 for size in x.shape], x.shape))
+    found = call.make(code, [rows, numbers, _segments(call, x, depth)], [None, width], options())
+    found = call.make(Code.RESHAPE, [found, _sizes(call, x)], x.shape, schema.ReshapeOptionsT())
+    return binary(call, join, x, found)
+
+
+def _segments(call: Call, x: Tensor, depth: int) -> Tensor:
+    """Return how many slices x has behind its first ``depth`` axes, a scalar; only the first may be dynamic."""
+    known = math.prod(size or 0 for size in x.shape[1:depth])
+    if x.shape[0] is not None:
+        return call.constant(x.shape[0] * known)
+    return mul(call, size_at(call, x, 0), known)
