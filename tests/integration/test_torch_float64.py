@@ -9,10 +9,13 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from isoform.core import cases as case_files
 from isoform.core.artifact import Architecture, Artifact
+from isoform.core.generation import generate
 from isoform.core.protocols import RunOptions
 from isoform.core.signature import Signature, TensorSpec
 from isoform.hub import float64
+from isoform.jobs.reference import reference
 from isoform.runtimes import torch_eager
 
 pytestmark = pytest.mark.torch
@@ -31,7 +34,7 @@ class Network(nn.Module):
 """
 
 
-def reference(weights: dict[str, torch.Tensor], x: np.ndarray) -> np.ndarray:
+def by_hand(weights: dict[str, torch.Tensor], x: np.ndarray) -> np.ndarray:
     wide = {name: tensor.double().numpy() for name, tensor in weights.items()}
     hidden = x.astype(np.float64) / 255.0 @ wide["first.weight"].T + wide["first.bias"]
     scaled = hidden / np.sqrt((hidden**2).mean(-1, keepdims=True) + 1e-6) * 0.5
@@ -51,7 +54,7 @@ def test_a_network_that_casts_to_float32_is_evaluated_in_float64_throughout(tmp_
     given = np.random.default_rng(0).integers(0, 256, (5, 4), np.uint8)
     answer = torch_eager.load(source, RunOptions(is_float64=True)).run({"x": given})["output"]
     assert answer.dtype == np.float64
-    np.testing.assert_allclose(answer, reference(weights, given), rtol=1e-13)
+    np.testing.assert_allclose(answer, by_hand(weights, given), rtol=1e-13)
 
 
 @pytest.mark.parametrize(
@@ -81,3 +84,21 @@ def test_other_types_stay_what_they_are() -> None:
         assert [x.half().dtype, x.long().dtype, x.to(torch.bfloat16).dtype] == [
             torch.float16, torch.int64, torch.bfloat16,
         ]  # fmt: skip
+
+
+def test_a_network_without_float64_is_compared_with_disturbed_runs_and_says_so(tmp_path: Path) -> None:
+    (tmp_path / "plain.py").write_text(
+        "import torch\nclass Network(torch.nn.Linear):\n    def __init__(self):\n        super().__init__(4, 3)\n"
+        "        self.table = torch.ones(3, 2)\n    def forward(self, x):\n"
+        "        return super().forward(x) @ self.table\n"
+    )
+    safetensors.torch.save_file(nn.Linear(4, 3).state_dict(), tmp_path / "w.safetensors")
+    signature = Signature((TensorSpec("x", "float32", ("batch", 4)),), (TensorSpec("output", "float32", ("batch", 2)),))
+    source = Artifact("torch", tmp_path / "w.safetensors", signature, Architecture(tmp_path, "plain.py:Network"))
+    case_files.save(generate(signature), tmp_path / "cases.npz")
+    paths = {"cases": str(tmp_path / "cases.npz"), "outputs": str(tmp_path / "reference.npz")}
+    answer = reference({"runtime": "torch-eager", "artifact": source.to_json(), **paths}, lambda **event: None)
+    assert [note.partition(":")[0] for note in answer["notes"]] == [
+        "compared with disturbed float32 runs, as the source has no float64"
+    ]
+    assert case_files.load(tmp_path / "reference.npz").method == case_files.CENTRE

@@ -8,7 +8,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from onnxscript import opset20 as op
+from onnxscript import opset20
+
+op: Any = opset20  # its stubs know inputs by dtype, which a translation does not
 
 
 def product(inp: Any, dims: Sequence[int] | None = None, output_dtype: int = -1) -> Any:
@@ -20,19 +22,19 @@ def product(inp: Any, dims: Sequence[int] | None = None, output_dtype: int = -1)
 
 def kth_value(inp: Any, k: int, dim: int = -1, keepdim: bool = False) -> Any:
     """Return the k-th smallest element along an axis, and its place."""
-    return _last_of(*op.TopK(inp, op.Constant(value_ints=[k]), axis=dim, largest=0, sorted=1), dim, keepdim)
+    return _last_of(op.TopK(inp, op.Constant(value_ints=[k]), axis=dim, largest=0, sorted=1), dim, keepdim)
 
 
 def median(inp: Any, dim: int = -1, keepdim: bool = False) -> Any:
     """Return the middle element along an axis, the lower one of two, and its place."""
     size = op.Gather(op.Shape(inp), op.Constant(value_ints=[dim]))
     count = op.Div(op.Add(size, op.Constant(value_ints=[1])), op.Constant(value_ints=[2]))
-    return _last_of(*op.TopK(inp, count, axis=dim, largest=0, sorted=1), dim, keepdim)
+    return _last_of(op.TopK(inp, count, axis=dim, largest=0, sorted=1), dim, keepdim)
 
 
-def _last_of(values: Any, places: Any, dim: int, keepdim: bool) -> tuple[Any, Any]:
+def _last_of(found: tuple[Any, Any], dim: int, keepdim: bool) -> tuple[Any, Any]:
     last = op.Constant(value_ints=[-1]) if keepdim else op.Constant(value_int=-1)
-    return op.Gather(values, last, axis=dim), op.Gather(places, last, axis=dim)
+    return op.Gather(found[0], last, axis=dim), op.Gather(found[1], last, axis=dim)
 
 
 TRANSLATIONS: dict[Callable[..., Any], Callable[..., Any]] = {

@@ -19,10 +19,11 @@ from isoform.core.artifact import Artifact
 from isoform.core.cases import CENTRE, FLOAT64, INTEGERS, Array, Cases, Floor, Tensors
 from isoform.core.numerics import UNIT_ROUNDOFF
 from isoform.core.protocols import Perturbation, RunOptions, Steps
+from isoform.errors import IsoformError
+from isoform.jobs.answered import Answers, answered, reason
 from isoform.jobs.infer import opened
 
 Progress = Callable[..., None]
-Answers = Callable[[RunOptions, Iterable[Tensors]], list[Tensors]]
 DRAWS = 4
 PAIRS = 4
 """Mirrored pairs of disturbed float32 runs: what is linear in a disturbance cancels in their centre."""
@@ -36,6 +37,8 @@ FLOAT32_STEPS = 4
 def reference(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
     """Write the cases with reference outputs, the source's own outputs and the rounding floor of every float output.
 
+    Returns ``notes``, too: what the record's owner should know, a sentence each.
+
     Args:
         arguments: runtime, artifact, cases (path), outputs (path to write).
         progress: called with each finished step.
@@ -47,16 +50,24 @@ def reference(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
     if steps is not None:
         return _of_integers(row, artifact, cases, steps, arguments, progress)
     answers = _runner(row, artifact)
-    source = answers(RunOptions(), cases.inputs)
+    found = answered(answers, cases)
     progress(step="float32")
-    record = _in_float64 if row.is_source else _around_centre
-    known = record(answers, cases, source, progress)
-    return _recorded(known, row, arguments)
+    notes = found.notes
+    if row.is_source:
+        try:
+            return _recorded(_in_float64(answers, found.cases, found.source, progress), row, arguments, notes)
+        except (MemoryError, IsoformError):
+            raise
+        except Exception as error:  # noqa: BLE001 - the user's code, or an operator without float64; the note says it
+            notes += (f"compared with disturbed float32 runs, as the source has no float64: {reason(error)}",)
+    return _recorded(_around_centre(answers, found.cases, found.source, progress), row, arguments, notes)
 
 
-def _recorded(known: Cases, row: registry.Runtime, arguments: dict[str, Any]) -> dict[str, Any]:
+def _recorded(
+    known: Cases, row: registry.Runtime, arguments: dict[str, Any], notes: Sequence[str] = ()
+) -> dict[str, Any]:
     case_files.save(known.recorded(row.name), Path(arguments["outputs"]))
-    return {"versions": {name: registry.version_of(name) for name in row.needs}}
+    return {"versions": {name: registry.version_of(name) for name in row.needs}, "notes": list(notes)}
 
 
 def _of_integers(

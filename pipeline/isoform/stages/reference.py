@@ -12,10 +12,15 @@ from isoform.isolation import Pool
 
 @dataclass(frozen=True)
 class Reference:
-    """Cases with recorded outputs, and a folder with the source's parameters for gate 1."""
+    """Cases with recorded outputs, and a folder with the source's parameters for gate 1.
+
+    Attributes:
+        notes: what the owner of the record should know, a sentence each.
+    """
 
     cases: Cases
     weights: Path
+    notes: tuple[str, ...] = ()
 
 
 def record(source: Artifact, cases: Cases, pool: Pool, folder: Path) -> Reference:
@@ -30,7 +35,7 @@ def record(source: Artifact, cases: Cases, pool: Pool, folder: Path) -> Referenc
     case_files.save(cases, given)
     shared = {"runtime": row.name, "artifact": source.to_json()}
     root = source.architecture.root if source.architecture else None
-    pool.call(
+    answer = pool.call(
         "isoform.jobs.reference:reference",
         {**shared, "cases": str(given), "outputs": str(answered)},
         needs=row.extra,
@@ -38,4 +43,4 @@ def record(source: Artifact, cases: Cases, pool: Pool, folder: Path) -> Referenc
     )
     weights = folder / "weights"
     pool.call("isoform.jobs.infer:save_weights", {**shared, "folder": str(weights)}, needs=row.extra, root=root)
-    return Reference(case_files.load(answered), weights)
+    return Reference(case_files.load(answered), weights, tuple(answer.value["notes"]))

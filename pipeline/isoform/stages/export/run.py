@@ -68,6 +68,10 @@ def _run_pending(
         known = _reference(request, pool, on_event, workspace)
     except IsoformError as error:
         return results | {task.format: _failed(request, task, [], error) for task in possible}
+    if known is not None and known.notes:
+        for note in known.notes:
+            on_event("", note)
+        request = replace(request, notes=(*request.notes, *known.notes))
     builder = Builder(request.source, pool, request.io_layout, request.sizes, workspace)
     return results | {task.format: Exporter(request, task, builder, known, pool, on_event).run() for task in possible}
 
