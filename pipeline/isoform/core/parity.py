@@ -187,7 +187,7 @@ def _judge(
     conditioning = Conditioning.of(reference, source, floors)
     exact, own, found, counted = (conditioning.kept(column) for column in (reference, source, export, floors))
     entry = judge(name, exact, own, found, Floor.over(counted, _sizes_of(exact)), threshold)
-    text, is_near = conditioning.finding(reference, export)
+    text, is_near = conditioning.finding(reference, export, threshold.rms)
     verdict, reason = (entry.verdict, entry.reason) if is_near else (FAIL, entry.reason or text)
     return replace(entry, verdict=verdict, reason=reason, left_out=text)
 
