@@ -8,7 +8,7 @@ from torch import nn
 
 from isoform.core.artifact import Architecture, Artifact
 from isoform.core.signature import Signature, TensorSpec
-from isoform.hub.torch_reach import unused_buffers, unused_parameters
+from isoform.hub.torch_reach import rows_read, unused_buffers, unused_parameters
 from isoform.runtimes import torch_eager
 
 
@@ -60,6 +60,33 @@ def test_buffers_that_change_no_output_are_unused_and_keep_their_values() -> Non
     assert unused_buffers(network, lambda: [network(x)]) == ["loss.weight", "mask.ignored"]
     assert network.scaled.scale.tolist() == [3, 4]
     assert network.loss.weight.tolist() == [1, 2]
+
+
+class Cropped(nn.Module):
+    """A table of positions of which the middle is read, and one of which everything is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("positions", torch.rand(1, 16, 3))
+        self.whole, self.words = nn.Parameter(torch.rand(4, 3)), nn.Embedding(7, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        middle = self.positions.reshape(4, 4, 3)[1:3, 1:3].reshape(4, 3)
+        return (x + middle + self.whole + self.words(torch.tensor([2]))).softmax(-1)
+
+
+def test_the_rows_of_a_table_that_are_read_are_known_and_those_of_an_embedding_depend_on_the_input() -> None:
+    network = Cropped()
+    assert rows_read(network, lambda: [network(torch.rand(2, 4, 3))]) == {"positions": [5, 6, 9, 10]}
+
+
+def test_an_operator_without_a_derivative_leaves_every_row() -> None:
+    network = Cropped()
+
+    def refused() -> list[torch.Tensor]:
+        raise RuntimeError("derivative for this is not implemented")
+
+    assert rows_read(network, refused) == {}
 
 
 _OPTIONAL = """

@@ -3,12 +3,13 @@
 Explanations, the first that holds: ``exact`` (up to transpose and reshape), ``gates`` (the blocks of a recurrent
 layer in another order, split or joined), ``pieces`` (split along an axis), ``joined`` (rows of a larger tensor),
 ``gathered`` (the rows of a table at fixed indices), ``elementwise`` (negated, inverted, or its root), ``zero`` (a bias
-of zeros, left out), ``unused`` (no output of the source depends on it). Where a graph on the way holds it in such a
-form, ``computed``: all that follows there from it and from constants, or from folding it into a layer, is in the export
-within 4 units in the last place. What none explains is listed; nothing is ever close enough.
+of zeros, left out), ``unused`` (no output of the source depends on it), ``rows`` (of a table, all that an output
+depends on). Where a graph on the way holds it in such a form, ``computed``: all that follows there from it and from
+constants, or from folding it into a layer, is in the export within 4 units in the last place. What none explains is
+listed; nothing is ever close enough.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -36,8 +37,8 @@ class Explanation:
     """Where a source parameter went.
 
     Attributes:
-        how: exact, gates, pieces, joined, gathered, elementwise, zero, unused, computed or unexplained; two of them in
-            two steps.
+        how: exact, gates, pieces, joined, gathered, elementwise, zero, unused, rows, computed or unexplained; two of
+            them in two steps.
         tensors: names in the export.
         fingerprint: of the parameter's elements, in whatever order (core/fingerprint.py), in hexadecimal.
     """
@@ -87,6 +88,24 @@ def match(source: Weights, export: Weights, unused: Collection[str] = ()) -> lis
     return [
         Explanation(name, array.shape, *found[name], fingerprint=f"{keys[name]:016x}")
         for name, array in wanted.items()
+    ]  # fmt: skip
+
+
+def match_rows(
+    explanations: Iterable[Explanation], source: Weights, export: Weights, rows: Mapping[str, Sequence[int]]
+) -> list[Explanation]:
+    """Return ``explanations`` with those tables that have none and of which the export holds what is read.
+
+    Args:
+        rows: by table, the rows that any output depends on, all axes but the last in one.
+    """
+    entries = list(explanations)
+    names = [entry.parameter for entry in entries if entry.how == UNEXPLAINED and entry.parameter in rows]
+    read = {name: source[name].reshape(-1, source[name].shape[-1])[rows[name]] for name in names}
+    found = {entry.parameter: entry.tensors for entry in match(read, export) if entry.how == "exact"}
+    return [
+        replace(entry, how="rows", tensors=found[entry.parameter]) if entry.parameter in found else entry
+        for entry in entries
     ]  # fmt: skip
 
 

@@ -123,6 +123,9 @@ class SourceWeightsModule(WeightsModule, Protocol):
     def unused(self, artifact: Artifact) -> list[str]:
         """Return the parameters that no output depends on: an export may leave them out."""
 
+    def rows_read(self, artifact: Artifact) -> dict[str, list[int]]:
+        """Return which rows of tables, all axes but the last, outputs depend on: an export may leave out the others."""
+
 
 class StepsModule(Protocol):
     """What a source's runtime adds where its format holds quantised models."""

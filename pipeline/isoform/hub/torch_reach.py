@@ -83,3 +83,36 @@ def _is_same(
     finally:
         for buffer, value in kept:
             buffer.copy_(value)
+
+
+def rows_read(module: torch.nn.Module, call: Callable[[], Sequence[torch.Tensor]]) -> dict[str, list[int]]:
+    """Return which rows of tables (all axes but the last) the outputs depend on, of those that are read in part.
+
+    A table is what a module of one's own holds beside its layers, as the positions of patches, which are cropped.
+
+    Args:
+        call: returns the outputs of ``module``.
+    """
+    tables = {
+        f"{path}.{name}" if path else name: tensor
+        for path, layer in module.named_modules()
+        if not type(layer).__module__.startswith("torch.nn.")
+        for name, tensor in (*layer.named_parameters(recurse=False), *layer.named_buffers(recurse=False))
+        if tensor.is_floating_point() and tensor.ndim > 1 and tensor.numel() > tensor.shape[-1]
+    }
+    try:
+        gradients = _gradients(tables, call) if tables else {}
+    except REFUSALS:  # an operator without a derivative: every row counts
+        return {}
+    read = {name: (each != 0).reshape(-1, each.shape[-1]).any(-1) for name, each in gradients.items()}
+    return {name: rows.nonzero().flatten().tolist() for name, rows in read.items() if rows.any() and not rows.all()}
+
+
+def _gradients(tables: dict[str, torch.Tensor], call: Callable[[], Sequence[torch.Tensor]]) -> dict[str, torch.Tensor]:
+    """Return the gradient of a sum of the outputs, each element with a weight of its own, by the tables it has one."""
+    for tensor in tables.values():
+        tensor.requires_grad_()
+    with torch.enable_grad():
+        sums = [(each * torch.rand_like(each)).sum() for each in call() if each.requires_grad]
+    found = torch.autograd.grad(sums, list(tables.values()), allow_unused=True) if sums else ()
+    return {name: each for name, each in zip(tables, found, strict=False) if each is not None}

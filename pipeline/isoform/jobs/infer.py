@@ -23,6 +23,7 @@ from isoform.core.matching import (
     against_ledger,
     ledger,
     match,
+    match_rows,
     match_through,
     strangers,
 )
@@ -95,7 +96,8 @@ def save_weights(arguments: dict[str, Any], progress: Progress) -> dict[str, Any
         np.save(folder / f"{len(names)}.npy", np.asarray(array), allow_pickle=False)
         names.append(name)
     unused = module.unused(artifact) if hasattr(module, "unused") else []
-    (folder / "names.json").write_text(json.dumps({"names": names, "unused": unused}))
+    rows = module.rows_read(artifact) if hasattr(module, "rows_read") else {}
+    (folder / "names.json").write_text(json.dumps({"names": names, "unused": unused, "rows": rows}))
     return {"parameters": len(names)}
 
 
@@ -108,8 +110,8 @@ def match_weights(arguments: dict[str, Any], progress: Progress) -> dict[str, An
     """
     row, artifact = opened(arguments)
     export = importlib.import_module(row.module).weights(artifact)
-    source, unused = mapped_weights(Path(arguments["folder"]))
-    explanations = match(source, export, unused)
+    source, index = mapped_weights(Path(arguments["folder"]))
+    explanations = match_rows(match(source, export, index["unused"]), source, export, index["rows"])
     if arguments["onnx"] and any(entry.how == UNEXPLAINED for entry in explanations):
         from isoform.hub import derived, graph  # onnx is there where a route passes ONNX, and not needed elsewhere
 
@@ -131,11 +133,11 @@ def check_ledger(arguments: dict[str, Any], progress: Progress) -> dict[str, Any
     return {"findings": against_ledger(arguments["ledger"], export)}
 
 
-def mapped_weights(folder: Path) -> tuple[dict[str, Array], list[str]]:
-    """Return what `save_weights` wrote, memory-mapped, and the names of those that the source does not use."""
+def mapped_weights(folder: Path) -> tuple[dict[str, Array], dict[str, Any]]:
+    """Return what `save_weights` wrote, memory-mapped, and what it noted of what the source reads of them."""
     index = json.loads((folder / "names.json").read_text())
     arrays = {name: np.load(folder / f"{place}.npy", mmap_mode="r") for place, name in enumerate(index["names"])}
-    return arrays, index["unused"]
+    return arrays, index
 
 
 def opened(arguments: dict[str, Any]) -> tuple[registry.Runtime, Artifact]:

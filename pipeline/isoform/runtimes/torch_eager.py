@@ -81,5 +81,16 @@ def unused(artifact: Artifact) -> list[str]:
     return unused + torch_reach.unused_buffers(module, lambda: torch_source.flattened(call(*inputs)))
 
 
+def rows_read(artifact: Artifact) -> dict[str, list[int]]:
+    """Return which rows of tables that are read in part an output depends on, as far as one call shows."""
+    module = torch_source.load(artifact)
+    call = functools.partial(_called, module, artifact.signature)
+
+    def outputs() -> list[torch.Tensor]:
+        return torch_source.flattened(call(*examples.traced(call, artifact.signature).inputs))
+
+    return torch_reach.rows_read(module, outputs)
+
+
 def _called(module: torch.nn.Module, signature: Signature, *given: torch.Tensor) -> Any:
     return torch_source.call(module, signature, given)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isoform.core.fingerprint import digest, fingerprint
-from isoform.core.matching import against_ledger, ledger, match
+from isoform.core.matching import against_ledger, ledger, match, match_rows
 
 
 def normal(*shape: int, seed: int = 0) -> np.ndarray:
@@ -207,3 +207,19 @@ def test_what_a_compiler_computes_of_each_element_is_explained_and_an_altered_on
 
 def test_a_parameter_of_one_number_is_not_found_in_a_constant_of_the_graph() -> None:
     assert how({"w": np.full(4, 2, np.float32)}, {"x": np.full(4, 0.5, np.float32)}) == {"w": "unexplained"}
+
+
+def test_the_rows_of_a_table_that_are_read_explain_it_and_altered_ones_do_not() -> None:
+    table = normal(1, 16, 6)
+    export = {"x": table[:, [5, 6, 9, 10]].copy()}
+    entries = match({"table": table}, export)
+
+    def found(rows: dict[str, list[int]]) -> str:
+        [entry] = match_rows(entries, {"table": table}, export, rows)
+        return entry.how
+
+    assert [entry.how for entry in entries] == ["unexplained"]
+    assert found({"table": [5, 6, 9, 10]}) == "rows"
+    assert found({"table": [5, 6, 9]}) == found({"table": [5, 6, 9, 11]}) == found({}) == "unexplained"
+    export["x"][0, 2, 3] = np.nextafter(export["x"][0, 2, 3], np.float32(9))
+    assert found({"table": [5, 6, 9, 10]}) == "unexplained"
