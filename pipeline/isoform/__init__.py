@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from isoform.api import bench, convert, verify
+    from isoform.stages.export import Result
 
-__all__ = ["bench", "convert", "verify"]
+__all__ = ["Result", "bench", "convert", "verify"]
 
 
 def __getattr__(name: str) -> Any:

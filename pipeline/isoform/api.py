@@ -25,7 +25,7 @@ from isoform.stages.export import Result
 
 def convert(
     source: str | Path,
-    to: Sequence[str],
+    to: str | Sequence[str],
     *,
     arch: str | None = None,
     arch_arguments: Mapping[str, Any] | None = None,
@@ -44,7 +44,10 @@ def convert(
 ) -> list[Result]:
     """Return one result for each format in ``to``; a failed one says so in ``status`` and ``error``.
 
+    The arguments have the words of the command line; see ``isoform convert --help``.
+
     Args:
+        to: formats: ``"onnx,tflite"`` or ``["onnx", "tflite"]``.
         arch: ``file.py:callable`` or ``package.module:callable``, for files that hold weights only.
         inputs: as ``--input``: ``"image:float32[batch,3,224,224]"``, a word for a dynamic dimension.
         signature: which one of a SavedModel or TFLite file; ``serving_default``, or the only one, unless given.
@@ -59,9 +62,9 @@ def convert(
     """
     request = ConvertRequest(
         source=Path(source),
-        formats=tuple(to),
+        formats=_listed(to),
         out=Path(out),
-        reproduce=f"isoform.convert({str(source)!r}, to=['{{format}}'])",
+        reproduce=f"isoform.convert({str(source)!r}, to='{{format}}')",
         name=name,
         arch=arch,
         arch_arguments=arch_arguments,
@@ -78,6 +81,10 @@ def convert(
     )
     with Pool(request.out / ".logs") as pool:
         return convert_stage(request, pool, lambda subject, text: None)
+
+
+def _listed(to: str | Sequence[str]) -> tuple[str, ...]:
+    return tuple(word.strip() for word in (to.split(",") if isinstance(to, str) else to) if word.strip())
 
 
 def verify(path: str | Path, *, cases: str | Path | None = None, runtimes: Sequence[str] = ()) -> list[ParityRecord]:

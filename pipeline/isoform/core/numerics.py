@@ -54,7 +54,7 @@ def threshold_of(runtime: str, source_runtime: str = "") -> Threshold:
     """Return the limits for ``runtime``; the narrower ones where it is not known which runtime gave the references."""
     if runtime in KERNELS_OF and source_runtime not in ("", KERNELS_OF[runtime]):
         return OTHER_KERNELS
-    return THRESHOLDS[runtime]
+    return THRESHOLDS.get(runtime, OTHER_KERNELS)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+
 from isoform.core import structure
 from isoform.core.cases import FLOAT64, INTEGERS, Array, Cases, Floor, Tensors
 from isoform.core.conditioning import Conditioning
@@ -142,7 +144,7 @@ def assess(
         "structure": Gate(FAIL if exact else PASS, tuple(exact)),
         "weights": weights,
         "semantics": semantics,
-        "numerics": _numerics(figures),
+        "numerics": _numerics(figures, cases, outputs),
     }
     verdict = _verdict(gates)
     headline = _headline(verdict, gates, figures, cases.method)
@@ -215,11 +217,24 @@ def _changed_decisions(
     return findings
 
 
-def _numerics(figures: Sequence[OutputFigures]) -> Gate:
+def _largest(name: str, cases: Cases, outputs: Sequence[Tensors]) -> str:
+    """Return where an output differs most from its reference: case, element, both values."""
+    assert cases.reference is not None
+    pairs = [(run[name], known[name]) for run, known in zip(outputs, cases.reference, strict=True)]
+    differences = [np.nan_to_num(np.abs(run.astype(np.float64) - known.astype(np.float64))) for run, known in pairs]
+    case = int(np.argmax([array.max(initial=0.0) for array in differences]))
+    place = tuple(map(int, np.unravel_index(int(differences[case].argmax()), differences[case].shape)))
+    run, known = (float(array[place]) for array in pairs[case])
+    where = f"{list(place)} of case {case} ({cases.kinds[case]})"
+    return f"'{name}' differs most at {where}: {run:.7g}, the reference is {known:.7g}"
+
+
+def _numerics(figures: Sequence[OutputFigures], cases: Cases, outputs: Sequence[Tensors]) -> Gate:
     verdicts = {entry.verdict for entry in figures}
     verdict = next((word for word in (FAIL, INCONCLUSIVE, WARN) if word in verdicts), PASS)
     findings = [f"'{entry.name}': {entry.reason}{_as_precise(entry)}" for entry in figures if entry.reason]
     findings += [f"'{entry.name}': {entry.left_out}" for entry in figures if entry.left_out not in ("", entry.reason)]
+    findings += [_largest(entry.name, cases, outputs) for entry in figures if entry.verdict in (FAIL, WARN)]
     return Gate(verdict, tuple(findings))
 
 

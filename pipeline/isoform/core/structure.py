@@ -144,3 +144,24 @@ def changed_decisions(reference: Array, export: Array, allowed: float) -> int:
 
 def is_float(spec: TensorSpec) -> bool:
     return "float" in spec.dtype
+
+
+def signature_of(cases: Cases) -> Signature:
+    """Return the signature that the arrays of ``cases`` have: a dimension of one size in all of them is fixed."""
+    assert cases.source is not None, "cases without reference outputs are refused before"
+    return Signature(_specs(cases.inputs), _specs(cases.source))
+
+
+def _specs(column: Sequence[Tensors]) -> tuple[TensorSpec, ...]:
+    return tuple(
+        TensorSpec(
+            name,
+            str(first.dtype),
+            tuple(_dim(axis, [case[name].shape[axis] for case in column]) for axis in range(first.ndim)),
+        )
+        for name, first in column[0].items()
+    )
+
+
+def _dim(axis: int, sizes: Sequence[int]) -> int | str:
+    return sizes[0] if len(set(sizes)) == 1 else ("batch" if axis == 0 else f"dim_{axis}")

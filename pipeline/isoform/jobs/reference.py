@@ -55,12 +55,12 @@ def reference(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
     notes = found.notes
     if row.is_source:
         try:
-            return _recorded(_in_float64(answers, found.cases, found.source, progress), row, arguments, notes)
+            return _recorded(in_float64(answers, found.cases, found.source, progress), row, arguments, notes)
         except (MemoryError, IsoformError):
             raise
         except Exception as error:  # noqa: BLE001 - the user's code, or an operator without float64; the note says it
             notes += (f"compared with disturbed float32 runs, as the source has no float64: {reason(error)}",)
-    return _recorded(_around_centre(answers, found.cases, found.source, progress), row, arguments, notes)
+    return _recorded(around_centre(answers, found.cases, found.source, progress), row, arguments, notes)
 
 
 def _recorded(
@@ -106,7 +106,7 @@ def _runner(row: registry.Runtime, artifact: Artifact) -> Answers:
     return answers
 
 
-def _in_float64(answers: Answers, cases: Cases, source: list[Tensors], progress: Progress) -> Cases:
+def in_float64(answers: Answers, cases: Cases, source: list[Tensors], progress: Progress) -> Cases:
     """Return the cases with float64 references; floors are the RMS of what disturbances of 2^-24 do in float64."""
     exact = answers(RunOptions(is_float64=True), map(_upcast, cases.inputs))
     progress(step="float64")
@@ -119,7 +119,7 @@ def _in_float64(answers: Answers, cases: Cases, source: list[Tensors], progress:
     return cases.with_reference(exact, source, spread.floors(), FLOAT64)
 
 
-def _around_centre(answers: Answers, cases: Cases, source: list[Tensors], progress: Progress) -> Cases:
+def around_centre(answers: Answers, cases: Cases, source: list[Tensors], progress: Progress) -> Cases:
     """Return the cases with the centre of disturbed float32 runs as reference, their spread scaled down to 2^-24."""
     magnitude = FLOAT32_STEPS * UNIT_ROUNDOFF["float32"]
     runs = []

@@ -19,8 +19,8 @@ from isoform.core.artifact import CASES_NAME, RECORD_NAME, Artifact, open_artifa
 from isoform.core.cases import Cases
 from isoform.core.matching import UNEXPLAINED, lost
 from isoform.core.parity import FAIL, NOT_CHECKED, PASS, Gate, ParityRecord, assess
-from isoform.core.signature import Signature, TensorSpec
-from isoform.core.structure import compare_runs
+from isoform.core.signature import Signature
+from isoform.core.structure import compare_runs, signature_of
 from isoform.core.verification import Verification
 from isoform.errors import IsoformError, MissingDependency, UsageError
 from isoform.intake import npz_file
@@ -136,7 +136,7 @@ def verify_file(path: Path, cases: Path, pool: Pool, runtimes: Sequence[registry
     Its signature is taken from the cases; names of dynamic dimensions are not known, so none counts as frozen.
     """
     known = _known(cases)
-    artifact = Artifact(identify(path).format, path.resolve(), _signature_of(known))
+    artifact = Artifact(identify(path).format, path.resolve(), signature_of(known))
     weights = Gate(NOT_CHECKED, ("not checked: the cases hold no weights",))
     function = semantics.evaluate(artifact, known, pool)
     return [verify(artifact, known, row, pool, weights, function) for row in rows(artifact.format, runtimes)]
@@ -185,21 +185,3 @@ def _ledger_gate(artifact: Artifact, recorded: Mapping[str, Any] | None, pool: P
     except IsoformError as error:
         return Gate(NOT_CHECKED, (f"not checked: {error.what}",))
     return Gate(FAIL if findings else PASS, tuple(findings))
-
-
-def _signature_of(cases: Cases) -> Signature:
-    """Return the signature that the arrays of ``cases`` have: a dimension of one size in all of them is fixed."""
-    assert cases.source is not None, "cases without reference outputs are refused before"
-
-    def specs(column: Sequence[Mapping[str, Any]]) -> tuple[TensorSpec, ...]:
-        return tuple(
-            TensorSpec(name, str(first.dtype), tuple(_dim(axis, [case[name].shape[axis] for case in column])
-                                                     for axis in range(first.ndim)))
-            for name, first in column[0].items()
-        )  # fmt: skip
-
-    return Signature(specs(cases.inputs), specs(cases.source))
-
-
-def _dim(axis: int, sizes: Sequence[int]) -> int | str:
-    return sizes[0] if len(set(sizes)) == 1 else ("batch" if axis == 0 else f"dim_{axis}")

@@ -6,7 +6,7 @@ import numpy as np
 
 from isoform.core.cases import CENTRE, Cases, Floor, Tensors
 from isoform.core.protocols import RunOptions
-from isoform.jobs.reference import MOVED, _around_centre, _moved
+from isoform.jobs.reference import MOVED, _moved, around_centre
 
 WEIGHT = np.random.default_rng(1).standard_normal((64, 8))
 
@@ -26,7 +26,7 @@ def recorded() -> tuple[Cases, list[Tensors]]:
         {"y": case["x"].astype(np.float64) @ WEIGHT.astype(np.float32).astype(np.float64)} for case in cases.inputs
     ]
     source = network(RunOptions(), cases.inputs)
-    return _around_centre(network, cases, source, lambda **event: None), exact
+    return around_centre(network, cases, source, lambda **event: None), exact
 
 
 def rms(values: list[np.ndarray]) -> float:

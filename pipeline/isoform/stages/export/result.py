@@ -21,13 +21,21 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Result:
-    """One format of one source.
+    """What came of one format of one source.
 
     Attributes:
+        name: what the model is called.
+        framework: what the source is: torch, keras, onnx ...
+        format: what it was converted to.
         status: "passed", "failed" or "unverified".
         path: the artifact's folder; None where nothing was published.
         model: what a runtime opens.
+        route: the converters that it went through, in order.
+        tried: the routes that were left before, and why.
         parity: the verification records, by runtime.
+        verdict: the most severe of them: PASS, WARN, FAIL, INCONCLUSIVE, NOT VERIFIED or ERROR.
+        peak_rss_bytes: the highest resident memory of a step.
+        error: what went wrong and what to do, where the status is "failed".
         is_reused: an unchanged earlier result; nothing was run.
     """
 
