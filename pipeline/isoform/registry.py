@@ -152,8 +152,13 @@ def missing(*rows: Converter | Runtime) -> tuple[str, ...]:
 
 
 def version_of(module: str) -> str:
-    """Return the installed version of the package that holds ``module``, without importing it."""
-    try:
-        return metadata.version(module.replace("_", "-"))
-    except metadata.PackageNotFoundError:
-        return "not installed"
+    """Return the installed version of the package that holds ``module``, without importing it.
+
+    ONNX Runtime with CUDA is another package with the same module: its name ends in ``-gpu``.
+    """
+    for name in (module.replace("_", "-"), f"{module.replace('_', '-')}-gpu"):
+        try:
+            return metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return "not installed"

@@ -31,8 +31,7 @@ def test_every_command_has_help_with_an_example(run, name: str) -> None:
     result = run(name, "--help")
     assert result.code == 0
     assert result.out.startswith(f"Usage: isoform {name}")
-    if name != "doctor":
-        assert f"isoform {name}" in result.out.split("Options:")[1]
+    assert f"isoform {name}" in result.out.split("Options:")[1]
 
 
 @pytest.mark.parametrize(

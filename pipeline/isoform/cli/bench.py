@@ -17,7 +17,7 @@ from isoform.errors import IsoformError
     epilog="Examples: isoform bench exports/mlp/torch/onnx --threads 1    isoform bench exports --quick --json"
 )
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--runtime", "runtimes", multiple=True, help="A runtime to measure on; default: each format's own.")
+@options.runtimes
 @click.option("--threads", multiple=True, type=click.IntRange(0), help="Threads, 0 for all cores; default: 1 and 0.")
 @click.option("--batch", type=click.IntRange(1), default=1, show_default=True, help="Samples in one query.")
 @click.option("--rounds", type=click.IntRange(1), help="Timed queries in each process.")

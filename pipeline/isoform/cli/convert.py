@@ -38,8 +38,8 @@ Examples:
     help="Which one of a SavedModel or TFLite file; default: serving_default, or the only one there is.",
 )  # fmt: skip
 @click.option("--cases", type=click.Path(path_type=Path, exists=True), help="An npz of your own inputs to verify with.")
-@click.option("--via", metavar="FORMAT", help="A format that the route has to pass.")
-@click.option("--avoid", multiple=True, metavar="CONVERTER", help="A converter not to use; repeatable.")
+@options.via
+@options.avoid
 @click.option(
     "--io-layout", type=Word(CHOICES), default=KEEP, show_default=True,
     help="The axes of images on the outside; an input has to say its own: 'image:float32[batch,3,224,224]:NCHW'.",

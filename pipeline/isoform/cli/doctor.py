@@ -4,15 +4,25 @@ import click
 
 from isoform.cli import options
 from isoform.errors import MissingDependency
+from isoform.isolation import Pool
 from isoform.stages import doctor
 
 
-@click.command(epilog="Exit code 3 if a package is missing or too old.")
+@click.command(
+    epilog="""\b
+Examples:
+  isoform doctor
+  isoform doctor --json
+
+Exit codes: 0 done, whatever is not installed; 3 where an installed package is older than the oldest version that
+withstands published attacks."""
+)
 @options.as_json
 @click.pass_context
 def command(context: click.Context, as_json: bool) -> None:
-    """Show which converters and runtimes work here, and what to install for the others."""
-    findings = doctor.examine()
+    """Show versions, GPUs, ONNX Runtime's providers, which converters and runtimes work, and what to install."""
+    with Pool(options.log_folder()) as pool:
+        findings = doctor.examine(pool)
     if as_json:
         options.print_json([finding.to_json() for finding in findings])
     else:
@@ -20,5 +30,5 @@ def command(context: click.Context, as_json: bool) -> None:
             click.echo(f"{finding.status:<8} {finding.kind:<10} {finding.subject:<22} {finding.detail}")
             if finding.remedy:
                 click.echo(f"{'':<8} {finding.remedy}")
-    if any(finding.status != "works" for finding in findings):
+    if any(finding.status == doctor.TOO_OLD for finding in findings):
         context.exit(MissingDependency.exit_code)

@@ -9,6 +9,7 @@ from isoform.cli import options
 from isoform.cli.console import printable
 from isoform.core.signature import TensorSpec
 from isoform.errors import UsageError
+from isoform.stages.inspect import CARRIERS
 
 _WORDS = (("container", "container"), ("note", "note"), ("tensors", "tensors"), ("numbers", "parameters"))
 
@@ -21,6 +22,7 @@ _WORDS = (("container", "container"), ("note", "note"), ("tensors", "tensors"), 
 @click.option(
     "--operators",
     metavar="FORMAT",
+    shell_complete=options.one_of(CARRIERS),
     help="List the ONNX operators that this target carries, and those read of its own.",
 )
 @options.as_json

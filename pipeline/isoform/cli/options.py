@@ -3,7 +3,7 @@
 import json
 import shlex
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,7 +11,23 @@ import click
 from click.core import ParameterSource
 
 from isoform.cli.usage import Word
+from isoform.core.format import FORMATS
 from isoform.errors import UsageError
+from isoform.registry import CONVERTERS, RUNTIMES
+from isoform.stages.export.build import MODEL_NAMES
+
+Completion = Callable[[click.Context, click.Parameter, str], list[str]]
+
+
+def one_of(words: Iterable[str]) -> Completion:
+    """Return what completes one of ``words``, the last one where several are separated by commas."""
+
+    def complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+        before, comma, begun = incomplete.rpartition(",")
+        return [f"{before}{comma}{word}" for word in words if word.startswith(begun)]
+
+    return complete
+
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -22,7 +38,21 @@ out = click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), default=Path("exports"), show_default=True,
     help="Folder that gets the results.",
 )  # fmt: skip
-to = click.option("--to", "targets", metavar="FORMAT[,FORMAT...]", help="Formats to write, separated by commas.")
+to = click.option(
+    "--to", "targets", metavar="FORMAT[,FORMAT...]", shell_complete=one_of(MODEL_NAMES),
+    help=f"Formats to write, separated by commas: {', '.join(sorted(set(MODEL_NAMES) - {'keras'}))}.",
+)  # fmt: skip
+via = click.option(
+    "--via", metavar="FORMAT", shell_complete=one_of(FORMATS), help="A format that the route has to pass."
+)
+avoid = click.option(
+    "--avoid", multiple=True, metavar="CONVERTER", shell_complete=one_of(CONVERTERS),
+    help="A converter not to use; repeatable. See isoform routes.",
+)  # fmt: skip
+runtimes = click.option(
+    "--runtime", "runtimes", multiple=True, metavar="NAME", shell_complete=one_of(RUNTIMES),
+    help="Only on this runtime; repeatable. Default: those of each format.",
+)  # fmt: skip
 parameter = click.option(
     "-p", "--parameter", "parameters", multiple=True, metavar="KEY=VALUE", help="Replace a parameter of the manifest."
 )

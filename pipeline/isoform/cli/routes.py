@@ -6,13 +6,14 @@ import click
 
 from isoform import routes
 from isoform.cli import options
+from isoform.core.format import FORMATS
 
 
 @click.command(epilog="Example: isoform routes keras tflite")
-@click.argument("source")
-@click.argument("target")
-@click.option("--via", help="A format that the route has to pass.")
-@click.option("--avoid", multiple=True, metavar="CONVERTER", help="A converter that it must not use; repeatable.")
+@click.argument("source", shell_complete=options.one_of(FORMATS))
+@click.argument("target", shell_complete=options.one_of(FORMATS))
+@options.via
+@options.avoid
 @options.as_json
 def command(source: str, target: str, via: str | None, avoid: tuple[str, ...], as_json: bool) -> None:
     """Show the ranked routes from SOURCE to TARGET, and what is missing to use them."""

@@ -35,7 +35,7 @@ Exit codes: 0 proved, 1 the numbers differ, nothing could be proved or something
     "--cases", type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="A cases.npz with recorded reference outputs; needed for a bare model file.",
 )  # fmt: skip
-@click.option("--runtime", "runtimes", multiple=True, metavar="NAME", help="Only on this runtime; repeatable.")
+@options.runtimes
 @click.option("-v", "--verbose", is_flag=True, help="Show what each gate found and the figures of each output.")
 @click.option(
     "--lock", type=click.Path(path_type=Path, dir_okay=False),

@@ -1,14 +1,19 @@
-"""The verb doctor: which converters and runtimes work in this environment, and what to install for the others.
+"""The verb doctor: what this environment is, which converters and runtimes work in it, and what others need.
 
-Packages are looked up, not imported: it answers at once.
+Packages are looked up, not imported; ONNX Runtime alone is asked, in a child, where it can run.
 """
 
+import platform
+import shutil
+import subprocess
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
 
 from isoform import registry
-from isoform.errors import MissingDependency
+from isoform.core import machine
+from isoform.errors import IsoformError, MissingDependency
+from isoform.isolation import Pool
 
 FLOORS = {
     "torch": ((2, 10), "older ones run code from a checkpoint even when told not to"),
@@ -17,6 +22,14 @@ FLOORS = {
     "onnxruntime": ((1, 24), "older ones follow symbolic links out of a model's folder"),
 }
 """The oldest version that withstands published attacks, and why."""
+WORKS, MISSING, TOO_OLD, NO_DEVICE = "works", "missing", "too old", "no gpu"
+_ROWS: tuple[registry.Converter | registry.Runtime, ...] = (
+    *registry.RUNTIMES.values(),
+    *registry.CONVERTERS.values(),
+)
+_QUERY = ("--query-gpu=name,driver_version,memory.total", "--format=csv,noheader")
+_PATIENCE_S = 10.0
+_CUDA = "CUDAExecutionProvider"
 
 
 @dataclass(frozen=True)
@@ -24,7 +37,8 @@ class Finding:
     """One row of the answer.
 
     Attributes:
-        status: "works", "missing" or "too old".
+        kind: "isoform", "machine", "gpu", "provider", "package", "converter" or "runtime".
+        status: "works", "missing", "too old", or "no gpu" where only the device is not there.
         remedy: the command to run; empty where it works.
     """
 
@@ -38,31 +52,74 @@ class Finding:
         return dict(vars(self))
 
 
-def examine() -> list[Finding]:
-    """Return a finding for every converter, runtime and package with a known floor."""
+def examine(pool: Pool) -> list[Finding]:
+    """Return a finding for isoform, the machine, each GPU, provider, package, converter and runtime."""
+    here = machine.describe()
+    providers = _providers(pool)
     return [
+        Finding("isoform", "isoform", WORKS, metadata.version("isoform")),
+        Finding(platform.node() or "this machine", "machine", WORKS, f"{here.python}, {here.system}, {here.cpu}"),
+        *_gpus(),
+        *providers,
+        *map(_package, _packages()),
         *(_row("converter", row) for row in registry.CONVERTERS.values()),
-        *(_row("runtime", row) for row in registry.RUNTIMES.values()),
-        *filter(None, map(_floor, FLOORS)),
+        *(_runtime(row, [finding.subject for finding in providers]) for row in registry.RUNTIMES.values()),
     ]
+
+
+def _packages() -> list[str]:
+    return sorted({*FLOORS, *(module for row in _ROWS for module in row.needs)})
+
+
+def _package(module: str) -> Finding:
+    version = registry.version_of(module)
+    if version == "not installed":
+        extra = next(row.extra for row in _ROWS if module in row.needs)
+        return Finding(module, "package", MISSING, "not installed", f"pip install 'isoform[{extra}]'")
+    oldest, reason = FLOORS.get(module, ((), ""))
+    numbers = tuple(int(part) for part in version.split("+")[0].split(".")[:3] if part.isdigit())
+    floor = ".".join(map(str, oldest))
+    if numbers < oldest:
+        return Finding(module, "package", TOO_OLD, f"{version}: {reason}", f"pip install '{module}>={floor}'")
+    return Finding(module, "package", WORKS, f"{version} (at least {floor})" if floor else version)
 
 
 def _row(kind: str, row: registry.Converter | registry.Runtime) -> Finding:
     try:
         registry.require(row)
     except MissingDependency as error:
-        return Finding(row.name, kind, "missing", error.what, error.hint)
-    return Finding(row.name, kind, "works", "every package it needs is installed")
+        return Finding(row.name, kind, MISSING, error.what, error.hint)
+    return Finding(row.name, kind, WORKS, "every package it needs is installed")
 
 
-def _floor(package: str) -> Finding | None:
-    oldest, reason = FLOORS[package]
+def _runtime(row: registry.Runtime, providers: list[str]) -> Finding:
+    found = _row("runtime", row)
+    if found.status != WORKS or row.device != "cuda" or _CUDA in providers:
+        return found
+    return Finding(row.name, "runtime", NO_DEVICE, f"ONNX Runtime has no {_CUDA} here", "pip install 'isoform[cuda]'")
+
+
+def _providers(pool: Pool) -> list[Finding]:
+    """Return where ONNX Runtime can run; nothing where it is not installed, which its packages' rows say."""
+    if registry.missing(registry.runtime("ort-cpu")):
+        return []
     try:
-        version = metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
-    numbers = tuple(int(part) for part in version.split("+")[0].split(".")[:3] if part.isdigit())
-    if numbers >= oldest:
-        return Finding(package, "package", "works", version)
-    floor = ".".join(map(str, oldest))
-    return Finding(package, "package", "too old", f"{version}: {reason}", f"pip install '{package}>={floor}'")
+        names = pool.call("isoform.jobs.providers:listed", {}, needs="onnxruntime").value["providers"]
+    except IsoformError as error:
+        return [Finding("onnxruntime", "provider", MISSING, error.what, error.hint)]
+    return [Finding(name, "provider", WORKS, "ONNX Runtime can run on it") for name in names]
+
+
+def _gpus() -> list[Finding]:
+    """Return the GPUs that NVIDIA's driver lists; none where there is no driver."""
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return [Finding("NVIDIA", "gpu", NO_DEVICE, "no NVIDIA driver here (nvidia-smi is not there)")]
+    try:
+        answer = subprocess.run([program, *_QUERY], capture_output=True, text=True, timeout=_PATIENCE_S, check=True)
+    except (OSError, subprocess.SubprocessError) as error:
+        return [
+            Finding("NVIDIA", "gpu", NO_DEVICE, f"nvidia-smi gives no answer: {error}", "See what nvidia-smi says.")
+        ]
+    rows = [line.split(", ") for line in answer.stdout.splitlines() if line.count(", ") >= 2]
+    return [Finding(name, "gpu", WORKS, f"driver {driver}, {memory}") for name, driver, memory, *_ in rows]
