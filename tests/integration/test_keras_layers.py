@@ -221,6 +221,11 @@ def test_axes_are_named_and_weights_bear_the_paths_of_keras() -> None:
     assert {"layer/kernel", "layer/bias"} <= set(graph.initializers)
 
 
+def test_a_sequential_network_gives_one_output_under_its_last_layer() -> None:
+    model = keras.Sequential([keras.Input((4,), name="x"), layers.Dense(2, name="scores")])
+    assert [value.name for value in hub.from_keras(model).graph.outputs] == ["scores"]
+
+
 def test_a_network_of_its_own_class_is_called_with_declared_inputs(tmp_path: Path) -> None:
     model = Residual()
     x = np.random.default_rng(0).standard_normal((3, 6)).astype(np.float32)

@@ -44,6 +44,11 @@ def is_float(variable: Any) -> bool:
     return keras.backend.is_float_dtype(variable.dtype)
 
 
+def output_names(model: Any) -> list[str]:
+    """Return what ``model`` calls its outputs; a Sequential has one, which bears the name of the last layer."""
+    return list(getattr(model, "output_names", None) or [model.layers[-1].name])
+
+
 def call_arguments(model: Any, signature: Signature, tensors: Sequence[Any]) -> Any:
     """Return ``tensors``, given in signature order, in the structure that ``model`` is called with."""
     names = [spec.name for spec in signature.inputs]

@@ -140,13 +140,12 @@ def _free(spec: TensorSpec, position: int) -> TensorSpec:
 
 
 def _of_keras(source: Artifact) -> tuple[Observation, Weights]:
-    from isoform.hub.keras_source import is_float, load
+    from isoform.hub.keras_source import is_float, load, output_names
     from isoform.runtimes import keras_eager
 
     model = load(source)
     inputs = _declared(source, _keras_specs(model.inputs))
-    names = getattr(model, "output_names", None) or [model.layers[-1].name]  # a Sequential has one output, unnamed
-    outputs = _keras_specs(model.outputs, names)
+    outputs = _keras_specs(model.outputs, output_names(model))
     session = keras_eager.load(replace(source, signature=Signature(tuple(inputs), outputs)), RunOptions())
     try:
         weights = ((each.path, each.numpy()) for each in model.weights if is_float(each))

@@ -85,7 +85,7 @@ def _built(model: Any) -> list[tuple[str, Any]]:
 def _outputs(model: Any, inputs: tuple[TensorSpec, ...]) -> tuple[TensorSpec, ...]:
     tensors = getattr(model, "outputs", None)
     if tensors:
-        names = _free(list(model.output_names), {spec.name for spec in inputs})
+        names = _free(keras_source.output_names(model), {spec.name for spec in inputs})
         found = tensors
     else:
         arguments = [keras.KerasTensor([_size(dim) for dim in spec.shape], spec.dtype) for spec in inputs]
