@@ -1,0 +1,13 @@
+"""Pages that make their models in PyTorch."""
+
+from pathlib import Path
+
+import pytest
+
+from docs.listing import TORCH
+from docs.session import follow
+
+
+@pytest.mark.parametrize("name", sorted(TORCH))
+def test_what_the_page_says_is_so(name: str, tmp_path: Path) -> None:
+    follow(name, tmp_path)
