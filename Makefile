@@ -8,15 +8,15 @@ MODELS     ?= models/mlp models/image_classifier models/text_classifier
 IMAGE_SIZE ?=
 DATA       ?=
 # PyTorch and TensorFlow in one process cost memory and share thread pools: their tests run apart.
-TF_TESTS := $(wildcard tests/integration/test_tf_*.py tests/integration/test_keras_*.py tests/attacks/test_tf_*.py)
-TORCH_TESTS := $(wildcard tests/integration/test_torch_*.py tests/repos/test_*.py)
+TF_TESTS := $(wildcard tests/integration/test_tf_*.py tests/integration/test_keras_*.py tests/attacks/test_tf_*.py tests/docs/test_tf_*.py)
+TORCH_TESTS := $(wildcard tests/integration/test_torch_*.py tests/repos/test_*.py tests/docs/test_torch_*.py)
 TORCH_TESTS += $(filter-out $(TF_TESTS),$(wildcard tests/attacks/test_*.py))
 CONFORMANCE_FLAGS = $(if $(FILTER),--filter "$(FILTER)") $(if $(JOBS),--jobs $(JOBS)) $(if $(LIST),--list) $(if $(UPDATE),--update)
 ZOO_FLAGS = $(if $(FILTER),--filter "$(FILTER)") $(if $(FORCE),--again everything) $(if $(RETRY),--again failed) $(if $(JOBS),--jobs $(JOBS)) $(if $(SPEED),--speed) $(if $(LIST),--list)
 EXPORT_FLAGS = $(if $(IMAGE_SIZE),-p image_size=$(IMAGE_SIZE)) $(if $(DATA),--data $(DATA)) --out $(OUT)
 
 .DEFAULT_GOAL := help
-.PHONY: help install export train verify bench report test test-fast conformance figures fresh zoo lint format clean
+.PHONY: help install export train verify bench report test test-fast conformance figures fresh zoo docs lint format clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,7 +27,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || { echo "Making the environment in $(VENV)"; $(PYTHON) -m venv $(VENV); }
 	@echo "Installing the frameworks and tools of constraints.txt (one to three minutes)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt "pip>=25.1"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[all]" --group dev
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[all]" --group dev --group docs
 	@$(BIN)/python -m pip check
 	@touch $@
 
@@ -50,7 +50,7 @@ report: $(STAMP) ## Write exports/report.html from the records on disk
 
 test: $(STAMP) ## Run every test, fast ones first
 	$(BIN)/python -m pytest tests/unit tests/cli tests/test_architecture.py
-	$(BIN)/python -m pytest tests/contract $(filter-out $(TORCH_TESTS) $(TF_TESTS),$(wildcard tests/integration/test_*.py))
+	$(BIN)/python -m pytest tests/contract $(filter-out $(TORCH_TESTS) $(TF_TESTS),$(wildcard tests/integration/test_*.py tests/docs/test_*.py))
 	$(BIN)/python -m pytest $(TORCH_TESTS)
 	$(BIN)/python -m pytest $(TF_TESTS)
 
@@ -72,15 +72,18 @@ zoo: $(STAMP) ## Convert public architectures to every format, and write docs/zo
 		|| $(BIN)/python -m pip install --quiet --constraint constraints.txt --group zoo
 	cd tests && PYTHONPATH=.:$(PYTHONPATH) ../$(BIN)/python -m zoo $(TARGETS) $(ZOO_FLAGS)
 
+docs: $(STAMP) ## Build the documentation into site/, strictly (SERVE=1 serves it and follows changes)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs $(if $(SERVE),serve,build --quiet) --strict
+
 lint: $(STAMP) ## Check style, types and who imports whom
-	$(BIN)/ruff check pipeline models tests
-	$(BIN)/ruff format --check pipeline models tests
+	$(BIN)/ruff check pipeline models tests docs
+	$(BIN)/ruff format --check pipeline models tests docs
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 format: $(STAMP) ## Format the code
-	$(BIN)/ruff format pipeline models tests
-	$(BIN)/ruff check --fix pipeline models tests
+	$(BIN)/ruff format pipeline models tests docs
+	$(BIN)/ruff check --fix pipeline models tests docs
 
-clean: ## Remove the environment and caches; exports stay
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+clean: ## Remove the environment, the site and caches; exports stay
+	rm -rf $(VENV) site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
