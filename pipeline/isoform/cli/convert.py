@@ -6,6 +6,7 @@ import click
 
 from isoform.cli import options, plans, results
 from isoform.cli.console import Display
+from isoform.cli.sections import Sectioned
 from isoform.cli.usage import Word
 from isoform.core.layout import CHOICES, KEEP
 from isoform.core.signature import TensorSpec
@@ -14,18 +15,31 @@ from isoform.stages.convert import ConvertRequest, convert, plan
 
 
 @click.command(
+    cls=Sectioned,
+    sections={
+        "What the source is": (
+            "--arch", "--arch-arg", "--input", "--signature", "--allow-pickle", "--allow-nonfinite",
+        ),
+        "What is written": ("--to", "--out", "--name", "--io-layout"),
+        "How, and how it is proved": ("--via", "--avoid", "--cases", "--no-verify"),
+    },
     epilog="""\b
 Examples:
+  isoform convert                                      what is in this folder, and what to type
   isoform convert model.onnx --to tflite,savedmodel
+  isoform convert model.onnx --to tflite --dry-run     what would be done
   isoform convert weights.safetensors --arch net.py:build --input 'image:float32[batch,3,32,32]' --to onnx
   isoform convert model.keras --to onnx,torchscript --cases inputs.npz
   isoform convert saved_model --to onnx --signature encode
-  isoform convert model.onnx --to tflite --input 'image:float32[n,3,224,224]:NCHW' --io-layout nhwc"""
-)
+  isoform convert model.onnx --to tflite --input 'image:float32[n,3,224,224]:NCHW' --io-layout nhwc
+
+Exit codes: 0 done, 1 the numbers differ, 2 the command has to be changed, 3 something to install, 4 a conversion,
+load or run failed.""",
+)  # fmt: skip
 @click.argument("source", required=False, type=click.Path(path_type=Path))
 @options.to
 @options.out
-@click.option("--name", help="What to call the model; default: the file's name.")
+@click.option("--name", help="What to call the model; default: the name of the file.")
 @click.option("--arch", metavar="FILE_OR_MODULE:CALLABLE", help="What builds the network, for weights-only files.")
 @click.option("--arch-arg", "arch_arguments", multiple=True, metavar="KEY=VALUE", help="Passed to --arch; repeatable.")
 @click.option(
@@ -75,7 +89,11 @@ def command(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Convert SOURCE to other formats, and prove on each one's runtime that it computes the same function."""
+    """Convert SOURCE to other formats, and prove on each one's runtime that it computes the same function.
+
+    SOURCE is a file or folder: PyTorch weights, Keras, ONNX, TorchScript, PT2, SavedModel, TFLite, or a folder as model
+    hubs hold them. What it is is told by its content. Nothing of it runs outside of a child process.
+    """
     if source is None:
         from isoform.cli import survey
 

@@ -9,6 +9,7 @@ import click
 
 from isoform import registry
 from isoform.cli import artifacts, options, plans
+from isoform.cli.sections import Sectioned
 from isoform.cli.usage import Word
 from isoform.core.artifact import RECORD_NAME, open_artifact
 from isoform.core.lock import LOCK_NAME, Change
@@ -19,6 +20,11 @@ from isoform.stages import gate, verify
 
 
 @click.command(
+    cls=Sectioned,
+    sections={
+        "What is judged": ("--cases", "--runtime"),
+        "In CI": ("--lock", "--update-lock", "--junit", "--sarif", "--summary", "--annotations"),
+    },
     epilog="""\b
 Examples:
   isoform verify exports
@@ -28,7 +34,7 @@ Examples:
   isoform verify exports --lock parity.lock --junit parity.xml --summary "$GITHUB_STEP_SUMMARY"
 
 Exit codes: 0 proved, 1 the numbers differ, nothing could be proved or something is worse than the lock says,
-4 a file did not load or run."""
+4 a file did not load or run.""",
 )
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
