@@ -181,13 +181,30 @@ def test_another_optimisation_level_or_number_of_threads_holds_the_lock(reposito
 def test_what_json_prints_is_what_the_published_schema_says(copy: Path) -> None:
     schema = json.loads((ROOT / "docs" / "schemas" / "verify.schema.json").read_text())
     written_so(copy, swap_outputs)
-    words = ["verify", "exports", "--lock", "parity.lock", "--json"]
+    words = ["verify", "exports", "--lock", "parity.lock", "--self-test", "--json"]
     done = subprocess.run(
         [sys.executable, "-P", "-m", "isoform", *words], cwd=copy, capture_output=True, text=True, check=False
     )
     document = json.loads(done.stdout)
     jsonschema.validate(document, schema, cls=jsonschema.Draft202012Validator)
     assert document["lock"]["changes"][0]["regression"]
+    assert document["self_tests"][0]["control"] == "FAIL", "what is wrong already catches nothing"
+
+
+def test_the_self_test_catches_what_is_planted_in_copies_and_leaves_the_artifact(copy: Path) -> None:
+    before = store.inventory(copy / ONNX)
+    words = ["verify", "exports", "--runtime", "ort-cpu", "--self-test", "--json"]
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "isoform", *words], cwd=copy, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    [test] = json.loads(done.stdout)["self_tests"]
+    assert test["control"] == "PASS"
+    assert {entry["fault"] for entry in test["planted"]} >= {
+        "a dropped bias", "another epsilon", "the other gelu", "swapped outputs", "a frozen axis", "stale weights"
+    }  # fmt: skip
+    assert test["caught"] == len(test["planted"])
+    assert store.inventory(copy / ONNX) == before
 
 
 MARKED = """

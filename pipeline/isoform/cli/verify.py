@@ -13,10 +13,12 @@ from isoform.cli.sections import Sectioned
 from isoform.cli.usage import Word
 from isoform.core.artifact import RECORD_NAME, open_artifact
 from isoform.core.lock import LOCK_NAME, Change
+from isoform.core.self_test import SelfTest
 from isoform.core.verification import Verification
 from isoform.errors import RESULT_FAILED, IsoformError
 from isoform.intake.container import identify
 from isoform.stages import gate, verify
+from isoform.stages.self_test import self_test
 
 
 @click.command(
@@ -30,6 +32,7 @@ Examples:
   isoform verify exports
   isoform verify exports/mlp/torch/onnx --runtime ort-cpu --json
   isoform verify other.onnx --cases exports/mlp/torch/onnx/cases.npz
+  isoform verify exports/mlp/torch/onnx --self-test    which planted faults do its cases catch?
   isoform verify exports --update-lock                 write parity.lock, to be committed
   isoform verify exports --lock parity.lock --junit parity.xml --summary "$GITHUB_STEP_SUMMARY"
 
@@ -48,6 +51,10 @@ Exit codes: 0 proved, 1 the numbers differ, nothing could be proved or something
     help="Fail on what is worse than this lock says: verdict, lost bits, size, and latency where bench.json tells it.",
 )  # fmt: skip
 @click.option("--update-lock", is_flag=True, help=f"Write the lock ({LOCK_NAME} unless --lock) and show what changed.")
+@click.option(
+    "--self-test", "is_self_test", is_flag=True,
+    help="Plant faults in copies (ONNX, TFLite) and tell which of them the cases catch; fewer than 95 % fail.",
+)  # fmt: skip
 @click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="Write a JUnit XML report.")
 @click.option("--sarif", type=click.Path(path_type=Path, dir_okay=False), help="Write a SARIF 2.1.0 report.")
 @click.option("--summary", type=click.Path(path_type=Path, dir_okay=False), help="Append a Markdown summary.")
@@ -66,6 +73,7 @@ def command(
     verbose: bool,
     lock: Path | None,
     update_lock: bool,
+    is_self_test: bool,
     junit: Path | None,
     sarif: Path | None,
     summary: Path | None,
@@ -96,6 +104,7 @@ def command(
             _show(display, found[-1], verbose)
         changes = gate.against(lock, found, paths, runtimes, is_updated=update_lock) if lock else []
         _show_changes(display, changes)
+        tests = [(each.path, _self_tested(display, each.path, pool)) for each in found if is_self_test]
         if update_lock:
             display.console.print(f"{lock} is written: commit it, and pass it as --lock from now on.")
     is_annotated = annotations == "github" or (annotations == "auto" and os.environ.get("GITHUB_ACTIONS") == "true")
@@ -106,9 +115,11 @@ def command(
         document = {
             "results": [verification.to_json() for verification in found],
             "lock": gate.told(lock, changes) if lock else None,
+            "self_tests": [{"path": str(path), **test.to_json()} for path, test in tests],
         }
         options.print_json(document)
     is_broken = not update_lock and any(change.is_regression for change in changes)
+    is_broken |= any(not test.is_strong for _, test in tests)
     context.exit(max([RESULT_FAILED if is_broken else 0, *(exit_code(each.verdict) for each in found)]))
 
 
@@ -140,6 +151,19 @@ def _show(display: Any, verification: Verification, verbose: bool) -> None:
         display.console.print(f"{glyph} {printable(str(verification.path)):<44} {printable(lines[0])}", style=colour)
         for line in lines[1:]:
             display.console.print(f"    {printable(line)}")
+
+
+def _self_tested(display: Any, folder: Path, pool: Any) -> SelfTest:
+    """Run the test of the test and show what it missed."""
+    from isoform.cli.console import printable
+
+    test = self_test(folder, pool, lambda text: display.step(str(folder), text))
+    display.settle(is_told=False)
+    glyph, colour = display.sign("PASS" if test.is_strong else "NOT VERIFIED" if test.reason else "FAIL")
+    display.console.print(f"{glyph} {printable(str(folder)):<44} {printable(test.told)}", style=colour)
+    for missed in (each for each in test.planted if not each.is_caught):
+        display.console.print(f"    missed: {printable(missed.fault)}, {printable(missed.place)}")
+    return test
 
 
 def _show_changes(display: Any, changes: Sequence[Change]) -> None:

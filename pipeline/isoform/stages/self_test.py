@@ -1,0 +1,79 @@
+"""The verb behind ``verify --self-test``: plant faults in copies of an artifact and verify each like the artifact.
+
+What can be read as a graph and written back (ONNX, TFLite) can be tested; the artifact itself is only read.
+"""
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from isoform import registry
+from isoform.core import cases as case_files
+from isoform.core import format as formats
+from isoform.core.artifact import CASES_NAME, Artifact, open_artifact
+from isoform.core.cases import Cases
+from isoform.core.parity import NOT_VERIFIED, ParityRecord
+from isoform.core.self_test import Planted, SelfTest, failed_gates
+from isoform.errors import IsoformError
+from isoform.isolation import Pool
+from isoform.stages import semantics, verify
+
+_WRITTEN_BY = {"onnx": "onnx", "tflite": "litert"}
+Told = Callable[[str], None]
+
+
+def self_test(folder: Path, pool: Pool, on_event: Told, seed: int = 0) -> SelfTest:
+    """Return which planted faults the artifact's own cases catch on its format's own runtime.
+
+    Raises:
+        IsoformError: not an artifact, its cases are damaged, or its file cannot be read.
+    """
+    artifact = open_artifact(folder)
+    row = registry.runtime(formats.lookup(artifact.format).runtime)
+    if artifact.format not in _WRITTEN_BY:
+        return SelfTest(row.name, NOT_VERIFIED, (), f"faults are planted in {' and '.join(_WRITTEN_BY)} files only")
+    with tempfile.TemporaryDirectory(prefix="isoform-self-test.") as scratch:
+        test = _Test(artifact, case_files.load(folder / CASES_NAME), row, pool, Path(scratch))
+        control = test.verified(test.copy(None, seed) or artifact)
+        names = pool.call("isoform.jobs.plant:names", {}, needs="onnx").value["names"]
+        found = [test.planted(name, seed, on_event) for name in names]
+    return SelfTest(row.name, control.verdict, tuple(each for each in found if each is not None))
+
+
+class _Test:
+    """Copies of one artifact, each verified against its cases and its weights."""
+
+    def __init__(self, artifact: Artifact, cases: Cases, row: registry.Runtime, pool: Pool, scratch: Path) -> None:
+        self._artifact, self._cases, self._row, self._pool, self._scratch = artifact, cases, row, pool, scratch
+        self._told = ""
+        arguments = {"runtime": row.name, "artifact": artifact.to_json(), "folder": str(scratch / "weights")}
+        pool.call("isoform.jobs.infer:save_weights", arguments, needs=row.extra)
+
+    def planted(self, fault: str, seed: int, on_event: Told) -> Planted | None:
+        """Return what became of a copy with this fault; None where the artifact has no place for it."""
+        copy = self.copy(fault, seed)
+        if copy is None:
+            return None
+        record = self.verified(copy)
+        found = Planted(fault, self._told, record.verdict, failed_gates(record.gates))
+        on_event(f"{fault}: {'caught' if found.is_caught else 'MISSED'}")
+        return found
+
+    def copy(self, fault: str | None, seed: int) -> Artifact | None:
+        """Return a copy with this fault, or none at all; None where the artifact has no place for it."""
+        target = self._scratch / f"{fault or 'control'}" / self._artifact.model.name
+        target.parent.mkdir()
+        arguments = {"artifact": self._artifact.to_json(), "target": str(target), "fault": fault, "seed": seed}
+        answer = self._pool.call("isoform.jobs.plant:plant", arguments, needs=_WRITTEN_BY[self._artifact.format])
+        self._told = answer.value["told"]
+        return None if self._told is None else replace(self._artifact, model=target)
+
+    def verified(self, copy: Artifact) -> ParityRecord:
+        """Return the record of a copy, as `verify` makes it of an artifact; one that does not open is an error."""
+        try:
+            weights, _ = verify.match_weights(copy, self._scratch / "weights", self._pool)
+        except IsoformError as error:
+            return ParityRecord.failed_to_run(self._row.name, error)
+        function = semantics.evaluate(copy, self._cases, self._pool)
+        return verify.verify(copy, self._cases, self._row, self._pool, weights, function)
