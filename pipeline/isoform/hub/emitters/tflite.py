@@ -19,6 +19,7 @@ from isoform.hub.emitters.tflite_ops.infinities import may_be_infinite
 from isoform.hub.passes.describe_bodies import describe_bodies
 from isoform.hub.passes.drop_expands import drop_expands
 from isoform.hub.passes.drop_nan_guards import drop_nan_guards
+from isoform.hub.passes.expand_dft import expand_dft
 from isoform.hub.passes.expand_functions import expand_functions
 from isoform.hub.passes.expand_integer_operators import expand_integer_operators
 from isoform.hub.passes.fold_batch_norm import fold_batch_norm
@@ -82,6 +83,8 @@ def _prepare(model: ir.Model) -> None:
     common.RemoveInitializersFromInputsPass()(model)  # TFLite has no default values for inputs
     simplify(model)
     if expand_functions(model, OPERATORS.carries):
+        simplify(model)
+    if expand_dft(model):
         simplify(model)
     if widen_half(model):
         simplify(model)

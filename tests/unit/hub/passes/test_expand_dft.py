@@ -1,0 +1,65 @@
+"""A Fourier transform as products gives what NumPy's gives, at known and at unknown lengths."""
+
+import numpy as np
+import onnx.parser
+import onnx_ir as ir
+import pytest
+from onnx.reference import ReferenceEvaluator
+
+from isoform.hub import graph
+from isoform.hub.passes.expand_dft import expand_dft
+
+
+def expanded(text: str, opset: int = 20) -> tuple[ir.Model, bool]:
+    model = ir.from_proto(onnx.parser.parse_model(f'<ir_version: 10, opset_import: ["" : {opset}]> g {text}'))
+    graph.infer_shapes(model)
+    return model, expand_dft(model)
+
+
+def run(model: ir.Model, x: np.ndarray) -> np.ndarray:
+    [found] = ReferenceEvaluator(ir.to_proto(model)).run(None, {"x": x})
+    return found[..., 0] + 1j * found[..., 1]
+
+
+def signal(*shape: int) -> tuple[np.ndarray, np.ndarray]:
+    x = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    return x, x[..., 0] + (1j * x[..., 1] if shape[-1] == 2 else 0)
+
+
+@pytest.mark.parametrize("length", ["8", "9", "n"])
+@pytest.mark.parametrize(
+    ("components", "flags"),
+    [(1, ""), (2, ""), (1, "<inverse = 1>"), (2, "<inverse = 1>"), (1, "<onesided = 1>")],
+)
+def test_it_is_the_transform_of_numpy(length: str, components: int, flags: str) -> None:
+    model, is_expanded = expanded(
+        f"(float[b, {length}, {components}] x) => (float[b, k, 2] y) {{ y = DFT {flags} (x) }}"
+    )
+    assert is_expanded
+    assert "DFT" not in [node.op_type for node in model.graph]
+    x, wanted = signal(3, 8 if length == "n" else int(length), components)
+    function = np.fft.ifft if "inverse" in flags else np.fft.fft
+    wanted = np.fft.rfft(wanted.real) if "onesided" in flags else function(wanted)
+    np.testing.assert_allclose(run(model, x), wanted, atol=2e-6)
+
+
+def test_any_axis_and_the_older_attribute() -> None:
+    x, wanted = signal(2, 5, 7, 2)
+    model, is_expanded = expanded("(float[b, n, 7, 2] x) => (float[b, n, 7, 2] y) { y = DFT <axis = 1> (x) }", opset=17)
+    assert is_expanded
+    np.testing.assert_allclose(run(model, x), np.fft.fft(wanted, axis=1), atol=3e-6)
+
+
+def test_angles_keep_their_digits_at_large_indices() -> None:
+    x, wanted = signal(1, 3000, 1)
+    model, _ = expanded("(float[b, n, 1] x) => (float[b, n, 2] y) { y = DFT (x) }")
+    exact = np.fft.fft(wanted.astype(np.complex128))
+    assert np.abs(run(model, x) - exact).max() / np.abs(exact).max() < 2e-6
+
+
+def test_what_it_does_not_know_stays() -> None:
+    model, is_expanded = expanded(
+        "(float[b, 5, 2] x) => (float[b, k, 1] y) { y = DFT <inverse = 1, onesided = 1> (x) }"
+    )
+    assert not is_expanded
+    assert [node.op_type for node in model.graph] == ["DFT"]
