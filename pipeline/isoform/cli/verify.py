@@ -11,11 +11,12 @@ from isoform import registry
 from isoform.cli import artifacts, options, plans
 from isoform.cli.sections import Sectioned
 from isoform.cli.usage import Word
+from isoform.core import parity
 from isoform.core.artifact import RECORD_NAME, open_artifact
 from isoform.core.lock import LOCK_NAME, Change
 from isoform.core.self_test import SelfTest
 from isoform.core.verification import Verification
-from isoform.errors import RESULT_FAILED, IsoformError
+from isoform.errors import RESULT_FAILED, IsoformError, UsageError
 from isoform.intake.container import identify
 from isoform.stages import gate, verify
 from isoform.stages.self_test import self_test
@@ -99,7 +100,7 @@ def command(
     with Display(is_quiet=as_json) as display, Pool(options.log_folder()) as pool:
         for target in _targets(paths, cases):
             display.step(str(target), "verifying")
-            found.append(verify.verify_path(target, cases, rows, pool))
+            found.append(_verified(target, cases, rows, pool))
             display.settle(is_told=False)
             _show(display, found[-1], verbose)
         changes = gate.against(lock, found, paths, runtimes, is_updated=update_lock) if lock else []
@@ -142,6 +143,16 @@ def _runtimes(target: Path, rows: list[registry.Runtime]) -> tuple[registry.Runt
     return verify.rows(open_artifact(target).format if is_artifact else identify(target).format, rows)
 
 
+def _verified(target: Path, cases: Path | None, rows: list[registry.Runtime], pool: Any) -> Verification:
+    """Return what was found out; an artifact that cannot be read is an error of its own, and the others go on."""
+    try:
+        return verify.verify_path(target, cases, rows, pool)
+    except UsageError:
+        raise
+    except IsoformError as error:
+        return Verification(target, (parity.ParityRecord.failed_to_run("artifact", error),), 0, {})
+
+
 def _show(display: Any, verification: Verification, verbose: bool) -> None:
     from isoform.cli.console import printable
 
@@ -149,6 +160,7 @@ def _show(display: Any, verification: Verification, verbose: bool) -> None:
         glyph, colour = display.sign(record.verdict)
         lines = record.lines() if verbose or record.verdict in ("FAIL", "INCONCLUSIVE") else record.lines()[:1]
         display.console.print(f"{glyph} {printable(str(verification.path)):<44} {printable(lines[0])}", style=colour)
+        lines += [f"hint: {record.error['hint']}"] if record.error else []
         for line in lines[1:]:
             display.console.print(f"    {printable(line)}")
 

@@ -49,10 +49,11 @@ def resolve(architecture: Architecture) -> Callable[..., Any]:
         raise _failed(architecture, "was imported", error) from error
     factory: Callable[..., Any] | None = getattr(module, attribute, None)
     if factory is None or not callable(factory):
-        there = [name for name in vars(module) if not name.startswith("_") and callable(getattr(module, name))]
+        there = {name: value for name, value in vars(module).items() if not name.startswith("_") and callable(value)}
+        own = [name for name, value in there.items() if getattr(value, "__module__", None) == module.__name__]
         raise IsoformError(
             f"'{place}' has no callable '{attribute}'.",
-            spelling.hint(attribute, there, "It has"),
+            spelling.hint(attribute, own or there, "It has"),
             kind="architecture",
         )
     return factory

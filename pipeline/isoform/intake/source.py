@@ -164,7 +164,7 @@ def _architecture(request: FileRequest, name: str) -> Architecture | None:
         return Architecture(Path.cwd(), request.arch, arguments)
     file = Path(place).resolve()
     if not file.is_file():
-        raise UsageError(f"--arch: {place}: no such file.", spelling.near_path(file))
+        raise UsageError(f"--arch: {place}: no such file.", spelling.near_path(Path(place)))
     root, module = locate(file)
     return Architecture(root, f"{module}:{attribute}", arguments)
 

@@ -27,3 +27,10 @@ def test_a_missing_file_and_a_missing_callable_are_named(tmp_path: Path) -> None
         resolve(Architecture(tmp_path, "net.py:build"))
     assert caught.value.what == "'net.py' has no callable 'build'."
     assert caught.value.hint == "It has: none."
+
+
+def test_a_mistyped_callable_is_answered_with_what_the_file_defines_itself(tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text("from dataclasses import dataclass\ndef build_model(): ...\nclass Net: ...")
+    with pytest.raises(IsoformError) as caught:
+        resolve(Architecture(tmp_path, "net.py:build_modl"))
+    assert caught.value.hint == "Did you mean 'build_model'? It has: build_model, Net."
