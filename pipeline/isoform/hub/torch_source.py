@@ -126,6 +126,25 @@ def _shapes(tensors: Mapping[str, torch.Tensor]) -> dict[str, tuple[int, ...]]:
     return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
 
 
+class _Disturbances:
+    """Uniform numbers in ±magnitude, each request read from another place on: drawing takes longer than using them."""
+
+    _OFFSETS = 1 << 16
+
+    def __init__(self, perturbation: Perturbation) -> None:
+        self._generator = torch.Generator().manual_seed(perturbation.seed)
+        self._magnitude = perturbation.magnitude
+        self._drawn = torch.empty(0)
+
+    def like(self, value: torch.Tensor) -> torch.Tensor:
+        size = value.numel() + self._OFFSETS
+        if self._drawn.numel() < size or self._drawn.dtype != value.dtype:
+            numbers = torch.rand(size, generator=self._generator, dtype=value.dtype)
+            self._drawn = numbers.mul_(2).sub_(1).mul_(self._magnitude)
+        start = int(torch.randint(self._OFFSETS, (), generator=self._generator))
+        return self._drawn[start : start + value.numel()].view(value.shape)
+
+
 @torch.no_grad()
 def disturb(module: torch.nn.Module, perturbation: Perturbation) -> None:
     """Multiply every float weight by 1+d, d uniform in ±magnitude, drawn from the perturbation's seed."""
@@ -141,13 +160,11 @@ def disturb_layers(module: torch.nn.Module, perturbation: Perturbation) -> None:
 
     Disturbed weights alone do not say what a normalisation makes of a constant image, which stays constant under them.
     """
-    generator = torch.Generator().manual_seed(perturbation.seed)
+    drawn = _Disturbances(perturbation)
 
     def disturbed(value: Any) -> Any:
-        if not isinstance(value, torch.Tensor) or not value.is_floating_point():
-            return value
-        d = torch.rand(value.shape, generator=generator, dtype=value.dtype).mul_(2).sub_(1)
-        return d.mul_(perturbation.magnitude).add_(1).mul_(value)
+        is_number = isinstance(value, torch.Tensor) and value.is_floating_point()
+        return torch.addcmul(value, value, drawn.like(value)) if is_number else value
 
     def hook(layer: torch.nn.Module, given: Any, result: Any) -> Any:
         return tuple(map(disturbed, result)) if type(result) is tuple else disturbed(result)
