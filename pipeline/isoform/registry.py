@@ -76,6 +76,7 @@ CONVERTERS: dict[str, Converter] = {
     for row in (
         Converter("keras_to_onnx", 1, ("keras", "tensorflow", "tf2onnx", "onnx_ir", "onnxruntime"), "tensorflow"),
         Converter("keras_to_savedmodel", 1, ("keras", "tensorflow"), "tensorflow"),
+        Converter("onnx_to_pt2", 2, ("onnx_ir", "torch"), "torch"),
         Converter("onnx_to_savedmodel", 2, ("onnx_ir", "tensorflow"), "tensorflow"),
         Converter("onnx_to_tflite", 2, ("onnx_ir", "ai_edge_litert", "flatbuffers"), "litert"),
         Converter("onnx_to_torchscript", 2, ("onnx_ir", "torch"), "torch"),
