@@ -71,12 +71,17 @@ def _serve(request: dict[str, Any], answers: IO[bytes]) -> None:
             answers.flush()
 
     _reset_peak_rss()
-    begin = time.monotonic()
+    begin, cpu_begin = time.monotonic(), time.process_time()
     try:
         module, _, name = request["function"].partition(":")
         job = getattr(importlib.import_module(module), name)
         value = job(request["arguments"], lambda **event: send({"progress": event}))
-        message = {"value": value, "seconds": time.monotonic() - begin, "peak_rss_bytes": peak_rss_bytes()}
+        message = {
+            "value": value,
+            "seconds": time.monotonic() - begin,
+            "cpu_seconds": time.process_time() - cpu_begin,
+            "peak_rss_bytes": peak_rss_bytes(),
+        }
     except IsoformError as error:
         traceback.print_exc()
         message = {"error": error.to_json()}

@@ -48,11 +48,16 @@ class Limits:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a job returned, how long it took and the highest resident memory while it ran."""
+    """What a job returned, how long it took and the highest resident memory while it ran.
+
+    Attributes:
+        cpu_seconds: processor time of all its threads.
+    """
 
     value: dict[str, Any]
     seconds: float
     peak_rss_bytes: int
+    cpu_seconds: float
 
 
 class Child:
@@ -97,7 +102,7 @@ class Child:
             elif "error" in message:
                 raise from_json(message["error"])
             else:
-                return Answer(message["value"], message["seconds"], message["peak_rss_bytes"])
+                return Answer(message["value"], message["seconds"], message["peak_rss_bytes"], message["cpu_seconds"])
 
     def close(self) -> None:
         """End the child and everything it started."""

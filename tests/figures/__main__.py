@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from figures import page, speed
+from figures import convert, page, speed
 from figures.measure import Figure, machine, measure
 from figures.rows import SECTIONS
 
@@ -16,7 +16,8 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 
 def main() -> None:
-    names = [*SECTIONS, *speed.SECTIONS]
+    measured = {**speed.SECTIONS, **convert.SECTIONS}
+    names = [*SECTIONS, *measured]
     parser = argparse.ArgumentParser(prog="figures", description="Measure conversions and what comes out of them.")
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"of: {', '.join(names)}; default: all")
     parser.add_argument("--without-peers", action="store_true", help="do not measure the peers beside")
@@ -27,7 +28,7 @@ def main() -> None:
     path = DOCS / "figures.json"
     found: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
     for name in arguments.sections or names:
-        entries = _rows(name, not arguments.without_peers) if name in SECTIONS else speed.SECTIONS[name]()
+        entries = _rows(name, not arguments.without_peers) if name in SECTIONS else measured[name]()
         found[name] = {"machine": machine(), "date": date.today().isoformat(), "rows": entries}
         DOCS.mkdir(exist_ok=True)
         path.write_text(json.dumps(found, indent=1) + "\n")

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from figures import speed
+from figures import convert, speed
 
 GB = 1e9
 
@@ -28,8 +28,14 @@ def rendered(sections: Mapping[str, Any]) -> str:
     ]
     for name, section in sections.items():
         text += ["", f"## {name}", "", f"{section['machine']}; {section['date']}.", ""]
-        text += _speed(section["rows"]) if name in speed.SECTIONS else _costs(section["rows"])
+        text += _table(name, section["rows"])
     return "\n".join(text) + "\n"
+
+
+def _table(section: str, rows: list[dict[str, Any]]) -> list[str]:
+    if section in convert.SECTIONS:
+        return convert.table(rows)
+    return _speed(rows) if section in speed.SECTIONS else _costs(rows)
 
 
 def _costs(rows: list[dict[str, Any]]) -> list[str]:

@@ -1,5 +1,6 @@
 """Input sets made for a signature: seeded, of every kind, every dynamic dimension at several sizes."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -22,6 +23,10 @@ _KINDS = (
     ("repeated", 2),
 )
 _MASK_RANK = 2
+_MANY = 1 << 16
+"""Numbers in the inputs of one sample from which on a network is taken to be a large one."""
+_TURN = 7
+"""Every seventh set of a large network has a batch, so that each size has its turn; the others have a single row."""
 
 
 def generate(
@@ -32,6 +37,8 @@ def generate(
 ) -> Cases:
     """Return 32 seeded input sets in the mix of method.md, every dynamic dimension at several sizes.
 
+    A large network runs on single samples mostly: its time is that of all samples together.
+
     Args:
         samples: representative inputs; each array's leading axis counts samples when the first dimension of its
             spec is dynamic. Without them the representative cases are drawn uniformly from [0, 1).
@@ -41,7 +48,10 @@ def generate(
     kinds = tuple(kind for kind, count in _KINDS for _ in range(count))
     inputs = []
     for index, kind in enumerate(kinds):
-        chosen = _sizes(signature, sizes or {}, index, at_least=2 if kind == "repeated" else 1)
+        at_least = 2 if kind == "repeated" else 1
+        chosen = _sizes(signature, sizes or {}, index, at_least)
+        if index % _TURN and _numbers(signature, chosen) > _MANY:
+            chosen |= _fewest(signature, sizes or {}, at_least)
         pool = samples[index % len(samples)] if samples else {}
         inputs.append({
             spec.name: draw(spec, kind, spec.sizes(chosen), rng, pool.get(spec.name), index)
@@ -64,6 +74,22 @@ def _sizes(signature: Signature, known: Mapping[str, Sequence[int]], index: int,
         larger = [choice for choice in choices if choice >= at_least]
         sizes[symbol] = larger[0] if position == 0 and size < at_least and larger else size
     return sizes
+
+
+def _fewest(signature: Signature, known: Mapping[str, Sequence[int]], at_least: int) -> dict[str, int]:
+    """Return the smallest batch that is allowed, of at least so many rows where there is one."""
+    found = {}
+    for symbol in signature.symbols:
+        if symbol in BATCH_NAMES:
+            choices = known.get(symbol) or usual_sizes(symbol)
+            found[symbol] = min((size for size in choices if size >= at_least), default=min(choices))
+    return found
+
+
+def _numbers(signature: Signature, sizes: Mapping[str, int]) -> int:
+    """Return how many numbers one sample has in all inputs together."""
+    single = {symbol: 1 if symbol in BATCH_NAMES else size for symbol, size in sizes.items()}
+    return sum(math.prod(spec.sizes(single)) for spec in signature.inputs)
 
 
 def draw(

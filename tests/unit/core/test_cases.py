@@ -93,3 +93,18 @@ def test_a_mask_of_a_sequence_begins_with_a_step_that_is_there_and_has_no_gaps()
         mask = case["attention_mask"]
         assert (mask[:, 0] == 1).all()
         assert (np.diff(mask, axis=1) <= 0).all()
+
+
+def test_a_large_network_has_single_rows_mostly_and_every_size_once() -> None:
+    large = Signature((TensorSpec.parse("image:float32[batch,3,224,224]"),), ())
+    rows = [len(case["image"]) for case in generation.generate(large).inputs]
+    assert len(rows) == 32
+    assert set(rows) == {1, 2, 3, 5}
+    assert rows.count(1) > 24
+    assert min(rows[-2:]) >= 2  # repeated rows need two
+
+
+def test_a_batch_that_cannot_be_one_stays_what_it_can_be() -> None:
+    large = Signature((TensorSpec.parse("image:float32[batch,3,224,224]"),), ())
+    cases = generation.generate(large, sizes={"batch": (4, 8)})
+    assert {len(case["image"]) for case in cases.inputs} == {4, 8}

@@ -6,7 +6,7 @@ import numpy as np
 
 from isoform.core.cases import CENTRE, Cases, Floor, Tensors
 from isoform.core.protocols import RunOptions
-from isoform.jobs.reference import MOVED, _moved, around_centre
+from isoform.jobs.reference import DRAWS, MOVED, _moved, around_centre, in_float64
 
 WEIGHT = np.random.default_rng(1).standard_normal((64, 8))
 
@@ -79,3 +79,19 @@ def test_numbers_move_by_a_part_of_their_step_and_few_integers_by_one() -> None:
     assert 0 < np.mean(steps != 0) < MOVED
     assert np.array_equal(moved["places"], case["places"])
     assert [array.dtype for array in moved.values()] == [array.dtype for array in case.values()]
+
+
+def test_a_case_of_many_numbers_takes_one_draw_and_all_draws_have_their_turn() -> None:
+    asked: list[tuple[int | None, int]] = []
+
+    def wide(options: RunOptions, inputs: Iterable[Tensors]) -> list[Tensors]:
+        given = list(inputs)
+        asked.append((options.perturbation.seed if options.perturbation else None, len(given)))
+        return [{"y": case["x"] @ np.ones((64, 1000))} for case in given]
+
+    cases = Cases(("gaussian",) * 8, tuple({"x": np.full((1, 64), place, np.float32)} for place in range(8)))
+    known = in_float64(wide, cases, wide(RunOptions(), cases.inputs), lambda **event: None)
+    assert asked[2:] == [(draw, 8 // DRAWS) for draw in range(DRAWS)]
+    assert known.floors is not None
+    # y is the sum of x: a disturbance of x by u moves it, in every case but that of zeros
+    assert [floor.rms > 0 for floor in known.floors["y"]] == [False, *[True] * 7]

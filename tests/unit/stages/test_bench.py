@@ -38,7 +38,7 @@ class ScriptedPool:
             "peak_rss_bytes": 200, "device": "cpu", "is_optimised": True, "versions": {"onnxruntime": "1"},
         }  # fmt: skip
         overrides = {name: values[len(self.calls) - 1] for name, values in self.overrides.items()}
-        return Answer(value | overrides, 0.1, 200)
+        return Answer(value | overrides, 0.1, 200, 0.1)
 
 
 @pytest.fixture

@@ -68,7 +68,7 @@ class FakePool:
         store.write_json(out / "training.json", record)
         if on_progress is not None:
             on_progress({"epoch": 1})
-        return Answer(record, 0.1, 1)
+        return Answer(record, 0.1, 1, 0.1)
 
 
 @pytest.fixture
