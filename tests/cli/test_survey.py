@@ -44,9 +44,9 @@ Error: No SOURCE was given. Found in this folder:
   classifier  (folder with an isoform.toml, 69 B)
       isoform export classifier
   model.tflite  (TFLite, 72 B)
-      isoform convert model.tflite --to onnx,savedmodel,torchscript
+      isoform convert model.tflite --to onnx,pt2,savedmodel,torchscript
   net.ts  (TorchScript, 240 B)
-      isoform convert net.ts --to onnx,savedmodel,tflite
+      isoform convert net.ts --to onnx,pt2,savedmodel,tflite
   train/my w.safetensors  (safetensors, 62 B)
       isoform convert 'train/my w.safetensors' --arch train/net.py:build --to onnx,pt2,savedmodel,tflite,torchscript
 
@@ -71,14 +71,14 @@ hint: FILE.py:CALLABLE is the function or class that builds the network.
 def test_only_targets_that_can_be_made_here_are_proposed(answer, tensorflow_missing: None) -> None:
     smallest_files.tflite(Path("model.tflite"))
     _, text, _ = answer("convert")
-    assert "isoform convert model.tflite --to onnx,torchscript\n" in text
+    assert "isoform convert model.tflite --to onnx,pt2,torchscript\n" in text
 
 
 def test_as_json_it_is_one_document(answer, everything_installed: None) -> None:
     smallest_files.tflite(Path("model.tflite"))
     out, err, code = answer("convert", "--json")
     assert (err, code) == ("", 2)
-    command = "isoform convert model.tflite --to onnx,savedmodel,torchscript"
+    command = "isoform convert model.tflite --to onnx,pt2,savedmodel,torchscript"
     found = {"path": "model.tflite", "title": "TFLite", "size_bytes": 72, "command": command}
     assert json.loads(out) == {"source": None, "found": [found]}
 
