@@ -1,16 +1,20 @@
 """200 mutations of each file that Keras and TensorFlow write, through the child that loads it: opened, or refused."""
 
+import inspect
 import itertools
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import keras
+import numpy as np
 import pytest
 import tensorflow as tf
 
 from attacks.contract import held, opened
 from attacks.mutations import inside, mutations
-from isoform.intake.source import FileRequest
+from isoform.errors import IsoformError
+from isoform.intake.source import FileRequest, from_file
 from isoform.isolation import Pool
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -18,31 +22,31 @@ COUNT = 200
 SEVEN_IN_TEN = 140
 NOT_OURS = {"timeout", "protocol", "failed"}
 """TensorFlow may end its process over a damaged file; what it raises never goes unnamed."""
-NET = """\
-import keras
-def build():
+
+
+def network() -> keras.Model:
     x = keras.Input((3,), name="x")
     return keras.Model(x, keras.layers.Dense(2, activation="relu", name="d")(x))
-"""
 
 
-@pytest.fixture(scope="module")
-def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with one small network in every form that Keras has for it."""
-    folder = tmp_path_factory.mktemp("keras")
-    scope: dict[str, object] = {}
-    exec(NET, scope)
-    model = scope["build"]()  # type: ignore[operator]
-    (folder / "network.py").write_text(NET)
+def save(model: keras.Model, weight: tf.Variable, folder: Path) -> None:
+    """Write one small network in every form that Keras and TensorFlow have for it."""
+    (folder / "network.py").write_text(f"import keras\n{inspect.getsource(network)}")
     model.save(folder / "m.keras")
     model.save_weights(folder / "m.weights.h5")
     model.save(folder / "legacy.h5")
     module = tf.Module()
-    module.weight = tf.Variable(tf.ones([3, 2]))
+    module.weight = weight
     module.f = tf.function(
         lambda x: tf.nn.relu(x @ module.weight), input_signature=[tf.TensorSpec([None, 3], tf.float32, "x")]
     )
     tf.saved_model.save(module, str(folder / "served"), signatures=module.f)
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("keras")
+    save(network(), tf.Variable(tf.ones([3, 2])), folder)
     return folder
 
 
@@ -68,7 +72,7 @@ def spoiled(folder: Path, name: str) -> Iterator[dict[Path, bytes]]:
 
 
 def arch(folder: Path, name: str) -> str | None:
-    return f"{folder / 'network.py'}:build" if name.endswith(".weights.h5") else None
+    return f"{folder / 'network.py'}:network" if name.endswith(".weights.h5") else None
 
 
 SOURCES = ["m.keras", "m.weights.h5", "legacy.h5", "served"]
@@ -88,3 +92,16 @@ def test_a_spoiled_source_loads_or_is_refused(folder: Path, pool: Pool, name: st
 def test_a_command_on_a_spoiled_source_holds_the_contract(folder: Path, name: str) -> None:
     some = itertools.islice(spoiled(folder, name), 0, None, COUNT // 6)
     held(folder / name, some, "--to", "onnx", "--no-verify")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_weight_that_is_no_number_is_named(tmp_path: Path, pool: Pool, name: str, value: float) -> None:
+    weight = np.arange(6, dtype=np.float32).reshape(3, 2)
+    weight[1, 1] = value
+    model = network()
+    model.layers[-1].set_weights([weight, np.zeros(2, np.float32)])
+    save(model, tf.Variable(weight), tmp_path)
+    with pytest.raises(IsoformError, match="1 weights hold NaN or infinities: ") as caught:
+        from_file(FileRequest(tmp_path / name, arch(tmp_path, name)), pool, tmp_path / "work")
+    assert "--allow-nonfinite" in caught.value.hint

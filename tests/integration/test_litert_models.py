@@ -168,7 +168,7 @@ def test_a_file_that_does_not_run_is_no_result(tmp_path: Path) -> None:
 def test_bytes_that_are_no_model_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "model.tflite"
     path.write_bytes(b"nothing")
-    with pytest.raises(IsoformError, match=r"LiteRT does not open model\.tflite"):
+    with pytest.raises(IsoformError, match=r"model\.tflite: .*LiteRT does not open it"):
         litert.load(Artifact("tflite", path, WORDS), RunOptions())
 
 

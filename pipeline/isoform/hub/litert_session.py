@@ -13,6 +13,9 @@ from isoform.errors import IsoformError
 from isoform.hub.importers.tflite_entry import entry_of
 from isoform.hub.importers.tflite_file import read
 
+_LEADS_OUT = ("not a valid Flatbuffer", "out of range offset")
+"""How LiteRT says that an offset in the file leads out of it."""
+
 
 class SignatureSession:
     """A signature of several, run by its name; inputs and outputs stand in the order of its sub-graph."""
@@ -89,8 +92,11 @@ def opened(
             interpreter.allocate_tensors()  # else at the first call: a dynamic size of one may be too small
     except (ValueError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0][:300]
+        state = "truncated or damaged, " if any(words in reason for words in _LEADS_OUT) else ""
         raise IsoformError(
-            f"LiteRT does not open {artifact.model.name}: {reason}", "Export the model again.", kind="load"
+            f"{artifact.model.name}: {state}LiteRT does not open it ({reason}).",
+            "Export or fetch it again.",
+            kind="load",
         ) from error
     if artifact.entry is not None:
         return SignatureSession(interpreter, artifact)

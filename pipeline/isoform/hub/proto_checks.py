@@ -20,7 +20,8 @@ def refuse_contradictions(proto: onnx.ModelProto, path: Path) -> None:
     """Refuse a model that says two things at once, or what cannot be.
 
     Raises:
-        IsoformError: an opset beyond what is known, two weights of one name, a weight whose bytes do not fit its shape.
+        IsoformError: an opset beyond what is known, two weights of one name, a weight whose bytes do not fit its shape,
+            functions that call one another in a circle.
     """
     newest = onnx.defs.onnx_opset_version()
     for entry in proto.opset_import:
@@ -28,6 +29,7 @@ def refuse_contradictions(proto: onnx.ModelProto, path: Path) -> None:
             raise _damaged(
                 path, f"opset {entry.version} is not one of 1 to {newest}.", "Export it with an opset in this range."
             )
+    _refuse_circles(proto, path)
     for graph in _graphs(proto.graph):
         names: set[str] = set()
         for tensor in graph.initializer:
@@ -35,6 +37,27 @@ def refuse_contradictions(proto: onnx.ModelProto, path: Path) -> None:
                 raise _damaged(path, f"two weights are called '{tensor.name}'.", "Give each its own name.")
             names.add(tensor.name)
             _check_tensor(tensor, path)
+
+
+def _refuse_circles(proto: onnx.ModelProto, path: Path) -> None:
+    """Refuse functions that call themselves, by way of others too: who expands them would not come to an end."""
+    called = {_key(function): {_key(node) for node in _nodes(function)} for function in proto.functions}
+    while called:
+        free = {name for name, others in called.items() if not others & called.keys()}
+        if not free:
+            name = ".".join(part for part in min(called) if part)
+            raise _damaged(path, f"the function '{name}' calls itself, directly or by way of others.")
+        called = {name: others for name, others in called.items() if name not in free}
+
+
+def _key(item: onnx.FunctionProto | onnx.NodeProto) -> tuple[str, str, str]:
+    name = item.name if isinstance(item, onnx.FunctionProto) else item.op_type
+    return item.domain, name, item.overload
+
+
+def _nodes(function: onnx.FunctionProto) -> Iterator[onnx.NodeProto]:
+    for graph in _graphs(onnx.GraphProto(node=function.node)):
+        yield from graph.node
 
 
 def _graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:

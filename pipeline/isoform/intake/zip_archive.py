@@ -120,10 +120,16 @@ def refuse_unsafe_name(path: Path, name: str) -> None:
 def _check_headers(path: Path, archive: zipfile.ZipFile) -> None:
     """Compare the directory with the header in front of each member, and refuse bytes before, between and behind."""
     infos = sorted(archive.infolist(), key=lambda info: info.header_offset)
-    if infos and infos[0].header_offset != 0:
-        raise refusal(path, "other bytes stand before the zip archive.", kind="ambiguous-container")
     size, end = path.stat().st_size, 0
     with path.open("rb") as file:
+        if infos and infos[0].header_offset != 0:
+            # A cut archive may end with a whole one that was a member of it.
+            what = (
+                "truncated, or two zip archives in one file."
+                if file.read(4) == b"PK\x03\x04"
+                else ("other bytes stand before the zip archive.")
+            )
+            raise refusal(path, what, kind="ambiguous-container")
         for info in infos:
             if info.header_offset < end:
                 raise refusal(path, f"the member '{info.filename}' overlaps another one.", kind="ambiguous-container")
