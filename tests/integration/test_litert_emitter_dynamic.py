@@ -63,6 +63,17 @@ GRAPHS: dict[str, tuple[str, Sequence[np.ndarray]]] = {
         "(float[n,8,h,w] x) => (float[n,32,i,j] y) { y = SpaceToDepth<blocksize: int = 2>(x) }",
         [IMAGE],
     ),
+    "spectra of a signal between dynamic axes": (
+        "(float[a,b,5,1] x) => (float[a,b,3,2] y)"
+        " { n = Constant<value: tensor = int64 {5}>()  y = DFT<axis: int = 2, onesided: int = 1>(x, n) }",
+        [X[..., None]],
+    ),
+    "spectra of the frames of a signal of dynamic length": (
+        "(float[a,n,1] x, float[6] w) => (float[a,m,4,2] y)"
+        " { s = Constant<value: tensor = int64 {3}>()  l = Constant<value: tensor = int64 {6}>()"
+        " y = STFT(x, s, w, l) }",
+        [IMAGE.reshape(3, -1, 1)[:, :50], np.hamming(6).astype(np.float32)],
+    ),
     "quotients of 64 bits": ("(int64[n] x, int64[n] z) => (int64[n] y) { y = Div(x, z) }", [LARGE, DIVISORS]),
     "sizes of 64 bits": ("(int64[n] x) => (int64[n] y) { y = Abs(x) }", [LARGE]),
     "remainders of 64 bits": (

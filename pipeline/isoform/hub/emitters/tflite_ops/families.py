@@ -30,5 +30,6 @@ from isoform.hub.emitters.tflite_ops import resize as resize
 from isoform.hub.emitters.tflite_ops import sampling as sampling
 from isoform.hub.emitters.tflite_ops import scattering as scattering
 from isoform.hub.emitters.tflite_ops import selection as selection
+from isoform.hub.emitters.tflite_ops import signal as signal
 from isoform.hub.emitters.tflite_ops import slicing as slicing
 from isoform.hub.emitters.tflite_ops import transcendental as transcendental

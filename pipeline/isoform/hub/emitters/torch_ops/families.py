@@ -18,5 +18,6 @@ from isoform.hub.emitters.torch_ops import reduction as reduction
 from isoform.hub.emitters.torch_ops import resize as resize
 from isoform.hub.emitters.torch_ops import selection as selection
 from isoform.hub.emitters.torch_ops import sequence as sequence
+from isoform.hub.emitters.torch_ops import signal as signal
 from isoform.hub.emitters.torch_ops import traditional as traditional
 from isoform.hub.emitters.torch_ops import trees as trees
