@@ -1,8 +1,8 @@
-"""Write a discrete Fourier transform as products with its matrices of cosines and sines, for targets without a kernel.
+"""Write a discrete Fourier transform of dynamic length as products with matrices of cosines and sines that it computes.
 
-With t = 2 pi (k m mod n) / n, ``re = xr cos t + xi sin t`` and ``im = xi cos t - xr sin t``. The matrices are constant
-where the length is known, and computed where it is not: the product of k and m is reduced before it is an angle, so
-that no digit is lost at large indices. Not for the inverse of a one-sided transform.
+With t = 2 pi (k m mod n) / n, ``re = xr cos t + xi sin t`` and ``im = xi cos t - xr sin t``. The product of k and m is
+reduced before it is an angle, so that no digit is lost at large indices. A transform of known length has one constant
+matrix (hub/fourier.py) and is the emitters'. Not for the inverse of a one-sided transform.
 """
 
 import numpy as np
@@ -15,7 +15,7 @@ _AXIS = 1
 
 
 def expand_dft(model: ir.Model) -> bool:
-    """Expand those over a known axis of a known rank, in place; tell whether there was one."""
+    """Expand those over a known axis, of dynamic size, of a known rank, in place; tell whether there was one."""
     nodes = [node for node in model.graph if node.op_type == "DFT" and node.domain == ""]
     expanded = [_expand(model.graph, node, model.opset_imports.get("", 1)) for node in nodes]
     return any(expanded)
@@ -28,15 +28,14 @@ def _expand(graph: ir.Graph, node: ir.Node, opset: int) -> bool:
     if x is None or x.shape is None or axis is None or has_length or all(flags.values()):
         return False
     components, size = x.shape[-1], x.shape[axis]
-    if components not in (1, 2) or x.dtype != ir.DataType.FLOAT:
+    if components not in (1, 2) or x.dtype != ir.DataType.FLOAT or isinstance(size, int):
         return False
     writer = _Writer(graph, node.name or "dft")
     last = len(x.shape) - 2
     order = [{axis: last, last: axis}.get(place, place) for place in range(len(x.shape))]
     parts = [writer.add("Gather", writer.add("Transpose", x, perm=order), writer.number(part), axis=-1)
              for part in range(int(components))]  # fmt: skip
-    sized = (size, None) if isinstance(size, int) else (None, writer.length(x, axis))
-    cosines, sines = writer.matrices(*sized, **flags)
+    cosines, sines = writer.matrices(writer.length(x, axis), **flags)
     real, imaginary = (writer.add("MatMul", parts[0], matrix) for matrix in (cosines, sines))
     imaginary = writer.add("Neg", imaginary)
     if len(parts) == 2:
@@ -70,24 +69,8 @@ class _Writer:
     def length(self, x: ir.Value, axis: int) -> ir.Value:
         return self.add("Gather", self.add("Shape", x), self.number(axis), axis=0)
 
-    def matrices(
-        self, size: int | None, length: ir.Value | None, inverse: bool, onesided: bool
-    ) -> tuple[ir.Value, ir.Value]:
-        """Return cosines and sines [n, k] of a length that is known, or of one that is computed."""
-        if size is not None:
-            indices = np.arange(size)
-            angles = 2 * np.pi * (np.outer(indices, indices[: size // 2 + 1 if onesided else size]) % size) / size
-            scale = 1 / size if inverse else 1
-            pair = np.cos(angles) * scale, np.sin(angles) * (-scale if inverse else 1)
-            cosines, sines = (
-                initializer(self._graph, f"{self._name}/{name}", array.astype(np.float32))
-                for name, array in zip(("cosines", "sines"), pair, strict=True)
-            )
-            return cosines, sines
-        assert length is not None
-        return self._computed(length, inverse, onesided)
-
-    def _computed(self, length: ir.Value, inverse: bool, onesided: bool) -> tuple[ir.Value, ir.Value]:
+    def matrices(self, length: ir.Value, inverse: bool, onesided: bool) -> tuple[ir.Value, ir.Value]:
+        """Return cosines and sines [n, k] of a length that is computed."""
         rows = self.add("Range", self.number(0), length, self.number(1))
         kept = self.add("Add", self.add("Div", length, self.number(2)), self.number(1))
         columns = self.add("Range", self.number(0), kept, self.number(1)) if onesided else rows
