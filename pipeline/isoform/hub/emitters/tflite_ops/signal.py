@@ -42,6 +42,8 @@ def short_time_fourier_transform(call: Call) -> Tensor:
     require_dtype(call, signal, ("float32",))
     step = _number(call, 1, "the step", 1)
     length = _number(call, 3, "the length", (window.shape[0] or 0) if window else 0)
+    if not length:
+        raise call.refusal("frames of dynamic length")
     frames = _frames(call, signal, step, length)
     if window is not None:
         frames = mul(call, frames, to_shape(call, window, [length, 1], [length, 1]))
@@ -67,7 +69,9 @@ def _frames(call: Call, signal: Tensor, step: int, length: int) -> Tensor:
 def _transformed(call: Call, x: Tensor, length: int, *, is_inverse: bool, is_onesided: bool) -> Tensor:
     """Return the transform of x [..., n, 1 or 2] over its last axis but one."""
     *leading, size, parts = x.shape
-    matrix = transform(size or 0, length, parts or 0, is_inverse=is_inverse, is_onesided=is_onesided)
+    if parts is None:
+        raise call.refusal("a last axis of dynamic size")
+    matrix = transform(size or 0, length, parts, is_inverse=is_inverse, is_onesided=is_onesided)
     *_, bins, results = matrix.shape
     kernel = call.constant(matrix.reshape(-1, bins * results).T, "float32")
     rows = to_shape(call, x, [-1, kernel.shape[1] or 0], [None, kernel.shape[1]])
