@@ -61,3 +61,17 @@ def test_a_known_length_and_what_it_does_not_know_stay(length: str) -> None:
     model, is_expanded = expanded(f"(float[b, {length}, 2] x) => (float[b, k, 2] y) {{ y = DFT {flags} (x) }}")
     assert not is_expanded
     assert [node.op_type for node in model.graph] == ["DFT"]
+
+
+def test_computed_angles_are_those_of_the_definition_in_float64() -> None:
+    model, _ = expanded("(float[b, n, 1] x) => (float[b, n, 2] y) { y = DFT (x) }")
+    proto = ir.to_proto(model)
+    for node in (node for node in proto.graph.node if node.op_type == "Cast"):
+        node.attribute[0].i = onnx.TensorProto.DOUBLE
+    for tensor in (tensor for tensor in proto.graph.initializer if tensor.data_type == onnx.TensorProto.FLOAT):
+        tensor.CopyFrom(
+            onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(tensor).astype(np.float64), tensor.name)
+        )
+    x, wanted = signal(1, 37, 1)
+    [found] = ReferenceEvaluator(proto).run(None, {"x": x.astype(np.float64)})
+    np.testing.assert_allclose(found[..., 0] + 1j * found[..., 1], np.fft.fft(wanted), atol=1e-8)
