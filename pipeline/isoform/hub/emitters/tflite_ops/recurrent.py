@@ -43,10 +43,9 @@ class LstmCell:
     def step(self, graph: SubGraph, now: Tensor, states: Sequence[Tensor]) -> list[Tensor]:
         hidden, cell = states
         gates = _sum(graph, now, product(graph, hidden, self.recurrent, self.recurrent_bias))
-        parts = split(graph, gates, 4)
-        entry, exit_, forget = (_apply(graph, Code.LOGISTIC, part) for part in parts[:3])
-        kept = _times(graph, forget, cell)
-        cell = _sum(graph, kept, _times(graph, entry, _apply(graph, Code.TANH, parts[3])))
+        entry, exit_, forget, _ = split(graph, _apply(graph, Code.LOGISTIC, gates), 4)  # one call costs less than three
+        candidate = _apply(graph, Code.TANH, last_columns(graph, gates, self.units))
+        cell = _sum(graph, _times(graph, forget, cell), _times(graph, entry, candidate))
         return [_times(graph, exit_, _apply(graph, Code.TANH, cell)), cell]
 
 
@@ -247,6 +246,13 @@ def split(graph: SubGraph, tensor: Tensor, count: int) -> list[Tensor]:
     options.numSplits = count
     graph.add(Code.SPLIT, [graph.constant(np.array(1, np.int32), "last"), tensor], parts, options)
     return parts
+
+
+def last_columns(graph: SubGraph, tensor: Tensor, count: int) -> Tensor:
+    """Return the last ``count`` columns of [batch, size]."""
+    begin = graph.constant(np.array([0, int(tensor.shape[1] or 0) - count], np.int32), "begin")
+    size = graph.constant(np.array([tensor.shape[0] or -1, count], np.int32), "size")
+    return graph.make(Code.SLICE, [tensor, begin, size], (tensor.shape[0], count), schema.SliceOptionsT())
 
 
 def _sum(graph: SubGraph, one: Tensor, other: Tensor) -> Tensor:
