@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 TESTS = Path(__file__).parents[1]
+_PATH = [str(TESTS), str(TESTS.parent / "pipeline")]
+"""Where children import from; the peer's interpreter has isoform nowhere else, and builds the same networks with it."""
 PEER = "LITERT_TORCH_PYTHON"
 """The environment variable that names an interpreter with litert-torch; without it only ours is measured."""
 _SHOWN = 300
@@ -82,7 +84,7 @@ def _end(process: "subprocess.Popen[str]") -> None:
 
 def _environment(threads: int) -> dict[str, str]:
     ours = {
-        "PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")]),
+        "PYTHONPATH": os.pathsep.join([*_PATH, os.environ.get("PYTHONPATH", "")]),
         "OMP_NUM_THREADS": str(threads),
         "KERAS_BACKEND": "tensorflow",
         "TF_CPP_MIN_LOG_LEVEL": "2",

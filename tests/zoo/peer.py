@@ -1,6 +1,6 @@
 """``python -m zoo.peer NAME FILE``: an architecture through litert-torch, with static shapes: it knows no others.
 
-Runs in an interpreter of its own, which has litert-torch and the networks' packages; isoform is not there.
+Runs in an interpreter of its own, which has litert-torch and the networks' packages; nothing else that isoform needs.
 """
 
 import inspect
