@@ -1,7 +1,7 @@
 """docs/zoo.md from the rows: totals, a table a family, the failures by cause, and speed beside the peer."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from zoo.causes import DIFFERS, grouped
@@ -103,7 +103,17 @@ def _speed(results: Results, entries: Mapping[str, Entry]) -> list[str]:
     if ratios:
         mean = math.exp(sum(ratios) / len(ratios))
         text += ["", f"Geometric mean of {len(ratios)}: {mean:.3f}; the worst is {math.exp(max(ratios)):.2f}."]
-    return text
+    return text + _beside(row for row in rows if "seconds" in row.get("peer", {}) and "seconds" in row)
+
+
+def _beside(rows: Iterable[dict[str, Any]]) -> list[str]:
+    """Return what holds of all conversions that the peer carries, too."""
+    pairs = [(row, row["peer"]) for row in rows]
+    if not pairs:
+        return []
+    share = max(ours["seconds"] / peer["seconds"] for ours, peer in pairs)
+    more = [ours["model"] for ours, peer in pairs if ours["transposes"] > peer["transposes"]]
+    return [f"A conversion takes at most {share:.2f} of the peer's time. More transposes: {', '.join(more) or 'none'}."]
 
 
 def _timed(row: dict[str, Any]) -> str:
