@@ -9,6 +9,7 @@ from isoform.hub.emitters.tflite_builder import Tensor
 from isoform.hub.emitters.tflite_ops.arithmetic import add, compare, mul, select, sub
 from isoform.hub.emitters.tflite_ops.call import Call, Code, op
 from isoform.hub.emitters.tflite_ops.moving import as_int32, concat, shape_of, size_at, strided_slice, to_shape
+from isoform.hub.passes.never_negative import is_never_negative
 
 
 @op("Gather")
@@ -34,6 +35,8 @@ def from_start(call: Call, axis: int) -> Tensor:
     places, size = call.array(1), call[0].shape[axis]
     if places is not None and (size is not None or (places >= 0).all()):
         return call.constant(np.where(places < 0, places + (size or 0), places))
+    if is_never_negative(call.node.inputs[1]):
+        return call[1]
     whole = call.constant(size, call[1].dtype) if size is not None else size_at(call, call[0], axis, call[1].dtype)
     return select(call, compare(call, Code.LESS, call[1], 0), add(call, call[1], whole), call[1])
 
@@ -50,15 +53,19 @@ def flat_places(call: Call) -> Tensor:
     x, taken = call[0], call[1].shape
     axis = call.int("axis", 0) % len(x.shape)
     strides = strides_of(call, x)
-    found = mul(call, as_int32(call, from_start(call, axis)), strides[axis])
+    found = _times(call, as_int32(call, from_start(call, axis)), strides[axis])
     known = [place for place, size in enumerate(taken) if place != axis and size is not None]
     known = [place for place in known if isinstance(strides[place], int)]
     for place in range(len(taken)):
         if place != axis and place not in known and taken[place] != 1:
-            found = add(call, found, mul(call, coordinates(call, call[1], place), strides[place]))
+            found = add(call, found, _times(call, coordinates(call, call[1], place), strides[place]))
     sizes = [taken[place] or 1 if place in known else 1 for place in range(len(taken))]
     offsets = sum(np.indices(sizes)[place] * strides[place] for place in known)
     return add(call, found, call.constant(offsets)) if np.any(offsets) else found
+
+
+def _times(call: Call, places: Tensor, stride: int | Tensor) -> Tensor:
+    return places if stride == 1 else mul(call, places, stride)
 
 
 def strides_of(call: Call, x: Tensor) -> list[int | Tensor]:
