@@ -101,6 +101,8 @@ def test_impossible_indices_of_a_sparse_tensor_are_refused(folder: Path) -> None
         tensor = torch.sparse_coo_tensor(torch.tensor([[5000]]), torch.tensor([1.0]), (4,), check_invariants=False)
     found = refused(saved(folder / "sparse.pt", {"w": tensor}))
     assert found.code == 4
+    assert "sparse.pt: " in found.stderr
+    assert "size is inconsistent with indices: for dim 0, size is 4 but found index 5000" in found.stderr
 
 
 def test_missing_extra_and_misshapen_keys_are_named_with_both_shapes(folder: Path) -> None:

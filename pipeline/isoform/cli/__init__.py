@@ -94,11 +94,25 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
+    except OSError as error:
+        code = _fail(_of_system(error))
     except Exception as error:  # noqa: BLE001 - the last border: a bug becomes one line and exit code 70
-        _say(f"Internal error: {type(error).__name__}: {error}\nhint: run it again with --debug and report the output.")
+        from isoform.cli.console import printable
+
+        what = printable(f"{type(error).__name__}: {error}")
+        _say(f"Internal error: {what}\nhint: run it again with --debug and report the output.")
         _show_traceback_if_asked()
         code = INTERNAL_ERROR
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _of_system(error: OSError) -> IsoformError:
+    """Return the error for what the system refused: a read-only folder, a full disk, a name that is too long."""
+    place = f"{error.filename}: " if error.filename else ""
+    return IsoformError(
+        f"{place}{error.strerror or type(error).__name__}.",
+        "Check permissions and free space, or choose another --out.",
+    )
 
 
 def _fail(error: IsoformError) -> int:

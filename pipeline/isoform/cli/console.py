@@ -23,6 +23,7 @@ _SIGNS = {
     "ERROR": ("!", "!", "bold red"),
 }
 _FIGURES = ("loss", "accuracy", "test_accuracy")
+_MOST_CHARACTERS = 4000
 _LINES = 6
 """About how many epochs of a training leave a line; the bar shows all of them."""
 
@@ -134,7 +135,13 @@ class _Bar(BarColumn):
 
 
 def printable(text: str) -> str:
-    """Return ``text`` on one line, its control and direction characters shown by their code."""
+    """Return ``text`` on one line, its control and direction characters shown by their code, and not too long.
+
+    A name in a file may have a megabyte; ``--json`` has all of it.
+    """
+    if len(text) > _MOST_CHARACTERS:
+        half = _MOST_CHARACTERS // 2
+        text = f"{text[:half]} [... {len(text) - 2 * half} characters ...] {text[-half:]}"
     return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
 
 

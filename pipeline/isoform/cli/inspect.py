@@ -60,16 +60,16 @@ def _lines(record: dict[str, Any]) -> list[str]:
     lines += _contents(record)
     for side in ("inputs", "outputs"):
         for table in (record.get("signature") or {}).get(side, []):
-            lines.append(f"{side.removesuffix('s'):<9} {TensorSpec.from_json(table)}")
+            lines.append(f"{side.removesuffix('s'):<9} {printable(str(TensorSpec.from_json(table)))}")
     if "verdict" in record:
         lines.append(f"verdict   {record['verdict']}")
-        lines += [f"runtime   {name}: {found['headline']}" for name, found in record["parity"].items()]
+        lines += [f"runtime   {name}: {printable(found['headline'])}" for name, found in record["parity"].items()]
         lines.append(f"route     {' -> '.join(step['converter'] for step in record['route'])}")
         lines += [
-            f"file      {name}  {entry['size_bytes']} bytes  {entry['sha256']}"
+            f"file      {printable(name)}  {entry['size_bytes']} bytes  {entry['sha256']}"
             for name, entry in record["files"].items()
         ]
-        lines.append(f"reproduce {record['reproduce']}")
+        lines.append(f"reproduce {printable(record['reproduce'])}")
     return lines
 
 
