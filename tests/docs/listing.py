@@ -7,8 +7,8 @@ model in PyTorch or in TensorFlow themselves are named here; all others run apar
 from pathlib import Path
 
 PAGES = Path(__file__).parents[2] / "docs"
-WRITTEN_BY_COMMANDS = ("conformance", "figures.md", "zoo.md", "quantised.md")
-"""Pages of figures, which make targets write, and of facts without commands."""
+WRITTEN_BY_COMMANDS = ("conformance", "figures.md", "zoo.md")
+"""Pages of figures, which make targets write."""
 
 TORCH = frozenset(
     {

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
+from safetensors.numpy import save_file
 
 
 def image_classifier(path: Path) -> None:
@@ -33,5 +34,12 @@ def image_classifier(path: Path) -> None:
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), path)
 
 
-SAMPLES: dict[str, Callable[[Path], None]] = {"model.onnx": image_classifier}
+def two_layers(path: Path) -> None:
+    """Write the weights of ``nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3), ...)``."""
+    rng = np.random.default_rng(1)
+    shapes = {"0.weight": (8, 4), "0.bias": (8,), "2.weight": (3, 8), "2.bias": (3,)}
+    save_file({name: rng.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}, path)
+
+
+SAMPLES: dict[str, Callable[[Path], None]] = {"model.onnx": image_classifier, "weights.safetensors": two_layers}
 """By the name of the file in a page's folder."""

@@ -84,8 +84,9 @@ def command(
 ) -> None:
     """Run the artifacts at or below PATHS on their runtimes and judge them against the recorded references.
 
-    The verdict is the most severe of three gates: structure (exact), weights (bit for bit) and numerics (as accurate
-    as the source, measured against float64). Nothing is written but the reports that are asked for.
+    The verdict is the most severe of four gates: structure (exact), weights (bit for bit), semantics (the same
+    function in float64) and numerics (as accurate as the source, measured against float64). Nothing is written but
+    the reports that are asked for.
     """
     from isoform.cli.console import Display
     from isoform.isolation import Pool
