@@ -128,6 +128,7 @@ ZOO: dict[str, Callable[[], keras.Model]] = {
     "upsampling_3d": lambda: one(VOLUME, layers.UpSampling3D(2)),
     "upsampling_open": lambda: one((None, None, 3), layers.UpSampling2D(2)),
     "resizing": lambda: one(IMAGE, layers.Resizing(5, 7)),
+    "resizing_by_a_quotient": lambda: one((24, 24, 2), layers.Resizing(20, 20), layers.Conv2D(2, 3, 2, "same")),
     "resizing_nearest": lambda: one(IMAGE, layers.Resizing(11, 6, interpolation="nearest")),
     "resizing_cropped": lambda: one(IMAGE, layers.Resizing(5, 5, crop_to_aspect_ratio=True)),
     "center_crop": lambda: one(IMAGE, layers.CenterCrop(4, 5)),

@@ -4,6 +4,7 @@ import onnx_ir as ir
 from onnx_ir.passes import common
 
 from isoform.hub import graph as hub_graph
+from isoform.hub.passes.exact_sizes import exact_sizes
 from isoform.hub.passes.expand_einsum import expand_einsum
 from isoform.hub.passes.fold_weights import fold_weights
 from isoform.hub.passes.restore_erf import restore_erf
@@ -20,6 +21,7 @@ def restore_layers(model: ir.Model) -> None:
     restore_layer_normalization(model)
     restore_erf(model)
     expand_einsum(model)
+    exact_sizes(model)
 
 
 def restore_operators(model: ir.Model) -> None:
