@@ -22,6 +22,8 @@ from isoform.errors import IsoformError, UsageError
 Array = npt.NDArray[Any]
 Tensors = Mapping[str, Array]
 
+_VERSION = 2
+"""Of the file; 2 keeps floors case by case."""
 FLOAT64, CENTRE = "float64", "centre of disturbed float32 runs"
 INTEGERS = "source's own run, compared in steps of its integers"
 """How references were recorded; the second where the source cannot run in float64, and weaker; the third where the
@@ -168,7 +170,7 @@ def save(cases: Cases, path: Path) -> None:
                 for position, array in enumerate(row.values()):
                     arrays[f"{column}.{case}.{position}"] = array
     floors = {name: [[each.rms, each.peak] for each in found] for name, found in (cases.floors or {}).items()}
-    head = {"kinds": cases.kinds, "names": names, "floors": floors}
+    head = {"version": _VERSION, "kinds": cases.kinds, "names": names, "floors": floors}
     head |= {"recorded_by": cases.recorded_by, "method": cases.method, "steps": dict(cases.steps)}
     arrays["head"] = np.frombuffer(json.dumps(head).encode(), dtype=np.uint8)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
@@ -195,6 +197,8 @@ def load(path: Path) -> Cases:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             head = json.loads(bytes(archive["head"]))
+            if head.get("version", 1) != _VERSION:
+                raise ValueError(f"version {head.get('version', 1)}, and this isoform reads {_VERSION}")
             columns = {
                 column: tuple(
                     {name: archive[f"{column}.{case}.{position}"] for position, name in enumerate(names)}

@@ -108,3 +108,10 @@ def test_a_batch_that_cannot_be_one_stays_what_it_can_be() -> None:
     large = Signature((TensorSpec.parse("image:float32[batch,3,224,224]"),), ())
     cases = generation.generate(large, sizes={"batch": (4, 8)})
     assert {len(case["image"]) for case in cases.inputs} == {4, 8}
+
+
+def test_a_file_of_another_version_is_refused_by_its_number(tmp_path: Path) -> None:
+    path = tmp_path / "cases.npz"
+    np.savez(path, head=np.frombuffer(b'{"kinds": [], "names": {}, "floors": {"y": [1, 2]}}', np.uint8))
+    with pytest.raises(IsoformError, match=r"not a readable cases file \(version 1, and this isoform reads 2\)"):
+        case_files.load(path)
