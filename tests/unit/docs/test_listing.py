@@ -25,10 +25,10 @@ def test_pages_that_are_named_for_a_framework_exist_and_belong_to_one() -> None:
     assert not TORCH & TENSORFLOW
 
 
-def test_a_page_about_what_does_not_import_is_skipped_with_the_reason(
+def test_a_page_about_what_is_not_installed_is_skipped_with_the_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "page.md").write_text("---\nrequires: no_such_module\n---\n```python\nraise SystemExit(1)\n```\n")
     monkeypatch.setattr("docs.session.PAGES", tmp_path)
-    with pytest.raises(pytest.skip.Exception, match=r"^page\.md is about no_such_module, which does not import here$"):
+    with pytest.raises(pytest.skip.Exception, match=r"^page\.md is about no_such_module, which is not installed$"):
         follow("page.md", tmp_path)
