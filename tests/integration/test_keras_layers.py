@@ -11,6 +11,7 @@ import pytest
 from keras import layers, ops
 
 from isoform import hub
+from isoform.hub import keras_source
 
 pytestmark = [
     pytest.mark.tensorflow,
@@ -234,3 +235,10 @@ def test_a_network_of_its_own_class_is_called_with_declared_inputs(tmp_path: Pat
     graph = hub.from_keras(model, inputs=["x:float32[batch,6]"])
     (found,) = session(graph, tmp_path).run(None, {"x": x})
     np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_the_states_that_a_layer_returns_are_named_by_its_name_and_a_number() -> None:
+    x = keras.Input(SERIES, name="x")
+    outputs = layers.LSTM(4, return_state=True, name="cell")(x)
+    model = keras.Model(x, [*outputs, layers.Dense(2, name="cell_1")(outputs[0])])
+    assert keras_source.output_names(model) == ["cell", "cell_2", "cell_3", "cell_1"]

@@ -45,8 +45,17 @@ def is_float(variable: Any) -> bool:
 
 
 def output_names(model: Any) -> list[str]:
-    """Return what ``model`` calls its outputs; a Sequential has one, which bears the name of the last layer."""
-    return list(getattr(model, "output_names", None) or [model.layers[-1].name])
+    """Return what ``model`` calls its outputs; a Sequential has one, which bears the name of the last layer.
+
+    A layer that returns its states too gives all of them its name: the later ones are numbered.
+    """
+    names = list(getattr(model, "output_names", None) or [model.layers[-1].name])
+    found: list[str] = []
+    for place, name in enumerate(names):
+        candidates = (name, *(f"{name}_{number}" for number in range(1, len(names) + 1)))
+        taken = {*found, *(each for each in names[place + 1 :] if each != name)}
+        found.append(next(each for each in candidates if each not in taken))
+    return found
 
 
 def call_arguments(model: Any, signature: Signature, tensors: Sequence[Any]) -> Any:
