@@ -40,7 +40,7 @@ def written(path: Path, name: str, weight: np.ndarray) -> Path:
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_model_with_hostile_names_is_shown_as_text(tmp_path: Path, name: str) -> None:
     path = written(tmp_path / "m.onnx", HOSTILE[name], np.ones((3, 4), np.float32))
-    shown = isoform("inspect", path.name, cwd=tmp_path)
+    shown = isoform("inspect", str(path), cwd=tmp_path)
     assert shown.code == 0, shown.stderr
     found = isoform("convert", path.name, "--to", "torchscript", "--json", cwd=tmp_path)
     (result,) = json.loads(found.stdout)["results"]
