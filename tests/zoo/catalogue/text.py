@@ -78,6 +78,9 @@ DECODERS: dict[str, tuple[str, dict[str, Any]]] = {
 SCANNED: dict[str, tuple[str, dict[str, Any]]] = {
     "mamba": ("MambaForCausalLM", {"vocab_size": 500, "hidden_size": 32, "num_hidden_layers": 1, "state_size": 8,
                                    "use_cache": False}),
+    "mamba2": ("Mamba2ForCausalLM", {"vocab_size": 500, "hidden_size": 32, "num_hidden_layers": 1, "state_size": 8,
+                                     "num_heads": 8, "head_dim": 8, "n_groups": 1, "chunk_size": 8,
+                                     "use_cache": False}),
     "rwkv": ("RwkvModel", {"vocab_size": 500, "hidden_size": 32, "attention_hidden_size": 32, "num_hidden_layers": 2,
                            "use_cache": False}),
 }  # fmt: skip
