@@ -2,11 +2,11 @@
 
 Explanations, the first that holds: ``exact`` (up to transpose and reshape), ``gates`` (the blocks of a recurrent
 layer in another order, split or joined), ``pieces`` (split along an axis), ``joined`` (rows of a larger tensor),
-``gathered`` (the rows of a table at fixed indices), ``elementwise`` (negated, inverted, or its root), ``zero`` (a bias
-of zeros, left out), ``unused`` (no output of the source depends on it), ``rows`` (of a table, all that an output
-depends on). Where a graph on the way holds it in such a form, ``computed``: all that follows there from it and from
-constants, or from folding it into a layer, is in the export within 4 units in the last place. What none explains is
-listed; nothing is ever close enough.
+``gathered`` (the rows of a table at fixed indices), ``elementwise`` (negated, inverted, or its root), ``zero`` and
+``one`` (a bias of zeros, a scale of ones, left out), ``unused`` (no output of the source depends on it), ``rows`` (of a
+table, all that an output depends on). Where a graph on the way holds it in such a form, ``computed``: all that follows
+there from it and from constants, or from folding it into a layer, is in the export within 4 units in the last place.
+What none explains is listed; nothing is ever close enough.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -37,8 +37,8 @@ class Explanation:
     """Where a source parameter went.
 
     Attributes:
-        how: exact, gates, pieces, joined, gathered, elementwise, zero, unused, rows, computed or unexplained; two of
-            them in two steps.
+        how: exact, gates, pieces, joined, gathered, elementwise, zero, one, unused, rows, computed or unexplained; two
+            of them in two steps.
         tensors: names in the export.
         fingerprint: of the parameter's elements, in whatever order (core/fingerprint.py), in hexadecimal.
     """
@@ -84,7 +84,7 @@ def match(source: Weights, export: Weights, unused: Collection[str] = ()) -> lis
         missing = {name: array for name, array in missing.items() if name not in parts}
     for name in missing:
         found[name] = ("unused" if name in unused else UNEXPLAINED, ())
-    _leave_out_zeros(wanted, there, found)
+    _leave_out_neutral(wanted, there, found)
     return [
         Explanation(name, array.shape, *found[name], fingerprint=f"{keys[name]:016x}")
         for name, array in wanted.items()
@@ -190,10 +190,16 @@ def _as_computed(array: Array) -> Array:
     return array.view(np.int8) ^ np.int8(-128) if array.dtype == np.uint8 else array
 
 
-def _leave_out_zeros(source: Weights, export: Weights, found: dict[str, tuple[str, tuple[str, ...]]]) -> None:
-    """Explain biases of zeros that exporters drop; not where a tensor of that size is left that could be the bias."""
+def _leave_out_neutral(source: Weights, export: Weights, found: dict[str, tuple[str, tuple[str, ...]]]) -> None:
+    """Explain biases of zeros and scales of ones, as fresh layers have them, that converters drop.
+
+    Not where a tensor of that size is left that could be the parameter.
+    """
     used = {tensor for _, tensors in found.values() for tensor in tensors}
     left = {array.size for name, array in export.items() if name not in used}
     for name, array in source.items():
-        if found[name][0] == UNEXPLAINED and array.ndim == 1 and array.size not in left and not np.any(array):
-            found[name] = ("zero", ())
+        if found[name][0] == UNEXPLAINED and array.ndim == 1 and array.size not in left:
+            if not np.any(array):
+                found[name] = ("zero", ())
+            elif np.all(array == 1):
+                found[name] = ("one", ())

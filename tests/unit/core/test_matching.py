@@ -187,9 +187,16 @@ def test_a_parameter_joined_with_others_is_found_and_an_altered_one_is_not(shape
     assert how({"q": one, "v": other}, {"x": joined}) == {"q": "unexplained", "v": "joined"}
 
 
-def test_zeros_are_not_found_in_a_filling() -> None:
-    assert how({"zeros": np.zeros(8, np.float32)}, {"x": np.zeros(24, np.float32)}) == {"zeros": "zero"}
-    assert how({"ones": np.ones(8, np.float32)}, {"x": np.ones(24, np.float32)}) == {"ones": "unexplained"}
+@pytest.mark.parametrize(("fill", "word"), [(0.0, "zero"), (1.0, "one"), (2.0, "unexplained")])
+def test_a_neutral_vector_may_be_left_out_and_is_not_found_in_a_filling(fill: float, word: str) -> None:
+    vector = np.full(8, fill, np.float32)
+    assert how({"vector": vector}, {"x": np.full(24, fill, np.float32)}) == {"vector": word}
+
+
+@pytest.mark.parametrize("fill", [0.0, 1.0])
+def test_a_neutral_vector_is_not_left_out_where_an_altered_one_may_be_it(fill: float) -> None:
+    vector = np.full(8, fill, np.float32)
+    assert how({"vector": vector}, {"x": vector + np.float32(0.5)}) == {"vector": "unexplained"}
 
 
 @pytest.mark.parametrize(
