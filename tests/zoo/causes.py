@@ -21,7 +21,7 @@ def cause(row: dict[str, Any]) -> str:
     """Return what rows that failed alike have in common; a difference in numbers is named by its runtime."""
     text = row.get("error") or row["verdict"]
     if row["verdict"] in DIFFERS:
-        gates = [gate for gate in ("structure", "weights", "numerics") if f"{gate}:" in text]
+        gates = [gate for gate in ("structure", "weights", "semantics", "numerics") if f"{gate}:" in text]
         return f"{text.split(':')[0]}: {' and '.join(gates) or 'numbers'} differ"
     for pattern, replacement in _LEFT_OUT:
         text = pattern.sub(replacement, text)
