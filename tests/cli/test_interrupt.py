@@ -26,8 +26,9 @@ def test_it_stops_at_once_and_its_child_is_gone(tmp_path: Path, number: int, cod
     (tmp_path / "net.py").write_text(SLOW)
     words = ["convert", "w.safetensors", "--arch", "net.py:build", "--input", "x:float32[n]", "--to", "onnx"]
     command = subprocess.Popen(
-        [sys.executable, "-P", "-m", "isoform", *words], stderr=subprocess.PIPE, text=True, cwd=tmp_path
-    )
+        [sys.executable, "-P", "-m", "isoform", *words], stderr=subprocess.PIPE, text=True, cwd=tmp_path,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
+    )  # fmt: skip
     child = _written(tmp_path / "child")
     command.send_signal(number)
     _, told = command.communicate(timeout=60)
