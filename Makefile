@@ -16,10 +16,10 @@ ZOO_FLAGS = $(if $(FILTER),--filter "$(FILTER)") $(if $(FORCE),--again everythin
 EXPORT_FLAGS = $(if $(IMAGE_SIZE),-p image_size=$(IMAGE_SIZE)) $(if $(DATA),--data $(DATA)) --out $(OUT)
 
 .DEFAULT_GOAL := help
-.PHONY: help install export train verify bench report test test-fast conformance figures fresh zoo docs lint format clean
+.PHONY: help install export train verify bench report test test-fast test-formats test-torch test-tensorflow conformance figures fresh zoo docs lint format clean
 
 help: ## Show this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(STAMP) ## Make the environment in .venv with the versions of constraints.txt
 
@@ -48,14 +48,21 @@ bench: $(STAMP) ## Measure every exported artifact with the full protocol
 report: $(STAMP) ## Write exports/report.html from the records on disk
 	$(BIN)/isoform report $(OUT)
 
-test: $(STAMP) ## Run every test, fast ones first
+test: $(STAMP) ## Run every test: the fast ones first, then the others, a group for each framework, two at a time
 	$(BIN)/python -m pytest tests/unit tests/cli tests/test_architecture.py
-	$(BIN)/python -m pytest tests/contract $(filter-out $(TORCH_TESTS) $(TF_TESTS),$(wildcard tests/integration/test_*.py tests/docs/test_*.py))
-	$(BIN)/python -m pytest $(TORCH_TESTS)
-	$(BIN)/python -m pytest $(TF_TESTS)
+	@$(MAKE) --no-print-directory --jobs=2 --keep-going --output-sync=target test-torch test-formats test-tensorflow
 
 test-fast: $(STAMP) ## Run the tests that need no framework
 	$(BIN)/python -m pytest tests/unit tests/cli tests/test_architecture.py
+
+test-formats: $(STAMP) ## Run the tests of converters, LiteRT and ONNX Runtime
+	$(BIN)/python -m pytest tests/contract $(filter-out $(TORCH_TESTS) $(TF_TESTS),$(wildcard tests/integration/test_*.py tests/docs/test_*.py))
+
+test-torch: $(STAMP) ## Run the tests of PyTorch, of attacks and of users' repositories
+	$(BIN)/python -m pytest $(TORCH_TESTS)
+
+test-tensorflow: $(STAMP) ## Run the tests of TensorFlow and Keras
+	$(BIN)/python -m pytest $(TF_TESTS)
 
 conformance: $(STAMP) ## Run ONNX' backend tests through every emitter (TARGETS=torch FILTER=attention LIST=1 UPDATE=1)
 	cd tests && PYTHONPATH=. ../$(BIN)/python -m conformance $(TARGETS) $(CONFORMANCE_FLAGS)
