@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from difflib import SequenceMatcher
 from pathlib import Path
 
-_SIMILARITY = 0.6
-"""Of difflib's ratio, from 0 to 1: 'pytorch' finds 'torch' (0.83), 'onx' finds 'onnx' (0.86), 'coreml' no format."""
+_SIMILARITY = 0.65
+"""Of difflib's ratio, from 0 to 1: 'pytorch' finds 'torch' (0.83), 'onx' 'onnx' (0.86), 'cube' no 'double' (0.6)."""
 _SHOWN = 24
 """How many words a hint lists; the file of a stranger may have thousands."""
 
