@@ -32,6 +32,7 @@ RUNTIMES = "keras, litert, onnx-reference, ort-cpu, ort-cuda, tf, torch-eager, t
         ("bench . --runtime ortcpu", "There is no runtime 'ortcpu'.", f"Did you mean 'ort-cpu'? One of: {RUNTIMES}."),
         ("export . --framework pytorch", "--framework: there is no 'pytorch'.",
          "Did you mean 'torch'? One of: torch, keras."),
+        ("convert nothing.pt --to onxx", "There is no format 'onxx'.", f"Did you mean 'onnx'? One of: {FORMATS}."),
         ("convert x --io-layout nwhc", "--io-layout: there is no 'nwhc'.",
          "Did you mean 'nhwc'? One of: keep, nhwc, nchw."),
         ("export .", ".: no isoform.toml in this folder.", "See models/mlp for an example."),

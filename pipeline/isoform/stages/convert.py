@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from isoform import routes
+from isoform.core import format as formats
 from isoform.core.layout import KEEP
 from isoform.core.signature import TensorSpec
 from isoform.errors import UsageError
@@ -67,7 +68,7 @@ def plan(request: ConvertRequest) -> tuple[Container, list[export.Outlook]]:
         UsageError: the request has to be changed.
         IsoformError: the source is damaged, would run code, or nothing leads to one of the formats.
     """
-    _refuse_no_target(request)
+    _refuse_targets(request)
     container, _ = admitted(request.file)
     return container, export.outlook(
         container.format,
@@ -117,7 +118,10 @@ def convert(request: ConvertRequest, pool: Pool, on_event: Events) -> list[expor
         shutil.rmtree(workspace, ignore_errors=True)
 
 
-def _refuse_no_target(request: ConvertRequest) -> None:
+def _refuse_targets(request: ConvertRequest) -> None:
+    """Say what is wrong with the targets before anything about the source: it is what was typed last."""
+    for name in request.formats:
+        formats.lookup(name)
     if request.formats:
         return
     container = identify(request.source)
