@@ -26,6 +26,16 @@ SCAN = (
     " body = turn (float[4] before, float[4] now)"
     " => (float[4] after, float[4] out) { s = Add(before, now)  after = Tanh(s)  out = Mul(after, now) }>(h, x) }"
 )
+CONVOLUTIONS = (
+    "(float[n,1,6,5] x, int64 m) => (float[n,1,6,5] y, float[m,n,1,6,5] every) <bool go = {1},"
+    " float[1,1,3,3] k = {0.1, -0.2, 0.3, 0.2, 0.5, -0.1, 0.3, 0.2, -0.4}, int64 one = {1}> {"
+    "y, every = Loop(m, go, x)"
+    "<body = turn (int64 i, bool on, float[a,1,6,5] before) => (bool on_, float[b,1,6,5] after, float[c,1,6,5] out) {"
+    " turned = Conv<pads: ints = [1, 1, 1, 1]>(before, k)  kept = Tanh(turned)  c = Less(i, one)  on_ = Identity(on)"
+    " after = If(c)<then_branch = first () => (float[d,1,6,5] p) { p = Conv<pads: ints = [1, 1, 1, 1]>(kept, k) },"
+    " else_branch = rest () => (float[e,1,6,5] q) { q = MaxPool<kernel_shape: ints = [3, 3], pads: ints = [1, 1, 1, 1]>"
+    "(kept) }>  out = Neg(after) }> }"
+)
 
 
 @pytest.mark.parametrize("condition", [True, False])
@@ -46,3 +56,17 @@ def test_a_scan_takes_any_length_backwards(length: int) -> None:
 def test_results_of_an_unknown_number_of_rounds_are_refused() -> None:
     with pytest.raises(IsoformError, match="results of each of an unknown number of rounds"):
         tflite.emit(graph.load(parsed(LOOP.replace("Loop(m, go, x)", "Loop(, go, x)"))))
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_image_operators_stand_in_bodies(batch: int) -> None:
+    """A convolutional recurrent layer: the size of what each round puts out is the one before the first round."""
+    images = np.random.default_rng(7).normal(size=(batch, 1, 6, 5)).astype(np.float32)
+    assert_same(parsed(CONVOLUTIONS), [images, np.array(3)], tolerance=1e-5)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int8", "float"])
+def test_a_mask_is_reversed(dtype: str) -> None:
+    text = "(float[n,5] x, int64[n] k) => (float[n,5] y) { y = ReverseSequence<batch_axis = 0, time_axis = 1>(x, k) }"
+    flags = np.random.default_rng(8).integers(0, 2, (3, 5)).astype({"float": "float32"}.get(dtype, dtype))
+    assert_same(parsed(text.replace("float", dtype)), [flags, np.array([2, 5, 1])])

@@ -13,9 +13,9 @@ from isoform.errors import IsoformError
 from isoform.hub.external_data import open_weights
 from isoform.hub.passes.share_weights import share_weights
 from isoform.hub.proto_checks import refuse_contradictions
-from isoform.hub.shape_inference import infer_shapes
+from isoform.hub.shape_inference import forget_shapes, infer_shapes
 
-__all__ = ["Graph", "infer_shapes", "load", "save", "weight_bytes"]
+__all__ = ["Graph", "forget_shapes", "infer_shapes", "load", "save", "weight_bytes"]
 
 Graph: TypeAlias = str | Path | onnx.ModelProto | ir.Model
 LARGEST_INLINE_BYTES = 100 << 20

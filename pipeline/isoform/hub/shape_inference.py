@@ -37,6 +37,21 @@ def infer_shapes(model: ir.Model) -> None:
     _take_over(model.graph, inferred.graph)
 
 
+def forget_shapes(model: ir.Model) -> None:
+    """Drop what the exporter noted of shapes inside the graph: it may be what was traced, not what always holds.
+
+    What a body declares of its inputs and outputs keeps its rank and its numbers; a name there may mean another round.
+    """
+    for graph in model.graphs():
+        for value in () if graph is model.graph else (*graph.inputs, *graph.outputs):
+            if value.shape is not None:
+                value.shape = ir.Shape([dim if isinstance(dim, int) else None for dim in value.shape])
+    for node in model.graph.all_nodes():
+        for value in node.outputs:
+            if not value.is_graph_output():
+                value.shape = None
+
+
 def _forget_made_up_names(model: ir.Model) -> None:
     """Ask anew for the sizes that an earlier inference only gave a name: more may be known by now."""
     for node in model.graph.all_nodes():

@@ -1,11 +1,13 @@
 """Tell ONNX' own shape inference what it does not look for: what loop bodies are fed, and constants from outside them.
 
 A carried value of a Loop may change its sizes from one round to the next, never its rank here; one of a Scan may not.
+Those that no round changes are proved in carried_sizes.py.
 """
 
 import onnx_ir as ir
 
 from isoform.hub import graph as hub_graph
+from isoform.hub.passes.carried_sizes import prove_carried_sizes
 from isoform.hub.passes.fold_weights import constant, initializer
 
 _LARGEST = 64
@@ -29,6 +31,7 @@ def describe_bodies(model: ir.Model) -> None:
             elif len(node.inputs) == len(body.inputs):  # before opset 9 there is one more, and a batch
                 _describe_scan(node, body)
         hub_graph.infer_shapes(model)
+    prove_carried_sizes(model, [node for node in loops if node.op_type == "Loop"])
 
 
 def _copy_constants(node: ir.Node) -> None:

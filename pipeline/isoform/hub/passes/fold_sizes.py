@@ -19,20 +19,21 @@ _Seen = dict[tuple[Numbers, ir.DataType | None], ir.Value]
 
 def fold_sizes(model: ir.Model) -> bool:
     """Rewrite ``model`` in place, bodies too, and tell whether anything changed; shapes have to be inferred before."""
-    analysis = Analysis(model)
-    _state_shapes(analysis)
-    return _Folding(analysis).visit(model.graph, {})
+    return _Folding(state_shapes(model)).visit(model.graph, {})
 
 
-def _state_shapes(analysis: Analysis) -> None:
+def state_shapes(model: ir.Model) -> Analysis:
     """Note what ONNX' inference does not know: ranks, and sizes that are numbers or dimensions of the inputs."""
+    analysis = Analysis(model)
+    declared = set(model.graph.outputs)
     for value, sizes in analysis.shapes.items():
-        if value.is_initializer() or value.is_graph_input() or value.is_graph_output():
+        if value.is_initializer() or value.is_graph_input() or value in declared:
             continue
         old = value.shape if value.shape is not None else [ir.SymbolicDim(None)] * len(sizes)
         new = [_stated(dim, size, analysis) for dim, size in zip(old, sizes, strict=True)]
         if value.shape is None or list(value.shape) != new:
             value.shape = ir.Shape(new)
+    return analysis
 
 
 def _stated(dim: int | ir.SymbolicDim, size: Size, analysis: Analysis) -> int | ir.SymbolicDim:

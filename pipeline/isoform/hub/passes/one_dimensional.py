@@ -19,10 +19,11 @@ _PER_AXIS = {"kernel_shape": 1, "strides": 1, "dilations": 1, "output_padding": 
 
 def widen_one_dimensional(model: ir.Model) -> None:
     """Rewrite the operators over [n, channel, length] of ``model`` in place; shapes have to be inferred before."""
-    squeezed: dict[ir.Value, ir.Value] = {}
-    for node in list(model.graph):
-        if _is_one_dimensional(node) and (node.op_type not in _UNARY or node.inputs[0] in squeezed):
-            _widen(model.graph, node, squeezed)
+    for graph in list(model.graphs()):
+        squeezed: dict[ir.Value, ir.Value] = {}
+        for node in list(graph):
+            if _is_one_dimensional(node) and (node.op_type not in _UNARY or node.inputs[0] in squeezed):
+                _widen(graph, node, squeezed)
 
 
 def _is_one_dimensional(node: ir.Node) -> bool:

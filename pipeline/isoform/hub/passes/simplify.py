@@ -30,7 +30,7 @@ def simplify(model: ir.Model) -> None:
     """Inline functions, fold constants and static shapes, drop zero states and dead nodes, in place."""
     common.RemoveInitializersFromInputsPass()(model)  # before IR version 4 every weight was an input as well
     common.InlinePass()(model)
-    _forget_shapes(model)
+    graph.forget_shapes(model)
     common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
     drop_identities(model)
     for _ in range(_ROUNDS):
@@ -51,11 +51,3 @@ def simplify(model: ir.Model) -> None:
     common.RemoveUnusedNodesPass()(model)
     common.RemoveUnusedFunctionsPass()(model)
     common.RemoveUnusedOpsetsPass()(model)
-
-
-def _forget_shapes(model: ir.Model) -> None:
-    """Drop what the exporter noted of shapes inside the graph: it may be what was traced, not what always holds."""
-    for node in model.graph.all_nodes():
-        for value in node.outputs:
-            if not value.is_graph_output():
-                value.shape = None

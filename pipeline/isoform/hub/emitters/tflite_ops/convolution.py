@@ -44,8 +44,8 @@ def conv(call: Call) -> Tensor:
 
 @op("Conv")
 def conv_as_it_stands(call: Call) -> Tensor:
-    """Refuse what the layout pass has not taken: other ranks, and the bodies of loops and branches."""
-    raise call.refusal(f"over {max(len(_kernel_sizes(call)) - 2, 0)} dimensions, or in the body of a loop or a branch")
+    """Refuse what the layout pass has not taken: other ranks."""
+    raise call.refusal(f"over {max(len(_kernel_sizes(call)) - 2, 0)} dimensions, or data of unknown rank")
 
 
 def _conv_3d(call: Call, sizes: Sequence[int]) -> Tensor:

@@ -127,9 +127,18 @@ def non_zero(call: Call) -> Tensor:
     return call.make(Code.TRANSPOSE, [rows, call.constant([1, 0])], call.shape, schema.TransposeOptionsT())
 
 
+_REVERSED_AS = {"bool": "uint8", "int8": "int16"}
+"""What the kernel has in the place of dtypes that it lacks."""
+
+
 @op("ReverseSequence", since=10)
 def reverse_sequence(call: Call) -> Tensor:
     """Return x with the first elements of each sequence reversed."""
     options = schema.ReverseSequenceOptionsT()
     options.seqDim, options.batchDim = call.int("time_axis", 0), call.int("batch_axis", 1)
-    return call.make(Code.REVERSE_SEQUENCE, [call[0], call[1]], call.shape, options)
+    x = call[0]
+    carrier = _REVERSED_AS.get(x.dtype)
+    if carrier is None:
+        return call.make(Code.REVERSE_SEQUENCE, [x, call[1]], call.shape, options)
+    found = call.make(Code.REVERSE_SEQUENCE, [cast(call, x, carrier), call[1]], call.shape, options)
+    return cast(call, found, x.dtype)

@@ -16,24 +16,24 @@ _LAST_AXIS = {"LogSoftmax", "Softmax"}
 
 
 def wrap_image_operators(model: ir.Model, also: Collection[tuple[str, int]], ranks: Collection[int]) -> None:
-    """Wrap such operators of the main graph over tensors of ``ranks``, and each operator and rank of ``also``."""
-    for node in list(model.graph):
+    """Wrap such operators over tensors of ``ranks``, and each operator and rank of ``also``; in bodies, too."""
+    for node in list(model.graph.all_nodes()):
         rank = _rank_of_data(node)
         if (node.op_type in _WINDOWED and rank in ranks) or (node.op_type, rank) in also:
-            _wrap(model.graph, node, to_last(rank))
+            _wrap(node, to_last(rank))
     model.opset_imports[CHANNELS_LAST_DOMAIN] = 1
 
 
 def wrap_softmax(model: ir.Model) -> None:
-    """Let each Softmax of the main graph along another axis run along the last one, in place."""
+    """Let each Softmax along another axis run along the last one, in place."""
     if model.opset_imports.get("", 1) < SOFTMAX_OF_ONE_AXIS:
         return
-    for node in list(model.graph):
+    for node in list(model.graph.all_nodes()):
         rank = _rank_of_data(node) if node.op_type in _LAST_AXIS else 0
         axis = node.attributes["axis"].as_int() % rank if rank and "axis" in node.attributes else rank - 1
         if axis < rank - 1:
             node.attributes["axis"] = ir.AttrInt64("axis", -1)
-            _wrap(model.graph, node, to_last(rank, axis), "")
+            _wrap(node, to_last(rank, axis), "")
 
 
 def to_last(rank: int, axis: int = 1) -> Perm:
@@ -49,9 +49,10 @@ def _rank_of_data(node: ir.Node) -> int:
     return 0 if value is None or value.shape is None or not has_one_result or trains else len(value.shape)
 
 
-def _wrap(graph: ir.Graph, node: ir.Node, order: Perm, domain: str = CHANNELS_LAST_DOMAIN) -> None:
-    value = node.inputs[0]
+def _wrap(node: ir.Node, order: Perm, domain: str = CHANNELS_LAST_DOMAIN) -> None:
+    value, graph = node.inputs[0], node.graph
     assert value is not None, "it has a shape"
+    assert graph is not None, "it stands in the model"
     inwards = _transpose(value, order)
     inner = ir.Node(
         domain,

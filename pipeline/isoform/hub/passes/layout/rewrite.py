@@ -143,8 +143,10 @@ def _transpose(value: ir.Value, perm: Perm) -> ir.Node:
 
 def reshape_moved_ones(model: ir.Model) -> None:
     """Make each Transpose that moves axes of size one alone a Reshape, in place."""
-    for node in list(model.graph):
+    for node in list(model.graph.all_nodes()):
         perm, value = permutation(node), node.inputs[0] if node.inputs else None
+        graph = node.graph
+        assert isinstance(graph, ir.Graph)
         if perm is None or value is None or value.shape is None or not keeps_order(list(value.shape), perm):
             continue
         sizes = [value.shape[axis] for axis in perm]
@@ -153,6 +155,6 @@ def reshape_moved_ones(model: ir.Model) -> None:
             continue
         target = np.array([size if isinstance(size, int) else -1 for size in sizes], np.int64)
         name = f"{node.outputs[0].name}/shape"
-        again = ir.node("Reshape", [value, initializer(model.graph, name, target)], name=node.name)
+        again = ir.node("Reshape", [value, initializer(graph, name, target)], name=node.name)
         again.outputs[0].type, again.outputs[0].shape = node.outputs[0].type, node.outputs[0].shape
-        ir.convenience.replace_nodes_and_values(model.graph, node, [node], [again], node.outputs, again.outputs)
+        ir.convenience.replace_nodes_and_values(graph, node, [node], [again], node.outputs, again.outputs)

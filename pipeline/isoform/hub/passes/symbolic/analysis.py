@@ -34,6 +34,7 @@ class Analysis:
         self._aliases: dict[str, Size] = {}
         self._opset = model.opset_imports.get("", 1)
         self.given = {name for value in model.graph.inputs for name in _names(value)}
+        self._results = set(model.graph.outputs)
         self._visit(model.graph, "")
 
     def shape(self, value: ir.Value | None) -> Shape | None:
@@ -59,9 +60,9 @@ class Analysis:
         for value in graph.inputs:
             self._note(value, None, scope)
         for node in graph:
-            self._follow(node, scope)
             for body, inner in _bodies(node, scope):
                 self._visit(body, inner)
+            self._follow(node, scope)
 
     def _follow(self, node: ir.Node, scope: str) -> None:
         is_standard = node.domain in ("", "ai.onnx")
@@ -73,7 +74,7 @@ class Analysis:
             lambda place: self.content(inputs[place]) if place < len(inputs) else None,
         )
         rule = shape_rules.RULES.get(node.op_type) if is_standard else None
-        found = rule(call) if rule is not None else None
+        found = rule(call) if rule is not None else self._of_bodies(node) if is_standard else None
         for place, value in enumerate(node.outputs):
             self._note(value, found[place] if found is not None and place < len(found) else None, scope)
         count = number_rules.RULES.get(node.op_type) if is_standard else None
@@ -81,6 +82,23 @@ class Analysis:
             numbers = count(call)
             if numbers is not None and len(numbers.entries) <= _LONGEST:
                 self.numbers[node.outputs[0]] = numbers._replace(entries=tuple(map(_bounded, numbers.entries)))
+
+    def _of_bodies(self, node: ir.Node) -> list[Entries | None] | None:
+        """Return what is known of the results of a node from the bodies in it."""
+        if node.op_type == "If":
+            sides = [node.attributes[name].as_graph().outputs for name in ("then_branch", "else_branch")]
+            return [same(*map(self.shape, pair)) for pair in zip(*sides, strict=True)]
+        if node.op_type != "Loop":
+            return None
+        begin, end = node.inputs[2:], node.attributes["body"].as_graph().outputs[1:]
+        # Where no round takes place, a carried value is what it was before.
+        carried = [same(self.shape(first), self.shape(last)) for first, last in zip(begin, end, strict=False)]
+        return [*carried, *(self._stacked(value) for value in end[len(begin) :])]
+
+    def _stacked(self, value: ir.Value) -> Entries | None:
+        """Return the sizes of what rounds put out, where they are the same in each."""
+        shape = self.shape(value)
+        return None if shape is None else (None, *(size if size.atoms() <= self.given else None for size in shape))
 
     def _note(self, value: ir.Value, own: Entries | None, scope: str) -> None:
         """Join what a rule here says of a value with what ONNX' inference does."""
@@ -100,18 +118,24 @@ class Analysis:
     def _size(self, value: ir.Value, axis: int, own: Size | None, dim: object, scope: str) -> Size:
         if isinstance(dim, int):
             return constant(dim)
-        # A name on an output may be an exporter's; one inside a loop may be that of another round.
-        text = dim.value if isinstance(dim, ir.SymbolicDim) and not _is_declared(value) else None
-        name = f"{scope}{text}" if text else f"?{id(value)}.{axis}"
+        # A name on an output may be an exporter's; one made up inside a loop may be that of another round.
+        text = dim.value if isinstance(dim, ir.SymbolicDim) and not self._is_declared(value) else None
+        name = f"?{id(value)}.{axis}" if not text else text if text in self.given else f"{scope}{text}"
         if own is not None:
             if text and text not in self.given:
                 self._aliases.setdefault(name, own)
             return own
         return self._aliases.get(name) or named(name)
 
+    def _is_declared(self, value: ir.Value) -> bool:
+        return value in self._results and not value.is_graph_input()
 
-def _is_declared(value: ir.Value) -> bool:
-    return value.is_graph_output() and not value.is_graph_input()
+
+def same(one: Shape | None, other: Shape | None) -> Entries | None:
+    """Return the sizes that two shapes have in common, None where they have another rank."""
+    if one is None or other is None or len(one) != len(other):
+        return None
+    return tuple(size if size == other_size else None for size, other_size in zip(one, other, strict=True))
 
 
 def _names(value: ir.Value) -> Iterator[str]:
