@@ -4,12 +4,13 @@ Inputs are called as in the folder's signature; outputs stand in the order of th
 """
 
 from pathlib import Path
+from typing import Any
 
 from isoform.core.artifact import Artifact
 from isoform.core.protocols import ConvertOptions
 from isoform.hub import graph as hub_graph
 from isoform.hub import serving
-from isoform.hub.importers.tensorflow import proof, saved_model
+from isoform.hub.importers.tensorflow import proof, saved_model, stored
 
 
 def convert(source: Artifact, target: Path, options: ConvertOptions) -> None:
@@ -19,7 +20,12 @@ def convert(source: Artifact, target: Path, options: ConvertOptions) -> None:
         IsoformError: an operator has no ONNX form, an input, an output or a dynamic axis is lost, or ONNX' checker or
             ONNX Runtime refuse the graph.
     """
-    loaded = serving.opened(source.model)  # the variables live as long as this does
-    served = serving.pick(loaded, source.model, source.entry)
-    hub_graph.save(saved_model.load(served, source.signature), target)
-    proof.prove(target, source.signature, saved_model.caller(served, source.signature))
+    opened = stored.opened(source.model)  # the variables live as long as this does
+    served = serving.pick(opened.loaded, source.model, source.entry)
+    hub_graph.save(saved_model.load(served, source.signature, opened.stored), target)
+
+    def call(*tensors: Any) -> list[Any]:
+        whole = serving.opened(source.model)
+        return saved_model.caller(serving.pick(whole, source.model, source.entry), source.signature)(*tensors)
+
+    proof.prove(target, source.signature, call)

@@ -1,5 +1,7 @@
 """What a SavedModel folder serves: opening one, and choosing among its signatures."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,24 +13,40 @@ from isoform.errors import IsoformError
 DEFAULT = "serving_default"
 
 
-def opened(folder: Path) -> Any:
+def opened(folder: Path, *, has_values: bool = True) -> Any:
     """Return what TensorFlow loads from ``folder``.
+
+    Args:
+        has_values: whether its variables are to hold what the checkpoint has; they cannot be read otherwise.
 
     Raises:
         IsoformError: it does not open it.
     """
+    with refusing(folder):
+        options = tf.saved_model.LoadOptions(experimental_skip_checkpoint=not has_values)
+        return tf.saved_model.load(str(folder), options=options)
+
+
+@contextmanager
+def refusing(folder: Path) -> Iterator[None]:
+    """Turn what TensorFlow raises while it reads ``folder`` into an error that names it."""
     try:
-        return tf.saved_model.load(str(folder))
+        yield
     except (tf.errors.OutOfRangeError, tf.errors.DataLossError) as error:
-        raise IsoformError(
-            f"{folder}: truncated or damaged: its variables cannot be read ({_first_line(error)}).",
-            "Copy or export the whole folder again.",
-            kind="damaged",
-        ) from error
+        raise damaged(folder, _first_line(error)) from error
     except Exception as error:  # TensorFlow raises many types for what it cannot restore
         raise IsoformError(
             f"{folder}: TensorFlow does not open it ({_first_line(error)}).", "Export the model again.", kind="load"
         ) from error
+
+
+def damaged(folder: Path, why: str) -> IsoformError:
+    """Return the error of a folder whose variables are not whole."""
+    return IsoformError(
+        f"{folder}: truncated or damaged: its variables cannot be read ({why}).",
+        "Copy or export the whole folder again.",
+        kind="damaged",
+    )
 
 
 def pick(loaded: Any, folder: Path, name: str | None = None) -> Any:

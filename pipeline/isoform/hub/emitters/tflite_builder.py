@@ -23,6 +23,7 @@ _SCHEMA_VERSION = 3
 _ALIGNMENT = 64
 _SMALLEST_STREAMED_BYTES = 4096
 _LARGEST_COPIED_BYTES = 64 << 20
+_STRIP = 256
 _ANY_OFFSET = 1 << 40
 _OLD_CODES_END = 127
 _Code = schema.BuiltinOperator
@@ -231,7 +232,15 @@ def _blocks(array: Array) -> Iterator[Array]:
         return
     rows = max(1, _LARGEST_COPIED_BYTES * len(array) // array.nbytes)
     for begin in range(0, len(array), rows):
-        yield np.ascontiguousarray(array[begin : begin + rows])
+        yield _in_order(array[begin : begin + rows])
+
+
+def _in_order(view: Array) -> Array:
+    """Return a copy in memory order, made in strips: a cache line of a transposed weight is read once for many rows."""
+    copy = np.empty(view.shape, view.dtype)
+    for begin in range(0, view.shape[-1], _STRIP):
+        copy[..., begin : begin + _STRIP] = view[..., begin : begin + _STRIP]
+    return copy
 
 
 def _key(array: Array) -> Any:

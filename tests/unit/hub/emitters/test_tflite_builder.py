@@ -1,6 +1,7 @@
 """The TFLite file in memory: what is stored, where, and that the interpreter reads it."""
 
 import io
+import math
 from pathlib import Path
 
 import numpy as np
@@ -104,6 +105,21 @@ def test_a_view_is_written_as_it_reads(tmp_path: Path) -> None:
     file.save(tmp_path / "model.tflite")
     x = np.zeros((64, 64), np.float32)
     np.testing.assert_array_equal(answer((tmp_path / "model.tflite").read_bytes(), x), LARGE.T)
+
+
+@given(
+    st.lists(st.sampled_from([1, 2, 3, 255, 256, 257, 600]), min_size=2, max_size=3).filter(
+        lambda shape: 1024 <= math.prod(shape) <= 1 << 18
+    ),
+    st.data(),
+)
+@settings(deadline=None, max_examples=30)
+def test_a_view_in_any_order_of_axes_is_written_element_by_element(shape: list[int], data: st.DataObject) -> None:
+    order = data.draw(st.permutations(range(len(shape))))
+    view = np.arange(math.prod(shape), dtype=np.float32).reshape(shape).transpose(order)
+    content = written(adding(view))
+    [buffer] = [each for each in buffers(content) if each.Offset() > 1]
+    assert content[buffer.Offset() : buffer.Offset() + buffer.Size()] == view.tobytes()
 
 
 def test_an_unknown_dtype_is_not_written() -> None:

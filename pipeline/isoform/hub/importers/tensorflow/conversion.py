@@ -6,12 +6,15 @@ import onnx
 import onnx_ir as ir
 import tensorflow as tf
 import tf2onnx
+from tensorflow.core.framework import graph_pb2
 
 from isoform.errors import IsoformError, UnsupportedOperator
 from isoform.hub.importers.tensorflow.ops.families import HANDLERS
 from isoform.hub.importers.tensorflow.skeleton import Skeleton
 
 OPSET = 18
+_STANDS_IN = "ImmutableConst"
+"""Says of what dtype and shape a weight is, and never runs."""
 _RANDOM = {"RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Multinomial", "Bernoulli"}
 _SHOWN = 5
 
@@ -42,8 +45,7 @@ def to_onnx(skeleton: Skeleton) -> ir.Model:
 def _converted(skeleton: Skeleton) -> onnx.ModelProto:
     """Return what tf2onnx makes of the graph, without its optimisers: the hub's passes cost a tenth of theirs."""
     logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)  # what it cannot convert is found in the graph itself
-    with tf.Graph().as_default():
-        graph = tf2onnx.tf_loader.tf_optimize_grappler(skeleton.inputs, skeleton.outputs, skeleton.graph)
+    graph = _optimised(skeleton)
     with tf.device("/cpu:0"), tf.Graph().as_default() as imported:
         tf.import_graph_def(graph, name="")
         converted = tf2onnx.tfonnx.process_tf_graph(
@@ -56,6 +58,23 @@ def _converted(skeleton: Skeleton) -> onnx.ModelProto:
         )
     converted.topological_sort(converted.get_nodes())
     return converted.make_model("converted by isoform")
+
+
+def _optimised(skeleton: Skeleton) -> graph_pb2.GraphDef:
+    """Return the graph after TensorFlow's own optimiser, which makes zeros for every placeholder."""
+    standing_in = graph_pb2.GraphDef()
+    standing_in.CopyFrom(skeleton.graph)
+    for node in standing_in.node:
+        if node.name in skeleton.weights:
+            node.op = _STANDS_IN
+            node.attr["memory_region_name"].s = node.name.encode()  # no two are the same
+    with tf.Graph().as_default():
+        graph = tf2onnx.tf_loader.tf_optimize_grappler(skeleton.inputs, skeleton.outputs, standing_in)
+    for node in graph.node:
+        if node.op == _STANDS_IN:
+            node.op = "Placeholder"
+            del node.attr["memory_region_name"]
+    return graph
 
 
 def _drop_element_shapes(model: ir.Model) -> None:

@@ -9,6 +9,7 @@ import tensorflow as tf
 from isoform.core.signature import Signature
 from isoform.errors import IsoformError
 from isoform.hub.importers.tensorflow import conversion, finish, skeleton
+from isoform.hub.importers.tensorflow.stored import Stored
 
 INPUT = "isoform_input_"
 
@@ -18,17 +19,19 @@ def load(
     signature: Signature,
     names: Mapping[int, str] | None = None,
     references: Mapping[str, Any] | None = None,
+    stored: Mapping[int, Stored] | None = None,
 ) -> ir.Model:
     """Return the hub graph of ``call``, which takes and returns tensors in the order of ``signature``.
 
     Args:
         names: what a variable is called, by the id of its handle; its own name where there is none.
         references: values of variables that are nodes of the graph, by the names of these.
+        stored: the values of variables that hold none, by the id of the handle.
 
     Raises:
         IsoformError: the function cannot be traced or converted, or comes out with other inputs, outputs or axes.
     """
-    found = skeleton.of_function(trace(call, signature), names or {}, references or {})
+    found = skeleton.of_function(trace(call, signature), names or {}, references or {}, stored or {})
     model = conversion.to_onnx(found)
     finish.finish(model, found, signature, [f"{INPUT}{index}:0" for index in range(len(signature.inputs))])
     return model

@@ -6,7 +6,7 @@ from typing import Any
 from tensorflow.core.framework import graph_pb2
 
 from isoform.errors import IsoformError
-from isoform.hub.importers.tensorflow.weights import Weight
+from isoform.hub.importers.tensorflow.weights import Weight, of_tensor
 
 _OPERATORS = ("VariableV2", "Variable")
 
@@ -46,7 +46,7 @@ def replace_references(graph: graph_pb2.GraphDef, values: Mapping[str, Any]) -> 
                 kind="stateful",
             )
         name = max(known, key=len)
-        found[node.name] = Weight(name, values[name], is_variable=False)
+        found[node.name] = of_tensor(name, values[name])
         node.op = "Placeholder"
         for attribute in [key for key in node.attr if key not in ("dtype", "shape")]:
             del node.attr[attribute]

@@ -8,8 +8,9 @@ import onnx_ir as ir
 
 from isoform.core.signature import Signature
 from isoform.errors import IsoformError
-from isoform.hub.importers.tensorflow import function, references, signature
-from isoform.hub.serving import opened, pick
+from isoform.hub.importers.tensorflow import function, references, signature, stored
+from isoform.hub.importers.tensorflow.stored import Stored
+from isoform.hub.serving import pick
 from isoform.hub.validity import refuse_invalid
 
 
@@ -22,22 +23,26 @@ def from_saved_model(path: str | Path, name: str | None = None) -> ir.Model:
     Raises:
         IsoformError: TensorFlow does not open the folder, has no such signature there, or it cannot be converted.
     """
-    loaded = opened(Path(path))
-    served = pick(loaded, Path(path), name)
+    opened = stored.opened(Path(path))
+    served = pick(opened.loaded, Path(path), name)
     declared = signature_of(served)
-    graph = load(served, declared)
+    graph = load(served, declared, opened.stored)
     signature.name_output_axes(graph, declared.outputs, declared.symbols)
     return graph
 
 
-def load(served: Any, declared: Signature) -> ir.Model:
+def load(served: Any, declared: Signature, values: Mapping[int, Stored]) -> ir.Model:
     """Return the hub graph of a SavedModel's signature, its inputs and outputs in the order of ``declared``.
+
+    Args:
+        values: of variables that hold none, by the id of the handle.
 
     Raises:
         IsoformError: other names are declared than are there, or it cannot be converted.
     """
     refuse_other_names(served, declared)
-    graph = function.load(caller(served, declared), declared, weight_names(served), references.read(served))
+    call = caller(served, declared)
+    graph = function.load(call, declared, weight_names(served), references.read(served), values)
     refuse_invalid(graph)
     return graph
 

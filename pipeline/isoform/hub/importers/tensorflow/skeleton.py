@@ -16,6 +16,7 @@ from isoform.hub.importers.tensorflow import weights as captures
 from isoform.hub.importers.tensorflow.inlining import inlined
 from isoform.hub.importers.tensorflow.reads import replace_reads
 from isoform.hub.importers.tensorflow.references import replace_references
+from isoform.hub.importers.tensorflow.stored import Stored
 from isoform.hub.importers.tensorflow.weights import Weight
 
 LARGEST_LOOP_BYTES = 256 * 2**20
@@ -41,17 +42,20 @@ class Skeleton:
     inside: dict[str, str]
 
 
-def of_function(function: Any, names: Mapping[int, str], references: Mapping[str, Any]) -> Skeleton:
+def of_function(
+    function: Any, names: Mapping[int, str], references: Mapping[str, Any], stored: Mapping[int, Stored]
+) -> Skeleton:
     """Return the skeleton of a ConcreteFunction.
 
     Args:
         names: what a variable is called, by the id of its handle.
+        stored: the values of variables that hold none, by the id of the handle.
         references: the values of TensorFlow 1's variables, which are nodes of the graph, by the names of these.
 
     Raises:
         IsoformError: the function writes to variables, or holds resources that are none.
     """
-    found, constants, others = captures.captured(function, names)
+    found, constants, others = captures.captured(function, names, stored)
     graph = inlined(function)
     captures.refuse_resources(graph, others)
     found |= replace_references(graph, references)
@@ -61,7 +65,7 @@ def of_function(function: Any, names: Mapping[int, str], references: Mapping[str
         _make_constant(nodes[name], value)
     inside = {name: found.pop(name) for name in _within_loops(graph, found)}
     for name, weight in inside.items():
-        _make_constant(nodes[name], weight.tensor)
+        _make_constant(nodes[name], weight.read())
     values = {name: (weight.name, weight.array()) for name, weight in found.items()}
     values |= _taken_out(graph)
     captured = {placeholder.op.name for _, placeholder in function.graph.captures}

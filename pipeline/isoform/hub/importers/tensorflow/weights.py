@@ -3,7 +3,7 @@
 Not aware of what the function computes.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from tensorflow.core.framework import graph_pb2
 
 from isoform.core.protocols import Array
 from isoform.errors import UnsupportedOperator
+from isoform.hub.importers.tensorflow.stored import Stored
 
 LARGEST_CONSTANT_BYTES = 4096
 """A captured tensor up to this size is a constant of the graph: it may be a shape or an axis, which has to be known."""
@@ -25,21 +26,16 @@ class Weight:
 
     Attributes:
         name: what the initialiser is to be called.
-        tensor: its value; shares the memory of the variable.
+        dtype: TensorFlow's.
+        read: gives its value, a tensor: that shares the memory of the variable, or is read from a checkpoint now.
         is_variable: whether the graph holds a resource in its place, not a tensor.
     """
 
     name: str
-    tensor: Any
+    dtype: Any
+    shape: tuple[int, ...]
+    read: Callable[[], Any]
     is_variable: bool
-
-    @property
-    def dtype(self) -> Any:
-        return self.tensor.dtype
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return tuple(self.tensor.shape)
 
     @property
     def size_bytes(self) -> int:
@@ -47,18 +43,27 @@ class Weight:
 
     def array(self) -> Array:
         """Return the value without copying it, as far as NumPy has its dtype."""
+        tensor = self.read()
         try:
-            return np.asarray(memoryview(self.tensor))
+            return np.asarray(memoryview(tensor))
         except (BufferError, TypeError, ValueError):  # bfloat16 has no buffer format
-            return np.asarray(self.tensor.numpy())
+            return np.asarray(tensor.numpy())
 
 
-def captured(function: Any, names: Mapping[int, str]) -> tuple[dict[str, Weight], dict[str, Any], set[str]]:
+def of_tensor(name: str, tensor: Any, *, is_variable: bool = False) -> Weight:
+    """Return a weight whose value is there."""
+    return Weight(name, tensor.dtype, tuple(tensor.shape), lambda: tensor, is_variable)
+
+
+def captured(
+    function: Any, names: Mapping[int, str], stored: Mapping[int, Stored]
+) -> tuple[dict[str, Weight], dict[str, Any], set[str]]:
     """Return the weights that ``function`` has captured, its small constants, and what is neither, by placeholder.
 
     Args:
         function: a ConcreteFunction.
         names: what a variable is called, by the id of its handle.
+        stored: the values of variables that hold none, by the id of the handle.
     """
     known = {id(variable.handle): variable.name.removesuffix(":0") for variable in function.graph.variables}
     weights: dict[str, Weight] = {}
@@ -66,15 +71,17 @@ def captured(function: Any, names: Mapping[int, str]) -> tuple[dict[str, Weight]
     others: set[str] = set()
     for outside, placeholder in function.graph.captures:
         name = placeholder.op.name
-        if outside.dtype == tf.resource and (value := _read(outside)) is not None:
-            plain = names.get(id(outside)) or known.get(id(outside)) or name
-            weights[name] = Weight(plain, value, is_variable=True)
+        plain = names.get(id(outside)) or known.get(id(outside)) or name
+        if (value := stored.get(id(outside))) is not None:
+            weights[name] = Weight(plain, value.dtype, value.shape, value.read, is_variable=True)
+        elif outside.dtype == tf.resource and (held := _read(outside)) is not None:
+            weights[name] = of_tensor(plain, held, is_variable=True)
         elif outside.dtype in (tf.resource, tf.variant):
             others.add(name)
         elif outside.dtype == tf.string or outside.shape.num_elements() * outside.dtype.size <= LARGEST_CONSTANT_BYTES:
             constants[name] = outside
         else:
-            weights[name] = Weight(name, outside, is_variable=False)
+            weights[name] = of_tensor(name, outside)
     return weights, constants, others
 
 
