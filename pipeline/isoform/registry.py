@@ -20,15 +20,18 @@ class Converter:
     The name is ``<source>_to_<target>``; a word after the target tells a second way between the same formats.
 
     Attributes:
-        cost: routes with a smaller sum are tried first; a framework's own exporter costs 1, the hub's emitters 2.
+        cost: routes with a smaller sum are tried first; a framework's own exporter costs 1, the hub's emitters 2,
+            another project's converter 5: it comes after our own ways.
         needs: modules that must be importable.
         extra: the extra of isoform that installs them.
+        is_last: no route goes on from what it writes: another compiler's file is an end.
     """
 
     name: str
     cost: int
     needs: tuple[str, ...]
     extra: str
+    is_last: bool = False
 
     @property
     def source(self) -> str:
@@ -86,6 +89,7 @@ CONVERTERS: dict[str, Converter] = {
         Converter("torch_to_onnx", 1, ("torch", "onnxscript"), "torch"),
         Converter("torch_to_onnx_traced", 2, ("torch", "onnxscript"), "torch"),
         Converter("torch_to_pt2", 1, ("torch",), "torch"),
+        Converter("torch_to_tflite", 5, ("torch", "litert_torch", "ai_edge_litert"), "litert-torch", is_last=True),
         Converter("torch_to_torchscript", 1, ("torch",), "torch"),
         Converter("torchscript_to_onnx", 1, ("torch", "onnxscript"), "torch"),
         Converter("torchscript_to_onnx_scripted", 2, ("torch", "onnxscript"), "torch"),

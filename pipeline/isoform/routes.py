@@ -85,7 +85,7 @@ def _chains(source: str, target: str, seen: frozenset[str]) -> Iterator[tuple[Co
             continue
         if step.target == target:
             yield (step,)
-        else:
+        elif not step.is_last:
             for rest in _chains(step.target, target, seen | {step.target}):
                 yield (step, *rest)
 

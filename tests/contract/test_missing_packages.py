@@ -75,7 +75,9 @@ def test_the_extra_that_an_error_names_installs_all_that_the_row_needs(row: Any)
     distributions = importlib.metadata.packages_distributions()
     there = packages(row.extra)
     for module in row.needs:
-        assert there & {module, *distributions.get(module, ()), f"{module}-gpu"}, f"{row.extra} does not bring {module}"
+        assert there & {module, *distributions.get(module, ()), f"{module}-gpu", module.replace("_", "-")}, (
+            f"{row.extra} does not bring {module}"
+        )
 
 
 @pytest.mark.parametrize("extra", EXTRAS)

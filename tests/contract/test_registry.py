@@ -43,6 +43,8 @@ def signatures(pool: Pool, root, row, names: list[str]) -> dict[str, list[str]]:
 
 @pytest.mark.parametrize("row", registry.CONVERTERS.values(), ids=lambda row: row.name)
 def test_a_converter_offers_convert(pool: Pool, root, row: registry.Converter) -> None:
+    if row.name == "torch_to_tflite" and registry.missing(row):
+        pytest.skip("litert-torch is not installed: it is an extra of 1.1 GB")
     assert signatures(pool, root, row, ["convert"]) == {"convert": ["source", "target", "options"]}
 
 

@@ -1,6 +1,7 @@
 """Walking a route: each edge in a child, each intermediate file made once and shared by the routes that pass it."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from isoform.core.layout import outside
 from isoform.errors import IsoformError
 from isoform.isolation import Pool
 from isoform.registry import Converter
-from isoform.routes import Route
+from isoform.routes import Route, ranked
 
 MODEL_NAMES = {
     "keras": "model.keras",
@@ -96,6 +97,17 @@ class Builder:
             if not is_last:
                 self.made[names] = built
         return built
+
+    def witness(self) -> Path | None:
+        """Return a graph of the source, which tells what a converter that left none may have folded; None without."""
+        ready = [built.artifact.model for built in self.made.values() if built.artifact.format == "onnx"]
+        if ready:
+            return ready[0]
+        for route in ranked(self.source.format, "onnx"):
+            with suppress(IsoformError):
+                route.require()
+                return self.build(route, self.workspace / "witness" / MODEL_NAMES["onnx"]).artifact.model
+        return None
 
     def publish(self, route: Route, built: Built, folder: Path) -> None:
         """Let later routes start from a published artifact instead of making it again."""

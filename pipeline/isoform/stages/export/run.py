@@ -17,7 +17,7 @@ from isoform.core import generation
 from isoform.core.artifact import CASES_NAME, RECORD_NAME
 from isoform.core.cases import Cases
 from isoform.core.layout import move_cases
-from isoform.core.parity import ParityRecord, worst
+from isoform.core.parity import FAIL, Gate, ParityRecord, worst
 from isoform.errors import IsoformError, MissingDependency
 from isoform.intake import npz_file
 from isoform.isolation import Pool
@@ -163,7 +163,7 @@ class Exporter:
         """Return a record for each runtime, the cases and the ledger of weights left beside the model."""
         if self._reference is None:
             return []
-        weights, ledger = verify.match_weights(built.artifact, self._reference.weights, self._pool, built.onnx)
+        weights, ledger = self._weights(built, self._reference.weights)
         store.write_json(folder / verify.LEDGER_NAME, ledger)
         cases = move_cases(self._reference.cases, self._request.source.signature, built.artifact.signature)
         case_files.save(cases, folder / CASES_NAME)
@@ -173,6 +173,14 @@ class Exporter:
             self._on_event(self._task.format, f"verifying on {row.name}")
             records.append(verify.verify(built.artifact, cases, row, self._pool, weights, function))
         return records
+
+    def _weights(self, built: Built, source: Path) -> tuple[Gate, dict[str, Any]]:
+        """Return gate 1 and the ledger; a route past ONNX is explained by the source's own graph where it has to be."""
+        found = verify.match_weights(built.artifact, source, self._pool, built.onnx)
+        if found[0].verdict != FAIL or built.onnx is not None:
+            return found
+        witness = self._builder.witness()
+        return found if witness is None else verify.match_weights(built.artifact, source, self._pool, witness)
 
     def _publish(self, route: Route, built: Built, records: list[ParityRecord], folder: Path) -> Result:
         verdict = worst(records)
