@@ -69,7 +69,7 @@ def match(source: Weights, export: Weights, unused: Collection[str] = ()) -> lis
     index = Index(there)
     gates = GateIndex(wanted, index)
     keys = {name: fingerprint(array) for name, array in wanted.items()}
-    found = {name: ("exact", index.arrangements(array, keys[name])) for name, array in wanted.items()}
+    found = {name: ("exact", index.arrangements(array)) for name, array in wanted.items()}
     for name, array in wanted.items():
         found[name] = found[name] if found[name][1] else ("gates", gates.holders(array))
     missing = {name: array for name, array in wanted.items() if not found[name][1]}
@@ -101,6 +101,8 @@ def match_rows(
     """
     entries = list(explanations)
     names = [entry.parameter for entry in entries if entry.how == UNEXPLAINED and entry.parameter in rows]
+    if not names:
+        return entries
     read = {name: source[name].reshape(-1, source[name].shape[-1])[rows[name]] for name in names}
     found = {entry.parameter: entry.tensors for entry in match(read, export) if entry.how == "exact"}
     return [

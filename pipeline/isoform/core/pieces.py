@@ -55,6 +55,8 @@ def _holders(rows: Array, begin: int, export: Weights) -> Iterator[tuple[str, in
         if rest or not 0 < count <= len(rows) - begin or tensor.dtype != rows.dtype:
             continue
         wanted = rows[begin : begin + count]
+        if tensor.flat[0] != wanted[0, 0] or tensor.flat[-1] != wanted[-1, -1]:  # either way round
+            continue
         as_it_is, transposed = tensor.reshape(count, width), tensor.reshape(width, count).T
         if np.array_equal(as_it_is, wanted) or np.array_equal(transposed, wanted):
             yield name, count

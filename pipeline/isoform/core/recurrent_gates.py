@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from isoform.core.fingerprint import Index, fingerprint, is_arrangement
+from isoform.core.fingerprint import Index, bit_sum, is_arrangement
 
 Array = npt.NDArray[Any]
 Weights = Mapping[str, Array]
@@ -80,7 +80,7 @@ class GateIndex:
         return tuple(dict.fromkeys(name for names in found for name in names)) if all(found) else ()
 
     def _places(self, block: Array, gates: int) -> Iterator[Place]:
-        key = fingerprint(block)
+        key = bit_sum(block)
         for count in (gates * joined for joined in _JOINED):
             for name, array in self._export.of_size(block.size * count):
                 for cut, position, part in self._cut(name, array, count).get(key, ()):
@@ -91,7 +91,7 @@ class GateIndex:
         if (name, count) not in self._parts:
             parts: dict[int, list[tuple[str, int, Array]]] = {}
             for cut, position, part in _pieces(array, count):
-                parts.setdefault(fingerprint(part), []).append((cut, position, part))
+                parts.setdefault(bit_sum(part), []).append((cut, position, part))
             self._parts[name, count] = parts
         return self._parts[name, count]
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from isoform.core.fingerprint import digest, fingerprint
+from isoform.core.fingerprint import bit_sum, digest, fingerprint
 from isoform.core.matching import against_ledger, ledger, match, match_rows
 
 
@@ -139,6 +139,17 @@ def test_fingerprints_ignore_order_and_see_signs_and_types() -> None:
     assert fingerprint(np.array([0.0], np.float32)) != fingerprint(np.array([-0.0], np.float32))
     assert digest(values) != digest(values[::-1])
     assert digest(values) != digest(values.reshape(10, 100))
+
+
+def test_what_is_proposed_is_compared_bit_for_bit() -> None:
+    weight = normal(16, 8)
+    altered = weight.copy()
+    altered.view(np.uint32)[0, :2] += np.array([1, -1], np.int32).view(np.uint32)
+    assert bit_sum(weight) == bit_sum(altered) == bit_sum(weight.T)
+    assert how({"w": weight}, {"x": altered.T.copy()}) == {"w": "unexplained"}
+    assert how({"gates": np.concatenate([weight] * 4)}, {"x": np.concatenate([altered] * 4)}) == {
+        "gates": "unexplained"
+    }
 
 
 def test_a_parameter_that_the_source_does_not_use_may_be_missing_but_not_altered() -> None:
