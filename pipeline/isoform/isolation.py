@@ -13,7 +13,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -215,12 +216,12 @@ class Pool:
 
     def __init__(self, log_dir: Path, limits: Limits = Limits()) -> None:
         self._log_dir = log_dir
-        self._limits = limits
+        self.limits = limits
         self._idle: dict[tuple[str, Path | None], list[Child]] = {}
         self._all: set[Child] = set()
         self._lock = threading.Lock()
         self._count = 0
-        self._is_closed = False
+        self.is_closed = False
 
     def __enter__(self) -> "Pool":
         return self
@@ -254,18 +255,18 @@ class Pool:
             ChildFailed: the child crashed, hung, ran out of memory or broke the protocol.
             PoolClosed: the pool was closed meanwhile.
         """
-        if self._is_closed:
+        if self.is_closed:
             raise PoolClosed
         key = (needs, root)
         is_fresh = is_fresh or bool(environment)
         child = self._start(needs, root, environment or {}) if is_fresh else self._take(key)
         is_reusable = False
         try:
-            answer = child.call(function, arguments, timeout_s or self._limits.timeout_s, on_progress)
+            answer = child.call(function, arguments, timeout_s or self.limits.timeout_s, on_progress)
             is_reusable = not is_fresh
             return answer
         except ChildFailed:
-            if self._is_closed:
+            if self.is_closed:
                 raise PoolClosed from None
             raise
         except Exception:  # whatever the job raised, the child is well and may serve again
@@ -273,6 +274,21 @@ class Pool:
             raise
         finally:
             self._give_back(key, child, is_reusable)
+
+    @contextmanager
+    def own(self, needs: str, root: Path | None = None) -> Iterator["OwnChild"]:
+        """Give a fresh child for oneself, whose jobs may keep what they opened between calls; it ends with the context.
+
+        Raises:
+            PoolClosed: the pool was closed meanwhile.
+        """
+        if self.is_closed:
+            raise PoolClosed
+        child = self._start(needs, root, {})
+        try:
+            yield OwnChild(child, self)
+        finally:
+            self._end(child)
 
     def release(self, needs: str) -> None:
         """End the idle children that hold the framework ``needs``, to free their memory."""
@@ -285,7 +301,7 @@ class Pool:
     def close(self) -> None:
         """End every child, busy or idle."""
         with self._lock:
-            self._is_closed = True
+            self.is_closed = True
             children, self._idle = list(self._all), {}
         for child in children:
             self._end(child)
@@ -301,7 +317,7 @@ class Pool:
         with self._lock:
             self._count += 1
             log = self._log_dir / f"{needs}-{os.getpid()}-{self._count}.log"
-        child = Child(log, root, environment, self._limits)
+        child = Child(log, root, environment, self.limits)
         with self._lock:
             self._all.add(child)
         return child
@@ -317,6 +333,23 @@ class Pool:
         child.close()
         with self._lock:
             self._all.discard(child)
+
+
+@dataclass(frozen=True)
+class OwnChild:
+    """One child of a pool, for one user."""
+
+    child: Child
+    pool: Pool
+
+    def call(self, function: str, arguments: Mapping[str, Any]) -> Answer:
+        """Return what the job answers, as `Pool.call` does."""
+        try:
+            return self.child.call(function, arguments, self.pool.limits.timeout_s, None)
+        except ChildFailed:
+            if self.pool.is_closed:
+                raise PoolClosed from None
+            raise
 
 
 def _environment(root: Path | None, extra: Mapping[str, str], limits: Limits) -> dict[str, str]:

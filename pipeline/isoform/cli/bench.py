@@ -7,14 +7,30 @@ import click
 
 from isoform import registry
 from isoform.cli import artifacts, options, plans
-from isoform.core.artifact import open_artifact
+from isoform.cli.sections import Sectioned
+from isoform.core import budget as budgets
+from isoform.core import cases, comparison
+from isoform.core.artifact import CASES_NAME, open_artifact
 from isoform.core.bench import BenchOptions, BenchRecord
 from isoform.core.format import FORMATS
-from isoform.errors import IsoformError
+from isoform.errors import RESULT_FAILED, IsoformError, UsageError
 
 
 @click.command(
-    epilog="Examples: isoform bench exports/mlp/torch/onnx --threads 1    isoform bench exports --quick --json"
+    cls=Sectioned,
+    sections={
+        "What is measured": ("--runtime", "--threads", "--batch"),
+        "How much": ("--rounds", "--processes", "--quick"),
+        "What it is held against": ("--baseline", "--threshold", "--budget"),
+    },
+    epilog="""\b
+Examples:
+  isoform bench exports                                       every artifact
+  isoform bench exports/mlp/torch/onnx --threads 1 --json
+  isoform bench exports --quick --budget 'p50<2ms,size<5MB'   fails on what is beyond it
+  isoform bench exports/mlp --baseline before/mlp             is it slower than an earlier export?
+
+Exit codes: 0 done, 1 beyond the budget or slower than the baseline, 4 a file did not load or run.""",
 )
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @options.runtimes
@@ -22,7 +38,16 @@ from isoform.errors import IsoformError
 @click.option("--batch", type=click.IntRange(1), default=1, show_default=True, help="Samples in one query.")
 @click.option("--rounds", type=click.IntRange(1), help="Timed queries in each process.")
 @click.option("--processes", type=click.IntRange(1), help="Fresh processes for each number of threads.")
-@click.option("--quick", is_flag=True, help="Two processes and a short warm-up: an impression, its interval wide.")
+@click.option("--quick", is_flag=True, help="Fewer processes and a short warm-up: an impression, its interval wide.")
+@click.option(
+    "--baseline", type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Time each artifact in turns with the same one of this folder, instead of by itself.",
+)  # fmt: skip
+@click.option(
+    "--threshold", type=click.FloatRange(0, 1, min_open=True), default=comparison.THRESHOLD, show_default=True,
+    help="By which part a latency has to differ from the baseline's.",
+)  # fmt: skip
+@click.option("--budget", metavar="METRIC<VALUE[,...]", help=f"Fail beyond these: {', '.join(budgets.METRICS)}.")
 @plans.option
 @options.force
 @options.as_json
@@ -36,27 +61,43 @@ def command(
     rounds: int | None,
     processes: int | None,
     quick: bool,
+    baseline: Path | None,
+    threshold: float,
+    budget: str | None,
     is_dry: bool,
     force: bool,
     as_json: bool,
 ) -> None:
     """Measure load time, first inference, latency, peak memory and size of the artifacts at or below PATHS.
 
-    Every process is fresh; what was measured before and has not changed is not measured again.
+    Every process is fresh; what was measured before and has not changed is not measured again. With a baseline, two
+    artifacts take turns and nothing is written; a machine that cannot tell one from itself gives no verdict.
     """
     from isoform.cli.console import Display
 
-    chosen = _options(threads, batch, rounds, processes, quick)
     rows = [registry.runtime(name) for name in runtimes]
+    folders = artifacts.folders(paths)
+    limits = budgets.parse(budget) if budget else ()
+    if baseline is not None and limits:
+        raise UsageError("--budget holds what --baseline does not measure.", "Give them to two commands.")
     if is_dry:
-        plans.show_runs("bench", [run for folder in artifacts.folders(paths) for run in _runs(folder, rows)], as_json)
+        plans.show_runs("bench", [run for folder in folders for run in _runs(folder, rows)], as_json)
         context.exit(0)
     with Display(is_quiet=as_json) as display:
-        results = [_measured(folder, rows, chosen, force, display) for folder in artifacts.folders(paths)]
+        if baseline is not None:
+            chosen = _turns(threads, batch, processes, quick, threshold)
+            entries = [entry for folder in folders for entry in _compared(folder, baseline, rows, chosen, display)]
+        else:
+            measured = _options(threads, batch, rounds, processes, quick)
+            entries = [
+                entry for folder in folders for entry in _measured(folder, rows, measured, force, limits, display)
+            ]
     if as_json:
-        options.print_json([entry for group in results for entry in group])
-    errors = [entry["error"] for group in results for entry in group if entry["error"]]
-    context.exit(IsoformError.exit_code if errors else 0)
+        options.print_json(entries)
+    if any(entry["error"] for entry in entries):
+        context.exit(IsoformError.exit_code)
+    is_slower = any(each["verdict"] == comparison.SLOWER for entry in entries for each in entry.get("comparisons", ()))
+    context.exit(RESULT_FAILED if is_slower or any(entry.get("over_budget") for entry in entries) else 0)
 
 
 def _options(
@@ -67,6 +108,15 @@ def _options(
     return BenchOptions(**{**chosen, **{key: value for key, value in given.items() if value is not None}})  # type: ignore[arg-type]
 
 
+def _turns(
+    threads: tuple[int, ...], batch: int, processes: int | None, quick: bool, threshold: float
+) -> comparison.CompareOptions:
+    brief = {"groups": 6, "most_groups": 6, "blocks": 10, "warmup_s": 0.2, "warmup_limit_s": 1.0} if quick else {}
+    counted = {"groups": processes, "most_groups": 3 * processes} if processes else {}
+    chosen = {"batch": batch, "threshold": threshold, **({"threads": threads} if threads else {})}
+    return comparison.CompareOptions(**{**brief, **counted, **chosen})  # type: ignore[arg-type]
+
+
 def _runs(folder: Path, rows: list[registry.Runtime]) -> list[tuple[Path, registry.Runtime]]:
     """Return the runtimes that an artifact is measured on: of those asked for the ones that open it, else its own."""
     name = open_artifact(folder).format
@@ -75,7 +125,12 @@ def _runs(folder: Path, rows: list[registry.Runtime]) -> list[tuple[Path, regist
 
 
 def _measured(
-    folder: Path, rows: list[registry.Runtime], chosen: BenchOptions, force: bool, display: Any
+    folder: Path,
+    rows: list[registry.Runtime],
+    chosen: BenchOptions,
+    force: bool,
+    limits: tuple[budgets.Limit, ...],
+    display: Any,
 ) -> list[dict[str, Any]]:
     from isoform.isolation import Pool
     from isoform.stages import bench
@@ -92,7 +147,43 @@ def _measured(
                 entries.append({"path": str(folder), "runtime": row.name, "error": error.to_json()})
                 continue
             display.line(subject, f"{'unchanged' if is_reused else 'measured'}  {summary(record)}")
-            entries.append({"path": str(folder), "error": None, "reused": is_reused, **record.to_json()})
+            over = budgets.over(record, limits)
+            for what in over:
+                display.console.print(f"{' ' * 9}{subject}: {what}")
+            known = {"path": str(folder), "error": None, "reused": is_reused, "over_budget": over}
+            entries.append({**known, **record.to_json()})
+    return entries
+
+
+def _compared(
+    folder: Path, root: Path, rows: list[registry.Runtime], chosen: comparison.CompareOptions, display: Any
+) -> list[dict[str, Any]]:
+    from isoform.isolation import Pool
+    from isoform.stages import bench, compare
+
+    entries: list[dict[str, Any]] = []
+    with Pool(options.log_folder()) as pool:
+        for _, row in _runs(folder, rows):
+            subject = f"{folder} {row.name}"
+            before = compare.baseline_of(folder, root, row)
+            known = {"path": str(folder), "baseline": str(before), "runtime": row.name}
+
+            def on_progress(done: int, due: int, threads: int, subject: str = subject) -> None:
+                if done < due:
+                    display.step(subject, f"in turns with the baseline: {done + 1} of {due}, threads {threads}")
+
+            try:
+                artifact = open_artifact(folder)
+                query = bench.prepare(cases.load(folder / CASES_NAME), artifact, chosen.batch)
+                display.step(subject, f"in turns with {before}")
+                found = compare.Comparer(open_artifact(before), artifact, query, row, pool, chosen, on_progress).run()
+            except IsoformError as error:
+                display.line(subject, f"not compared: {error.what}")
+                entries.append({**known, "error": error.to_json()})
+                continue
+            for each in found:
+                display.line(subject, str(each))
+            entries.append({**known, "error": None, "comparisons": [each.to_json() for each in found]})
     return entries
 
 

@@ -36,7 +36,7 @@ def measure(arguments: dict[str, Any], progress: Callable[..., None]) -> dict[st
     row = registry.runtime(arguments["runtime"])
     registry.require(row)
     artifact = Artifact.from_json(arguments["artifact"])
-    inputs = _inputs(Path(arguments["inputs"]), artifact)
+    inputs = inputs_of(Path(arguments["inputs"]), artifact)
     options = RunOptions(device=row.device, threads=arguments["threads"])
 
     begin = perf_counter_ns()
@@ -119,6 +119,7 @@ def timed_runs(query: Callable[[], int], rounds: int, at_most_s: float) -> list[
         gc.enable()
 
 
-def _inputs(path: Path, artifact: Artifact) -> dict[str, np.ndarray]:
+def inputs_of(path: Path, artifact: Artifact) -> dict[str, np.ndarray]:
+    """Return the arrays of an npz, written in the order of the signature, by name."""
     with np.load(path, allow_pickle=False) as archive:
         return {spec.name: archive[f"arr_{position}"] for position, spec in enumerate(artifact.signature.inputs)}

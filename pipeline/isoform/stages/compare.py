@@ -1,0 +1,143 @@
+"""The verb bench with a baseline: two artifacts in turns, each pair of processes beside a third that tests the machine.
+
+Three processes are alive together: the baseline, the baseline again, the candidate. One at a time runs a block, in
+random order. What each child needs of the machine is so the same, whatever else it does.
+"""
+
+import random
+import tempfile
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from isoform.core import machine
+from isoform.core.artifact import RECORD_NAME, Artifact, open_artifact, read_record
+from isoform.core.comparison import CompareOptions, Comparison, Group
+from isoform.errors import UsageError
+from isoform.isolation import OwnChild, Pool
+from isoform.registry import Runtime
+from isoform.stages.bench import Query
+
+Progress = Callable[[int, int, int], None]
+"""Called with groups done, groups in all, and threads."""
+_ROLES = ("baseline", "control", "candidate")
+
+
+def baseline_of(folder: Path, root: Path, runtime: Runtime) -> Path:
+    """Return the artifact below ``root`` that is the earlier one of ``folder``: same model, framework and format.
+
+    A root that is an artifact itself is what everything is held against.
+
+    Raises:
+        UsageError: there is none, or there are several.
+    """
+    if (root / RECORD_NAME).is_file():
+        found = [root]
+    else:
+        wanted = _identity(read_record(folder))
+        below = sorted(record.parent for record in root.rglob(RECORD_NAME))
+        found = [path for path in below if _identity(read_record(path)) == wanted]
+    if len(found) != 1:
+        what = "no artifact" if not found else f"{len(found)} artifacts"
+        raise UsageError(
+            f"{root}: {what} of the model, framework and format of {folder}.", "Name the artifact's own folder."
+        )
+    if open_artifact(found[0]).format not in runtime.formats:
+        raise UsageError(f"'{runtime.name}' does not open {found[0]}.", "Compare artifacts of one format.")
+    return found[0]
+
+
+@dataclass(frozen=True)
+class Comparer:
+    """Compares two artifacts on one runtime, with one query.
+
+    Raises:
+        UsageError: they take different inputs.
+    """
+
+    baseline: Artifact
+    candidate: Artifact
+    query: Query
+    row: Runtime
+    pool: Pool
+    options: CompareOptions = field(default_factory=CompareOptions)
+    on_progress: Progress | None = None
+
+    def __post_init__(self) -> None:
+        ours, theirs = (_inputs(artifact) for artifact in (self.candidate, self.baseline))
+        if ours != theirs:
+            raise UsageError(
+                f"The two take different inputs: {'; '.join(ours)}, and the baseline {'; '.join(theirs)}.",
+                "Compare exports of one model.",
+            )
+
+    def run(self) -> tuple[Comparison, ...]:
+        """Return a comparison for each number of threads.
+
+        Raises:
+            IsoformError: one of them did not load or run.
+        """
+        counts = dict.fromkeys(count or machine.cores() for count in self.options.threads)
+        with tempfile.TemporaryDirectory(prefix="isoform-compare.") as scratch:
+            inputs = Path(scratch) / "inputs.npz"
+            np.savez(inputs, *self.query.arrays.values())
+            return tuple(self._at(threads, inputs) for threads in counts)
+
+    def _at(self, threads: int, inputs: Path) -> Comparison:
+        found = Comparison(threads, (), self.options.threshold)
+        while len(found.groups) < self.options.most_groups:
+            group = self._group(threads, inputs, seed=len(found.groups))
+            found = replace(found, groups=(*found.groups, group))
+            is_due = len(found.groups) % self.options.groups == 0
+            if self.on_progress is not None:
+                due = -(-len(found.groups) // self.options.groups) * self.options.groups
+                self.on_progress(len(found.groups), due, threads)
+            if is_due and found.is_settled:
+                break
+        return found
+
+    def _group(self, threads: int, inputs: Path, seed: int) -> Group:
+        generator = random.Random(seed)
+        with ExitStack() as stack:
+            children: dict[str, OwnChild] = {}
+            query_ns: list[float] = []
+            for role in generator.sample(_ROLES, len(_ROLES)):
+                artifact = self.candidate if role == "candidate" else self.baseline
+                children[role] = stack.enter_context(self.pool.own(self.row.extra))
+                answer = children[role].call(
+                    "isoform.jobs.turns:open_session", self._session(artifact, inputs, threads)
+                )
+                query_ns.append(answer.value["query_ns"])
+            queries = max(1, round(self.options.block_s * 1e9 / min(query_ns)))
+            blocks: dict[str, list[float]] = {role: [] for role in _ROLES}
+            for _ in range(self.options.blocks):
+                for role in generator.sample(_ROLES, len(_ROLES)):
+                    answer = children[role].call("isoform.jobs.turns:block", {"queries": queries})
+                    blocks[role].append(answer.value["query_ns"])
+        return Group(*(tuple(blocks[role]) for role in _ROLES))
+
+    def _session(self, artifact: Artifact, inputs: Path, threads: int) -> dict[str, Any]:
+        return {
+            "runtime": self.row.name,
+            "artifact": artifact.to_json(),
+            "inputs": str(inputs),
+            "threads": threads,
+            "warmup_s": self.options.warmup_s,
+            "warmup_limit_s": self.options.warmup_limit_s,
+        }
+
+
+def _identity(record: Mapping[str, Any]) -> tuple[str, str, str]:
+    return str(record.get("name")), str(record.get("framework")), str(record.get("format"))
+
+
+def _inputs(artifact: Artifact) -> list[str]:
+    """Return what an artifact takes; how dynamic dimensions are called does not matter."""
+    return [
+        f"{spec.name}:{spec.dtype}[{','.join('?' if isinstance(dim, str) else str(dim) for dim in spec.shape)}]"
+        for spec in artifact.signature.inputs
+    ]
