@@ -5,7 +5,7 @@ repeats what a pass knows of it. Not aware of what becomes of them.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import onnx_ir as ir
@@ -54,6 +54,11 @@ class Step:
     shift: Array
     terms: Array
 
+    def of(self, channels: int) -> "Step":
+        """Return the step with one element for each of ``channels``; it has as many, or one for all of them."""
+        scale, shift, terms = (np.broadcast_to(each, (channels,)) for each in (self.scale, self.shift, self.terms))
+        return replace(self, scale=scale, shift=shift, terms=terms)
+
 
 class Steps:
     """Reads the steps of one graph."""
@@ -77,16 +82,18 @@ class Steps:
 
     def before(self, value: ir.Value | None, place: Place) -> Iterator[Step]:
         """Yield the steps that ``value`` comes from, the last one first."""
+        channels = place.channels
         for _ in range(_MOST):
             value, place = self._unmoved(value, place)
             step = self.step(None if value is None else value.producer(), place)
             if step is None:
                 return
-            yield step
+            yield step.of(channels)
             value = step.x
 
     def after(self, value: ir.Value, place: Place) -> Iterator[Step]:
         """Yield the steps that are all that becomes of ``value``."""
+        channels = place.channels
         for _ in range(_MOST):
             node = _only_reader(value)
             while node is not None and (moved := _moved(node, place)) is not None:
@@ -95,7 +102,7 @@ class Steps:
             step = self.step(node, place)
             if step is None or step.x is not value:
                 return
-            yield step
+            yield step.of(channels)
             value = step.node.outputs[0]
 
     def step(self, node: ir.Node | None, place: Place) -> Step | None:
@@ -157,12 +164,16 @@ def _only_reader(value: ir.Value) -> ir.Node | None:
 
 
 def _moved(node: ir.Node, place: Place, is_backward: bool = False) -> Place | None:
-    """Return where ``node``, which moves its input, puts the channels, or where it took them; None for another node."""
+    """Return where ``node``, which moves its input, puts the channels, or where it took them; None for another node.
+
+    Where a reshaping parts or joins them, what follows can only be a step with one element for all: it has one channel.
+    """
     perm = permutation(node)
     if perm is not None:
         order = perm if is_backward else inverse(perm)
         return Place(order[place.axis], place.rank, place.channels)
     shape = None if node.inputs[:1] in ([], [None]) else (node.inputs[0] if is_backward else node.outputs[0]).shape
-    if node.op_type not in _RESHAPING or node.domain != "" or place.axis != place.rank - 1 or not shape:
+    if node.op_type not in _RESHAPING or node.domain != "" or not shape:
         return None
-    return Place(len(shape) - 1, len(shape), place.channels) if shape[-1] == place.channels else None
+    is_kept = place.axis == place.rank - 1 and shape[-1] == place.channels
+    return Place(len(shape) - 1, len(shape), place.channels if is_kept else 1)

@@ -54,7 +54,7 @@ def folds(graph: ir.Graph, steps: Steps) -> dict[ir.Node, tuple[Fold, ...]]:
     """Return, by each node that scales, shifts or is a layer, all that may stand for it beside others."""
     found: dict[ir.Node, list[Fold]] = {}
     for node in graph:
-        layer = layer_of(node)
+        layer = layer_of(node, steps.constant)
         for members, fold in _of_step(node, steps) if layer is None else _of_layer(layer, steps):
             for member in dict.fromkeys(members):
                 found.setdefault(member, []).append(fold)

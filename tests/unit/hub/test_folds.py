@@ -13,6 +13,8 @@ from isoform.core.matching import match, match_through
 from isoform.hub import derived, graph
 from isoform.hub.passes.fold_batch_norm import fold_batch_norm
 from isoform.hub.passes.fold_layer_norm import fold_layer_norm
+from isoform.hub.passes.fold_scale import fold_scale
+from isoform.hub.passes.fold_weights import fold_weights
 
 Weights = dict[str, np.ndarray]
 
@@ -42,7 +44,7 @@ def model(text: str, weights: Weights) -> ir.Model:
 def exported(text: str, weights: Weights) -> Weights:
     """Return the weights as the passes leave them, step by step as a converter runs them."""
     folded = model(text, weights)
-    for fold in (fold_batch_norm, fold_batch_norm, fold_layer_norm, fold_batch_norm):
+    for fold in (fold_weights, fold_batch_norm, fold_batch_norm, fold_layer_norm, fold_scale, fold_batch_norm):
         fold(folded)
         folded = ir.from_proto(ir.to_proto(folded))  # what a pass has noted of a node is gone
     read = {value.name for node in folded.graph for value in node.inputs if value is not None}
@@ -99,6 +101,20 @@ CASES = {
             "n = RMSNormalization (x, g)  j = Concat <axis = 0> (b, z, c)  p = MatMul (n, k)  y = Add (p, j)"
         ),
         {"g": normal(6), "b": normal(3), "z": np.zeros(2, np.float32), "c": normal(3, seed=6), "k": normal(6, 8)},
+    ),
+    "a scale of queries behind a normalisation and a product, parted into heads": (
+        PRODUCT.format(
+            "n = RMSNormalization (x, g)  p = MatMul (n, k)  q = Add (p, b)  h = Reshape (q, heads)  "
+            "t = Transpose <perm = [0, 2, 1, 3]> (h)  s = Mul (t, f)  v = Transpose <perm = [0, 2, 1, 3]> (s)  "
+            "y = Reshape (v, rows)"
+        ),
+        {"g": normal(6), "k": normal(6, 8), "b": normal(8), "f": np.array(0.3, np.float32)}
+        | {"heads": np.array([0, 0, 2, 4]), "rows": np.array([0, 0, 8])},
+    ),
+    "a normalisation before a product with a table that tokens are looked up in, too": (
+        "(float[n, 7, 6] x, int64[n, 7] i) => (float[n, 7, 8] y) { h = Gather (e, i)  a = Add (x, h)  "
+        "n = RMSNormalization (a, g)  t = Transpose <perm = [1, 0]> (e)  y = MatMul (n, t) }",
+        {"g": normal(6), "e": normal(8, 6)},
     ),
 }
 FAULTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {

@@ -3,6 +3,7 @@
 Not aware of why somebody scales it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ import onnx_ir as ir
 from isoform.core.protocols import Array
 from isoform.hub.passes.fold_weights import constant, initializer
 
+Constant = Callable[[ir.Value | None], Array | None]
 _FOLDED = "folded"
 _PIECE = 1 << 18
 """Elements multiplied at once in float64, so that a large kernel is never there in that width."""
@@ -127,8 +129,12 @@ class LinearLayer:
         return new[-1].outputs[0]
 
 
-def layer_of(node: ir.Node) -> LinearLayer | None:
-    """Return the layer that ``node`` is, its bias included; None where it is none, or its weights are computed."""
+def layer_of(node: ir.Node, constant: Constant = constant) -> LinearLayer | None:
+    """Return the layer that ``node`` is, its bias included; None where it is none, or its weights are computed.
+
+    Args:
+        constant: returns what a value always holds, None where it depends on the inputs.
+    """
     if node.op_type not in ("Conv", "ConvTranspose", "Gemm", "MatMul") or len(node.inputs) < 2:
         return None
     kernel = constant(node.inputs[1])
@@ -136,7 +142,7 @@ def layer_of(node: ir.Node) -> LinearLayer | None:
         return None
     if node.op_type == "Gemm" and (_number(node, "transA") or {_real(node, "alpha"), _real(node, "beta")} != {1.0}):
         return None
-    last, bias_value = _added(node, kernel) if node.op_type == "MatMul" else (node, (*node.inputs, None)[2])
+    last, bias_value = _added(node, kernel, constant) if node.op_type == "MatMul" else (node, (*node.inputs, None)[2])
     bias = constant(bias_value)
     layer = LinearLayer(node, last, kernel, None, _number(node, "group") or 1)
     if bias_value is None:
@@ -147,7 +153,7 @@ def layer_of(node: ir.Node) -> LinearLayer | None:
     return LinearLayer(node, last, kernel, wide, layer.groups)
 
 
-def _added(node: ir.Node, kernel: Array) -> tuple[ir.Node, ir.Value | None]:
+def _added(node: ir.Node, kernel: Array, constant: Constant) -> tuple[ir.Node, ir.Value | None]:
     """Return the Add of a vector that is all that reads a product, and the vector; the product itself without one."""
     product = node.outputs[0]
     if is_private(product):
