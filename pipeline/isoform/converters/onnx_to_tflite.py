@@ -17,6 +17,7 @@ from isoform.core.signature import Signature, TensorSpec
 from isoform.errors import IsoformError
 from isoform.hub import graph, litert_session
 from isoform.hub.emitters import tflite
+from isoform.hub.passes.never_negative import note_lowest
 
 
 def convert(source: Artifact, target: Path, options: ConvertOptions) -> None:
@@ -27,7 +28,9 @@ def convert(source: Artifact, target: Path, options: ConvertOptions) -> None:
         IsoformError: an operator in a form that TFLite cannot have; with kind "broken-file", LiteRT refuses what was
             written, and the file is gone.
     """
-    tflite.build(graph.load(source.model)).save(target)
+    model = graph.load(source.model)
+    note_lowest(model, {spec.name: spec.low for spec in source.signature.inputs})
+    tflite.build(model).save(target)
     gc.collect()  # graphs hold their mapped weights in cycles; LiteRT is about to map and pack as much again
     try:
         read_back(Artifact("tflite", target, source.signature), options.sizes)

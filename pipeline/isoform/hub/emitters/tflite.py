@@ -19,12 +19,17 @@ from isoform.hub.emitters.tflite_ops.infinities import may_be_infinite
 from isoform.hub.passes.describe_bodies import describe_bodies
 from isoform.hub.passes.drop_expands import drop_expands
 from isoform.hub.passes.drop_nan_guards import drop_nan_guards
+from isoform.hub.passes.drop_reshapes import drop_reshapes
+from isoform.hub.passes.drop_true_tests import drop_true_tests
 from isoform.hub.passes.expand_dft import expand_dft
 from isoform.hub.passes.expand_functions import expand_functions
 from isoform.hub.passes.expand_integer_operators import expand_integer_operators
 from isoform.hub.passes.fold_batch_norm import fold_batch_norm
 from isoform.hub.passes.fold_layer_norm import fold_layer_norm
+from isoform.hub.passes.fold_scale import fold_scale
 from isoform.hub.passes.fold_small import fold_small
+from isoform.hub.passes.gather_once import gather_once
+from isoform.hub.passes.known_resizes import known_resizes
 from isoform.hub.passes.layout import to_channels_last
 from isoform.hub.passes.name_nodes import name_nodes
 from isoform.hub.passes.one_dimensional import widen_one_dimensional
@@ -95,9 +100,12 @@ def _prepare(model: ir.Model) -> None:
     while fold_small(model):
         describe_bodies(model)
     restore_squeeze(model)
+    known_resizes(model)
     hub_graph.infer_shapes(model)
     restore_indexing(model)
     restore_transpose(model)
+    drop_true_tests(model)
+    gather_once(model)
     if drop_expands(model):
         hub_graph.infer_shapes(model)
     drop_nan_guards(model, may_be_infinite)
@@ -109,6 +117,8 @@ def _prepare(model: ir.Model) -> None:
     to_channels_last(model, also=_CHANNELS_LAST)
     fold_batch_norm(model)  # what transposes have kept apart
     fold_layer_norm(model)
+    fold_scale(model)
+    drop_reshapes(model)
     restore_gelu(model)
     share_concat(model)
     read_last_state(model)

@@ -9,6 +9,7 @@ import onnx_ir as ir
 
 from isoform.hub.passes.axis_sizes import is_size_of
 from isoform.hub.passes.fold_weights import constant
+from isoform.hub.passes.moments import reduced
 
 _BROADCASTING = {
     "Add", "And", "Div", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Max", "Min", "Mod", "Mul", "Or",
@@ -18,6 +19,8 @@ _BROADCASTING = {
 
 _SINGLE = {"Cast", "Not", *_BROADCASTING}
 """What works on each element by itself, where all else that it reads is one number."""
+_REDUCING = {"ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum"}
+"""What works on each row by itself, where no axis that is expanded is reduced."""
 
 
 def drop_expands(model: ir.Model) -> bool:
@@ -51,7 +54,7 @@ def _passed(node: ir.Node, reader: ir.Node, place: int) -> tuple[_Values, _Value
         return set(), set(others)
     result = reader.outputs[0]
     is_single = reader.domain == "" and reader.op_type in _SINGLE and all(map(_is_number, others))
-    if not is_single or result.is_graph_output():
+    if not (is_single or _reduces_other_axes(node, reader)) or result.is_graph_output():
         return set(), set()
     passed: _Values = {result}
     partners: _Values = set()
@@ -73,6 +76,15 @@ def _forget_shapes(values: _Values) -> None:
 def _is_number(value: ir.Value | None) -> bool:
     array = constant(value)
     return array is not None and array.size == 1
+
+
+def _reduces_other_axes(node: ir.Node, reader: ir.Node) -> bool:
+    """Return whether ``reader`` keeps all axes, and reduces some that the Expand leaves as they are."""
+    found = reduced(reader) if reader.op_type in _REDUCING and reader.domain == "" else None
+    before, after = _sizes(node.inputs[0]), _sizes(node.outputs[0])
+    if found is None or before is None or after is None or len(before) != len(after):
+        return False
+    return all(before[axis] == after[axis] and before[axis] is not None for axis in found[1])
 
 
 def _is_needless(node: ir.Node, others: Sequence[ir.Value | None]) -> bool:

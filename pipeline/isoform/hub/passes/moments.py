@@ -52,8 +52,13 @@ def deviation(value: ir.Value | None) -> Inverse | None:
 def mean_of(value: ir.Value | None) -> tuple[ir.Value, tuple[int, ...]] | None:
     """Return x and the axes, counted from the first, of which ``value`` is the mean, axes kept."""
     node = producer(value, "ReduceMean")
-    x = node.inputs[0] if node is not None else None
-    if node is None or x is None or x.shape is None:
+    return None if node is None else reduced(node)
+
+
+def reduced(node: ir.Node) -> tuple[ir.Value, tuple[int, ...]] | None:
+    """Return what a reduction reads and over which axes, counted from the first, it goes; None if it keeps none."""
+    x = node.inputs[0]
+    if x is None or x.shape is None:
         return None
     if "keepdims" in node.attributes and not node.attributes["keepdims"].as_int():
         return None

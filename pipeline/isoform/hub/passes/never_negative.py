@@ -1,6 +1,9 @@
-"""Integers that are never negative, by the operators that compute them: places counted from the start alone."""
+"""Integers that are never negative, by the operators that compute them: places counted from the start alone.
 
-from collections.abc import Sequence
+Of an input that is known only where its declaration is noted.
+"""
+
+from collections.abc import Mapping, Sequence
 
 import onnx_ir as ir
 
@@ -15,6 +18,13 @@ _KEEPING = {
 }  # fmt: skip
 """What holds of their first input holds of their results."""
 _COMBINING = {"Add", "Concat", "Max", "Min", "Mul"}
+_LOWEST = "isoform.lowest"
+
+
+def note_lowest(model: ir.Model, lowest: Mapping[str, int | None]) -> None:
+    """Note of inputs, by name, the smallest integer that a caller may give; None where any may be given."""
+    for value in model.graph.inputs:
+        value.meta[_LOWEST] = lowest.get(str(value.name))
 
 
 def is_never_negative(value: ir.Value | None) -> bool:
@@ -38,6 +48,9 @@ def _sources(value: ir.Value | None) -> Sequence[ir.Value | None] | None:
     array = constant(value)
     if array is not None:
         return [] if array.size <= _LARGEST and array.dtype.kind in "biu" and bool((array >= 0).all()) else None
+    if value is not None and value.is_graph_input():
+        lowest = value.meta.get(_LOWEST)
+        return [] if lowest is not None and lowest >= 0 else None
     node = value.producer() if value is not None else None
     if node is None or node.domain not in ("", "ai.onnx"):
         return None

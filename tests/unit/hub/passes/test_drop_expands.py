@@ -12,6 +12,7 @@ SIDES = "(float[n,4,1] x, float[n,4,6] a, float[n,4,m] b, float[6] c, int64[3] t
 def readers_of_x(body: str) -> list[str]:
     """Return the operators that read x after the pass."""
     numbers = "int64[3] known = {1, 4, 6}, int64[1] f = {4}, float zero = {0.0}, float half = {0.5}"
+    numbers += ", int64[1] second = {1}, int64[1] third = {2}"
     text = f'<ir_version: 10, opset_import: ["" : 18]> g {SIDES} <{numbers}> {{ {body} }}'
     model = graph.load(parser.parse_model(text))
     graph.infer_shapes(model)
@@ -35,6 +36,12 @@ def test_a_reader_that_broadcasts_reads_what_is_expanded(body: str) -> None:
 def test_what_works_on_each_element_by_itself_may_stand_in_between() -> None:
     body = "s = Shape(a)  e = Expand(x, s)  l = Less(e, zero)  w = Where(l, zero, half)  y = Add(a, w)"
     assert readers_of_x(body) == ["Expand", "Less"]
+
+
+def test_a_reduction_of_other_axes_may_stand_in_between() -> None:
+    body = "s = Shape(a)  e = Expand(x, s)  m = ReduceMax <keepdims = 1> (e, axes)  y = Add(a, m)"
+    assert readers_of_x(body.replace("axes", "second")) == ["Expand", "ReduceMax"]
+    assert readers_of_x(body.replace("axes", "third")) == ["Expand"]
 
 
 def test_sizes_are_followed_to_where_they_are_read() -> None:

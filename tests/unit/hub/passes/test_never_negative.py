@@ -4,7 +4,7 @@ import pytest
 from onnx import parser
 
 from isoform.hub import graph
-from isoform.hub.passes.never_negative import is_never_negative
+from isoform.hub.passes.never_negative import is_never_negative, note_lowest
 
 CONSTANTS = (
     "int64[3] table = {0, 5, 2}, int64[3] signed = {0, -5, 2}, int64 zero = {0}, int64 one = {1}, int64 minus = {-1},"
@@ -56,3 +56,12 @@ def test_nothing_is_told_of_what_may_be_negative(body: str) -> None:
 def test_a_sum_of_sums_is_followed_once_each() -> None:
     sums = "  ".join(f"v{place + 1} = Add(v{place}, v{place})" for place in range(40))
     assert is_known(f"v0 = Shape(x)  {sums}  y = Add(v40, one)")
+
+
+def test_an_input_is_what_its_declaration_says() -> None:
+    body = f"g (int64[n] ids) => (int64[n] y) <{CONSTANTS}> {{ y = Add(ids, one) }}"
+    text = f'<ir_version: 10, opset_import: ["" : 20]> {body}'
+    for lowest, is_known_now in ((0, True), (-1, False), (None, False)):
+        model = graph.load(parser.parse_model(text))
+        note_lowest(model, {"ids": lowest})
+        assert is_never_negative(model.graph.outputs[0]) == is_known_now

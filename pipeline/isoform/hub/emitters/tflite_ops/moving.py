@@ -95,6 +95,7 @@ def reshape(call: Call) -> Tensor:
     dims: list[int | None] = [int(dim) for dim in target.reshape(-1)]
     if not call.int("allowzero", 0):
         dims = [call[0].shape[axis] if dim == 0 else dim for axis, dim in enumerate(dims)]
+    dims = [call.shape[axis] or dim if dim == -1 else dim for axis, dim in enumerate(dims)]
     if dims.count(None) == 1 and -1 not in dims:
         dims = [-1 if dim is None else dim for dim in dims]
     if None not in dims:
