@@ -1,4 +1,4 @@
-"""Look one row of a table up once where it is looked up at every place, as it is for kinds of tokens that are not given.
+"""Look one row of a table up once where it is looked up at every place, as for kinds of tokens that are not given.
 
 Arithmetic broadcasts the row. The table stays as it is: it is a parameter.
 """
