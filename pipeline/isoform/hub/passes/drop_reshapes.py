@@ -10,8 +10,9 @@ from isoform.hub.passes.fold_weights import constant
 def drop_reshapes(model: ir.Model) -> None:
     """Let each Reshape read what stands before others, and drop those that change nothing, in place."""
     for node in list(model.graph):
-        target = constant(node.inputs[1]) if node.op_type == "Reshape" and node.domain == "" else None
-        value = node.inputs[0]
+        if node.op_type != "Reshape" or node.domain != "" or len(node.inputs) < 2:
+            continue
+        value, target = node.inputs[0], constant(node.inputs[1])
         if value is None or target is None or 0 in target:  # 0 stands for a size of the very input
             continue
         before = value.producer()
