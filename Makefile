@@ -16,7 +16,7 @@ ZOO_FLAGS = $(if $(FILTER),--filter "$(FILTER)") $(if $(FORCE),--again everythin
 EXPORT_FLAGS = $(if $(IMAGE_SIZE),-p image_size=$(IMAGE_SIZE)) $(if $(DATA),--data $(DATA)) --out $(OUT)
 
 .DEFAULT_GOAL := help
-.PHONY: help install export train verify bench report test test-fast test-formats test-torch test-tensorflow conformance figures fresh zoo docs lint format clean
+.PHONY: help install export train verify self-test bench report test test-fast test-formats test-torch test-tensorflow conformance figures fresh zoo docs lint format clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ train: $(STAMP) ## Train the reference models only
 
 verify: $(STAMP) ## Prove every exported artifact again
 	$(BIN)/isoform verify $(OUT)
+
+self-test: $(STAMP) ## Plant faults in copies of every exported artifact: does a verification catch them?
+	$(BIN)/isoform verify $(OUT) --self-test
 
 bench: $(STAMP) ## Measure every exported artifact with the full protocol
 	$(BIN)/isoform bench $(OUT)

@@ -59,6 +59,7 @@ class Runtime:
         formats: what it opens.
         device: "cpu" or "cuda".
         is_source: it runs in float64 too and gives reference outputs; exports are not verified on it.
+        evaluates_float64: it can evaluate a file in float64 on the CPU, as gate 2 asks.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Runtime:
     extra: str
     device: str = "cpu"
     is_source: bool = False
+    evaluates_float64: bool = False
 
     @property
     def module(self) -> str:
@@ -104,10 +106,10 @@ RUNTIMES: dict[str, Runtime] = {
         Runtime("onnx-reference", "onnx_reference", ("onnx",), ("onnx",), "onnx", is_source=True),
         Runtime("ort-cpu", "ort", ("onnx",), ("onnxruntime",), "onnxruntime"),
         Runtime("ort-cuda", "ort", ("onnx",), ("onnxruntime",), "cuda", device="cuda"),
-        Runtime("tf", "tf", ("savedmodel",), ("tensorflow",), "tensorflow"),
+        Runtime("tf", "tf", ("savedmodel",), ("tensorflow",), "tensorflow", evaluates_float64=True),
         Runtime("torch-eager", "torch_eager", ("torch",), ("torch",), "torch", is_source=True),
-        Runtime("torch-export", "torch_export", ("pt2",), ("torch",), "torch"),
-        Runtime("torch-jit", "torch_jit", ("torchscript",), ("torch",), "torch"),
+        Runtime("torch-export", "torch_export", ("pt2",), ("torch",), "torch", evaluates_float64=True),
+        Runtime("torch-jit", "torch_jit", ("torchscript",), ("torch",), "torch", evaluates_float64=True),
     )
 }
 

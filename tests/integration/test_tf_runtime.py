@@ -74,11 +74,6 @@ def test_the_only_signature_of_a_savedmodel_is_taken_whatever_its_name(tmp_path:
     np.testing.assert_array_equal(session.run({"x": np.float32([1, 2])})["y"], [2, 3])
 
 
-def test_float64_is_not_promised(folder: Path) -> None:
-    with pytest.raises(IsoformError, match="runs in its own precision"):
-        runtime.load(Artifact("savedmodel", folder, DECLARED), RunOptions(is_float64=True))
-
-
 def test_a_thread_count_cannot_change_once_tensorflow_runs(folder: Path) -> None:
     tf.constant(1.0)
     with pytest.raises(IsoformError) as refused:

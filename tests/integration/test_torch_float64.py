@@ -1,6 +1,7 @@
 """References in float64 of networks that ask for float32 by name, as those written for half precision do."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,11 +15,12 @@ from isoform.core.artifact import Architecture, Artifact
 from isoform.core.generation import generate
 from isoform.core.protocols import RunOptions
 from isoform.core.signature import Signature, TensorSpec
-from isoform.hub import float64
+from isoform.hub import float64, pt2, torchscript
 from isoform.jobs.reference import reference
-from isoform.runtimes import torch_eager
+from isoform.runtimes import torch_eager, torch_export, torch_jit
 
 pytestmark = pytest.mark.torch
+WRITTEN = {"torchscript": (torchscript, torch_jit), "pt2": (pt2, torch_export)}
 NETWORK = """
 import torch
 from torch import nn
@@ -55,6 +57,25 @@ def test_a_network_that_casts_to_float32_is_evaluated_in_float64_throughout(tmp_
     answer = torch_eager.load(source, RunOptions(is_float64=True)).run({"x": given})["output"]
     assert answer.dtype == np.float64
     np.testing.assert_allclose(answer, by_hand(weights, given), rtol=1e-13)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
+@pytest.mark.parametrize("kind", WRITTEN)
+def test_a_file_that_says_float32_is_evaluated_in_float64_throughout(kind: str, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    names: dict[str, Any] = {}
+    exec(NETWORK, names)  # the network's text is this file's own
+    network = names["Network"]().eval()
+    signature = Signature(
+        (TensorSpec("x", "uint8", ("batch", 4), low=0, high=256),), (TensorSpec("output", "float32", ("batch", 3)),)
+    )
+    writer, runtime = WRITTEN[kind]
+    writer.write(torchscript.Named(network, signature), signature, tmp_path / "model")
+    given = np.random.default_rng(0).integers(0, 256, (5, 4), np.uint8)
+    session = runtime.load(Artifact(kind, tmp_path / "model", signature), RunOptions(is_float64=True))
+    answer = session.run({"x": given})["output"]
+    assert answer.dtype == np.float64
+    np.testing.assert_allclose(answer, by_hand(network.state_dict(), given), rtol=1e-13)
 
 
 @pytest.mark.parametrize(

@@ -204,7 +204,10 @@ def test_the_self_test_catches_what_is_planted_in_copies_and_leaves_the_artifact
         "a dropped bias", "another epsilon", "the other gelu", "swapped outputs", "a frozen axis", "stale weights"
     }  # fmt: skip
     assert test["caught"] == len(test["planted"])
-    assert store.inventory(copy / ONNX) == before
+    record = json.loads((copy / ONNX / "self_test.json").read_text())
+    assert (record["planted"], record["control"]) == (test["planted"], "PASS")
+    after = store.inventory(copy / ONNX)
+    assert {name: entry for name, entry in after.items() if name != "self_test.json"} == before
 
 
 MARKED = """

@@ -54,7 +54,7 @@ Exit codes: 0 proved, 1 the numbers differ, nothing could be proved or something
 @click.option("--update-lock", is_flag=True, help=f"Write the lock ({LOCK_NAME} unless --lock) and show what changed.")
 @click.option(
     "--self-test", "is_self_test", is_flag=True,
-    help="Plant faults in copies (ONNX, TFLite) and tell which of them the cases catch; fewer than 95 % fail.",
+    help="Plant faults in copies and tell which of them the cases catch; fewer than 95 % fail. Kept for the report.",
 )  # fmt: skip
 @click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="Write a JUnit XML report.")
 @click.option("--sarif", type=click.Path(path_type=Path, dir_okay=False), help="Write a SARIF 2.1.0 report.")
@@ -86,7 +86,7 @@ def command(
 
     The verdict is the most severe of four gates: structure (exact), weights (bit for bit), semantics (the same
     function in float64) and numerics (as accurate as the source, measured against float64). Nothing is written but
-    the reports that are asked for.
+    what is asked for.
     """
     from isoform.cli.console import Display
     from isoform.isolation import Pool

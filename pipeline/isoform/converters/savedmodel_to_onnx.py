@@ -26,6 +26,6 @@ def convert(source: Artifact, target: Path, options: ConvertOptions) -> None:
 
     def call(*tensors: Any) -> list[Any]:
         whole = serving.opened(source.model)
-        return saved_model.caller(serving.pick(whole, source.model, source.entry), source.signature)(*tensors)
+        return serving.caller(serving.pick(whole, source.model, source.entry), source.signature)(*tensors)
 
     proof.prove(target, source.signature, call)

@@ -144,6 +144,11 @@ def _read_arrays(path: Path) -> dict[str, Array]:
         ) from error
 
 
+def widened(case: Tensors) -> dict[str, Array]:
+    """Return one case, its numbers in floating point as float64: every one of them exactly."""
+    return {name: array.astype(np.float64) if array.dtype.kind == "f" else array for name, array in case.items()}
+
+
 def check(spec: TensorSpec, array: Any, where: str) -> None:
     """Raise UsageError if ``array`` is not what ``spec`` declares."""
     fits = len(array.shape) == len(spec.shape) and all(

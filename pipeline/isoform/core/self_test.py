@@ -33,6 +33,10 @@ class Planted:
         return {"fault": self.fault, "place": self.place, "verdict": self.verdict, "gates": list(self.gates),
                 "caught": self.is_caught}  # fmt: skip
 
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> "Planted":
+        return cls(str(record["fault"]), str(record["place"]), str(record["verdict"]), tuple(record["gates"]))
+
 
 @dataclass(frozen=True)
 class SelfTest:
@@ -76,6 +80,11 @@ class SelfTest:
             "planted": [each.to_json() for each in self.planted],
             "reason": self.reason,
         }
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> "SelfTest":
+        planted = tuple(Planted.from_json(each) for each in record["planted"])
+        return cls(str(record["runtime"]), str(record["control"]), planted, str(record["reason"]))
 
 
 def failed_gates(gates: Mapping[str, Any]) -> tuple[str, ...]:

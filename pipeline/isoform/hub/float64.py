@@ -1,7 +1,8 @@
 """PyTorch in float64 also where a network asks for float32 by name: ``x.float()``, ``softmax(x, dtype=torch.float32)``.
 
 Networks written for half precision do so before norms and softmax. Upcast as a whole they would compute these parts in
-float32 nonetheless, or mix both types and not run.
+float32 nonetheless, or mix both types and not run. `widened` reaches Python's calls of PyTorch; `throughout` every
+operator, also those of TorchScript and of exported programs, whose types are in the file.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,6 +11,8 @@ from typing import Any
 
 import torch
 from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_map
 
 
 @contextmanager
@@ -17,6 +20,28 @@ def widened() -> Iterator[None]:
     """Let float64 stand for float32 in every call of PyTorch's functions."""
     with _Widening():
         yield
+
+
+@contextmanager
+def throughout() -> Iterator[None]:
+    """Let every operator compute in float64: float32 tensors, constants and results asked for by name are widened.
+
+    What a module holds should be float64 before, as some operators compare types before they can be reached.
+    """
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        with _WideOperators():
+            yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+class _WideOperators(TorchDispatchMode):
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        return func(*tree_map(_wide_operand, args), **tree_map(_wide_operand, dict(kwargs or {})))
 
 
 class _Widening(TorchFunctionMode):
@@ -34,3 +59,9 @@ def _wide(value: Any) -> Any:
         return torch.float64
     is_legacy = value is torch.FloatTensor or (isinstance(value, str) and value == "torch.FloatTensor")
     return torch.DoubleTensor if is_legacy else value  # the names of types in x.type(...)
+
+
+def _wide_operand(value: Any) -> Any:
+    if isinstance(value, torch.Tensor) and value.dtype == torch.float32:
+        return value.double()
+    return torch.float64 if value is torch.float32 else value

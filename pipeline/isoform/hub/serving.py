@@ -8,6 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from isoform.core import spelling
+from isoform.core.signature import Signature
 from isoform.errors import IsoformError
 
 DEFAULT = "serving_default"
@@ -66,6 +67,21 @@ def pick(loaded: Any, folder: Path, name: str | None = None) -> Any:
             kind="signature",
         )
     return found
+
+
+def caller(served: Any, declared: Signature) -> Any:
+    """Return a function of tensors in the order of ``declared``."""
+
+    def call(*tensors: Any) -> list[Any]:
+        answer = served(**{spec.name: tensor for spec, tensor in zip(declared.inputs, tensors, strict=True)})
+        return [answer[spec.name] for spec in declared.outputs]
+
+    return call
+
+
+def weight_names(served: Any) -> dict[int, str]:
+    """Return what the folder calls its variables, by the id of the handle."""
+    return {id(variable.handle): variable.name.removesuffix(":0") for variable in served.variables}
 
 
 def _first_line(error: Exception) -> str:

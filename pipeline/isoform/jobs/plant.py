@@ -1,39 +1,35 @@
-"""The job that writes a copy of an ONNX or TFLite file with one fault in it, or with none."""
+"""The job that writes a copy of a model with one fault in it, or with none; a file of hub/faults/ a format."""
 
+import importlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from isoform import hub
 from isoform.core.artifact import Artifact
-from isoform.hub import graph
-from isoform.hub.faults import FAULTS
 
 
 def names(arguments: dict[str, Any], progress: Callable[..., None]) -> dict[str, Any]:
-    """Return the names of all faults there are."""
-    return {"names": list(FAULTS)}
+    """Return the names of all faults that there are for a ``format``."""
+    return {"names": list(_faults(arguments["format"]).FAULTS)}
 
 
 def plant(arguments: dict[str, Any], progress: Callable[..., None]) -> dict[str, Any]:
-    """Write the copy, and return what was done to it; None where the graph has nothing for this fault.
+    """Write the copy, and return what was done to it; None where the model has nothing for this fault.
 
     Args:
         arguments: artifact, target (path to write), fault (a name, or None for the control), seed.
         progress: unused; this is one step.
     """
-    artifact, target = Artifact.from_json(arguments["artifact"]), Path(arguments["target"])
-    is_onnx = artifact.format == "onnx"
-    model = graph.load(artifact.model) if is_onnx else hub.from_tflite(artifact.model, artifact.entry)
-    told: str | None = "nothing"
-    if arguments["fault"] is not None:
-        told = FAULTS[arguments["fault"]](model, np.random.default_rng(arguments["seed"]))
-    if told is None:
-        return {"told": None}
-    if is_onnx:
-        graph.save(model, target)
-    else:
-        target.write_bytes(hub.to_tflite(model))
+    artifact, fault = Artifact.from_json(arguments["artifact"]), arguments["fault"]
+    faults = _faults(artifact.format)
+    model = faults.opened(artifact)
+    told = "nothing" if fault is None else faults.FAULTS[fault](model, np.random.default_rng(arguments["seed"]))
+    if told is not None:
+        faults.save(model, Path(arguments["target"]))
     return {"told": told}
+
+
+def _faults(format_name: str) -> Any:
+    return importlib.import_module(f"isoform.hub.faults.{format_name}")

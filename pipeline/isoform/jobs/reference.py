@@ -17,7 +17,7 @@ import numpy as np
 from isoform import registry
 from isoform.core import cases as case_files
 from isoform.core.artifact import Artifact
-from isoform.core.cases import CENTRE, FLOAT64, INTEGERS, Array, Cases, Floor, Tensors
+from isoform.core.cases import CENTRE, FLOAT64, INTEGERS, Array, Cases, Floor, Tensors, widened
 from isoform.core.numerics import UNIT_ROUNDOFF
 from isoform.core.protocols import Perturbation, RunOptions, Steps
 from isoform.errors import IsoformError
@@ -111,14 +111,14 @@ def _runner(row: registry.Runtime, artifact: Artifact) -> Answers:
 
 def in_float64(answers: Answers, cases: Cases, source: list[Tensors], progress: Progress) -> Cases:
     """Return the cases with float64 references; floors are the RMS of what disturbances of 2^-24 do in float64."""
-    exact = answers(RunOptions(is_float64=True), map(_upcast, cases.inputs))
+    exact = answers(RunOptions(is_float64=True), map(widened, cases.inputs))
     progress(step="float64")
     spread = Spread(exact)
     for draw in range(DRAWS):
         places = _taking(draw, exact)
         disturbance = Perturbation(draw, UNIT_ROUNDOFF["float32"])
         options = RunOptions(is_float64=True, perturbation=disturbance)
-        inputs = (_upcast(cases.inputs[place]) for place in places)
+        inputs = (widened(cases.inputs[place]) for place in places)
         spread.add(answers(options, _disturbed(inputs, disturbance)), places)
         progress(step=f"perturbed {draw + 1}/{DRAWS}")
     return cases.with_reference(exact, source, spread.floors(), FLOAT64)
@@ -184,10 +184,6 @@ def _centre(own: Tensors, runs: Sequence[Tensors]) -> Tensors:
         else array
         for name, array in own.items()
     }
-
-
-def _upcast(case: Tensors) -> Tensors:
-    return {name: array.astype(np.float64) if array.dtype.kind == "f" else array for name, array in case.items()}
 
 
 def _disturbed(inputs: Iterable[Tensors], disturbance: Perturbation) -> Iterator[Tensors]:

@@ -5,7 +5,7 @@ extra shows in the signature that is read back. Not aware of how the folder was 
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from isoform.core.artifact import Artifact
 from isoform.core.protocols import Array, Perturbation, RunOptions
 from isoform.core.signature import Dim, Signature, TensorSpec
 from isoform.errors import IsoformError
+from isoform.hub.importers.tensorflow import float64
 from isoform.hub.serving import opened, pick
 
 _ESCAPE = re.compile(r"\.(S|\.)")
@@ -41,12 +42,28 @@ class SavedModelSession:
         self._loaded = self._function = None
 
 
-def load(artifact: Artifact, options: RunOptions) -> SavedModelSession:
+class Float64Session:
+    """A SavedModel's graph, widened; it answers in float64."""
+
+    def __init__(self, function: Callable[..., Sequence[Any]], signature: Signature) -> None:
+        self._function = function
+        self.signature = signature
+
+    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Return the outputs in signature order."""
+        outputs = self._function(*(tf.constant(inputs[spec.name]) for spec in self.signature.inputs))
+        return {spec.name: value.numpy() for spec, value in zip(self.signature.outputs, outputs, strict=True)}
+
+    def close(self) -> None:
+        del self._function
+
+
+def load(artifact: Artifact, options: RunOptions) -> SavedModelSession | Float64Session:
     """Open the folder ``artifact.model``.
 
     Raises:
         IsoformError: it is no SavedModel, has several signatures and none is
-            ``serving_default``, or the device or thread count cannot be had.
+            ``serving_default``, the device or thread count cannot be had, or float64 is asked for and cannot be.
     """
     _refuse_what_is_not_here(options)
     set_threads(options.threads)
@@ -54,6 +71,8 @@ def load(artifact: Artifact, options: RunOptions) -> SavedModelSession:
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": not options.is_optimised})
     loaded = opened(artifact.model)
     function = pick(loaded, artifact.model, artifact.entry)
+    if options.is_float64:
+        return Float64Session(float64.widened(function, artifact.signature), artifact.signature)
     if options.perturbation is not None:
         _disturb(function.variables, options.perturbation)
     return SavedModelSession(loaded, function, _read_signature(function, artifact.signature))
@@ -127,8 +146,6 @@ def _plain(name: str) -> str:
 
 
 def _refuse_what_is_not_here(options: RunOptions) -> None:
-    if options.is_float64:
-        raise IsoformError("A SavedModel runs in its own precision.", "Ask the source's runtime for float64.")
     if options.device != "cpu" and not tf.config.list_physical_devices("GPU"):
         raise IsoformError(
             f"TensorFlow sees no device '{options.device}'.", "Run on the CPU: --device cpu.", kind="device"

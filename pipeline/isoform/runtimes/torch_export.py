@@ -1,6 +1,7 @@
 """PyTorch on an exported program (.pt2), without the code that made it."""
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 
 import torch
 
@@ -8,15 +9,18 @@ from isoform.core.artifact import Artifact
 from isoform.core.protocols import Array, RunOptions
 from isoform.core.signature import Signature
 from isoform.errors import IsoformError
-from isoform.hub import pt2_archive, torch_program, torch_source
+from isoform.hub import float64, pt2_archive, torch_program, torch_source
 
 
 class ProgramSession:
     """A program, called in signature order; dimensions are those that the file states."""
 
-    def __init__(self, program: torch.export.ExportedProgram, declared: Signature, device: str) -> None:
-        self._module = torch_program.FlatProgram(program).to(device)
+    def __init__(
+        self, program: torch.export.ExportedProgram, declared: Signature, device: str, *, is_float64: bool = False
+    ) -> None:
+        self._module = torch_program.FlatProgram(program).to(device, torch.float64 if is_float64 else None)
         self._device = device
+        self._is_float64 = is_float64
         self._declared = declared
         found = torch_program.signature_of(program)
         self.signature = found if not declared.outputs else Signature(found.inputs, declared.outputs)
@@ -25,7 +29,9 @@ class ProgramSession:
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Return the outputs by name."""
         given = [tensor.to(self._device) for tensor in torch_source.tensors(self.signature, inputs)]
-        return torch_source.named(self.signature, [tensor.cpu() for tensor in self._module(*given)])
+        with float64.throughout() if self._is_float64 else nullcontext():
+            outputs = self._module(*given)
+        return torch_source.named(self.signature, [tensor.cpu() for tensor in outputs])
 
     def close(self) -> None:
         del self._module
@@ -43,7 +49,7 @@ def load(artifact: Artifact, options: RunOptions) -> ProgramSession:
         torch.set_num_threads(options.threads)
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = options.tf32
     program = pt2_archive.opened(artifact.model)
-    session = ProgramSession(program, artifact.signature, options.device)
+    session = ProgramSession(program, artifact.signature, options.device, is_float64=options.is_float64)
     if options.perturbation is not None:
         torch_source.disturb(session._module, options.perturbation)
     return session

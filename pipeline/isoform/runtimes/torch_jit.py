@@ -1,6 +1,7 @@
 """libtorch, through torch.jit: a TorchScript file without the code that made it."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 
 import torch
@@ -9,7 +10,7 @@ from isoform.core.artifact import Artifact
 from isoform.core.protocols import Array, RunOptions
 from isoform.core.signature import Signature, TensorSpec
 from isoform.errors import IsoformError
-from isoform.hub import torch_source
+from isoform.hub import float64, torch_source
 
 
 class ScriptSession:
@@ -18,9 +19,12 @@ class ScriptSession:
     TorchScript knows argument names, not shapes: a dimension counts as kept unless running shows otherwise.
     """
 
-    def __init__(self, module: torch.jit.ScriptModule, declared: Signature, device: str) -> None:
+    def __init__(
+        self, module: torch.jit.ScriptModule, declared: Signature, device: str, *, is_float64: bool = False
+    ) -> None:
         self._module = module
         self._device = device
+        self._is_float64 = is_float64
         self._declared = declared
         self.signature = replace(declared, inputs=_inputs(module, declared))
 
@@ -28,7 +32,8 @@ class ScriptSession:
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Return the outputs by name."""
         tensors = (tensor.to(self._device) for tensor in torch_source.tensors(self._declared, inputs))
-        outputs = self._module(*tensors)
+        with float64.throughout() if self._is_float64 else nullcontext():
+            outputs = self._module(*tensors)
         return torch_source.named(self._declared, [tensor.cpu() for tensor in torch_source.flattened(outputs)])
 
     def close(self) -> None:
@@ -47,9 +52,11 @@ def load(artifact: Artifact, options: RunOptions) -> ScriptSession:
         torch.set_num_threads(options.threads)
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = options.tf32
     module = _open(artifact, options.device)
+    if options.is_float64:
+        module = module.double()
     if options.perturbation is not None:
         torch_source.disturb(module, options.perturbation)
-    return ScriptSession(module, artifact.signature, options.device)
+    return ScriptSession(module, artifact.signature, options.device, is_float64=options.is_float64)
 
 
 def weights(artifact: Artifact) -> dict[str, Array]:

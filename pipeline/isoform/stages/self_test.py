@@ -1,6 +1,8 @@
 """The verb behind ``verify --self-test``: plant faults in copies of an artifact and verify each like the artifact.
 
-What can be read as a graph and written back (ONNX, TFLite) can be tested; the artifact itself is only read.
+Faults are planted in the file itself: in the graph and the weights of an ONNX file, in the program of TorchScript and
+PT2, in the functions and the variables of a SavedModel; a TFLite file is read as a graph and emitted again. The
+artifact is only read; what came of it stands beside it, in ``self_test.json``, for reports.
 """
 
 import tempfile
@@ -8,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from isoform import registry
+from isoform import registry, store
 from isoform.core import cases as case_files
 from isoform.core import format as formats
-from isoform.core.artifact import CASES_NAME, Artifact, open_artifact
+from isoform.core.artifact import CASES_NAME, SCHEMA_VERSION, Artifact, open_artifact, read_record
 from isoform.core.cases import Cases
 from isoform.core.parity import NOT_VERIFIED, ParityRecord
 from isoform.core.self_test import Planted, SelfTest, failed_gates
@@ -19,7 +21,9 @@ from isoform.errors import IsoformError
 from isoform.isolation import Pool
 from isoform.stages import semantics, verify
 
-_WRITTEN_BY = {"onnx": "onnx", "tflite": "litert"}
+RECORD_NAME = "self_test.json"
+_WRITTEN_BY = {"onnx": "onnx", "pt2": "torch", "savedmodel": "tensorflow", "tflite": "litert", "torchscript": "torch"}
+"""By format, the extra that brings what faults are planted with; sources have none."""
 Told = Callable[[str], None]
 
 
@@ -32,13 +36,36 @@ def self_test(folder: Path, pool: Pool, on_event: Told, seed: int = 0) -> SelfTe
     artifact = open_artifact(folder)
     row = registry.runtime(formats.lookup(artifact.format).runtime)
     if artifact.format not in _WRITTEN_BY:
-        return SelfTest(row.name, NOT_VERIFIED, (), f"faults are planted in {' and '.join(_WRITTEN_BY)} files only")
+        return SelfTest(row.name, NOT_VERIFIED, (), f"faults are planted in {', '.join(_WRITTEN_BY)} only")
     with tempfile.TemporaryDirectory(prefix="isoform-self-test.") as scratch:
-        test = _Test(artifact, case_files.load(folder / CASES_NAME), row, pool, Path(scratch))
-        control = test.verified(test.copy(None, seed) or artifact)
-        names = pool.call("isoform.jobs.plant:names", {}, needs="onnx").value["names"]
-        found = [test.planted(name, seed, on_event) for name in names]
-    return SelfTest(row.name, control.verdict, tuple(each for each in found if each is not None))
+        trial = _Test(artifact, case_files.load(folder / CASES_NAME), row, pool, Path(scratch))
+        control = trial.verified(trial.copy(None, seed) or artifact)
+        asked = {"format": artifact.format}
+        names = pool.call("isoform.jobs.plant:names", asked, needs=_WRITTEN_BY[artifact.format]).value["names"]
+        found = [trial.planted(name, seed, on_event) for name in names]
+    test = SelfTest(row.name, control.verdict, tuple(each for each in found if each is not None))
+    _record(folder, test, on_event)
+    return test
+
+
+def read(folder: Path) -> SelfTest | None:
+    """Return what was recorded of the artifact that stands there now; None where nothing was.
+
+    Raises:
+        KeyError, TypeError, ValueError: the record is damaged.
+    """
+    record = store.read_json(folder / RECORD_NAME)
+    if record is None or record["key"] != read_record(folder)["key"]:
+        return None
+    return SelfTest.from_json(record)
+
+
+def _record(folder: Path, test: SelfTest, on_event: Told) -> None:
+    record = {"schema_version": SCHEMA_VERSION, "key": read_record(folder)["key"], **test.to_json()}
+    try:
+        store.write_json(folder / RECORD_NAME, record)
+    except OSError as error:
+        on_event(f"{RECORD_NAME} is not written: {error.strerror}")
 
 
 class _Test:

@@ -30,6 +30,11 @@ def test_a_fault_that_would_be_published_is_missed(verdict: str, is_caught: bool
     assert Planted("f", "p", verdict, ()).is_caught is is_caught
 
 
+def test_what_json_keeps_comes_back() -> None:
+    test = made(2, 1)
+    assert SelfTest.from_json(test.to_json()) == test
+
+
 def test_the_gates_that_failed_are_named() -> None:
     assert failed_gates({"weights": Gate("FAIL"), "numerics": Gate("WARN"), "semantics": Gate("NOT CHECKED")}) == (
         "weights",

@@ -7,7 +7,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from isoform.hub.faults import FAULTS
+from isoform.hub.faults.graph import FAULTS
 
 
 def array(name: str, *shape: int) -> onnx.TensorProto:

@@ -293,3 +293,30 @@ def test_sizes_and_control_characters_are_readable() -> None:
     assert visible("a\x00b\u202e") == "a\\x00b\\u202e"
     assert visible("x" * 5_000).endswith("… (1000 more characters)")
     assert [figure_text(value, ".1f") for value in (None, float("inf"), 1.25, 3)] == ["–", "∞", "1.2", "3.0"]
+
+
+def planted(place: Path, key: str) -> None:
+    """Put a test of the test beside an artifact: one fault caught, one missed."""
+    faults = [
+        {"fault": fault, "place": f"'{HOSTILE}'", "verdict": verdict, "gates": gates, "caught": verdict == "FAIL"}
+        for fault, verdict, gates in (("a dropped bias", "FAIL", ["weights"]), ("another epsilon", "PASS", []))
+    ]
+    record = {"schema_version": 1, "key": key, "runtime": "ort-cpu", "control": "PASS", "reason": "", "caught": 1}
+    (place / "self_test.json").write_text(json.dumps(record | {"planted": faults}))
+
+
+def test_the_page_tells_which_planted_faults_were_caught(tmp_path: Path) -> None:
+    planted(artifact(tmp_path, "net", "onnx", "PASS"), "k")
+    write(tmp_path, tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text()
+    assert "of 2 faults planted in copies of these files, 1 were caught (50.0 %)" in page
+    assert "self-test: 1 of 2 planted faults caught on ort-cpu" in page
+    assert "a dropped bias: caught by weights" in page
+    assert "another epsilon: missed" in page
+    assert "<script>" not in page
+
+
+def test_a_self_test_of_an_earlier_artifact_is_not_shown(tmp_path: Path) -> None:
+    planted(artifact(tmp_path, "net", "onnx", "PASS"), "another key")
+    write(tmp_path, tmp_path / "report.html")
+    assert "planted" not in (tmp_path / "report.html").read_text()

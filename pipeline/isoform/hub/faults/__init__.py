@@ -1,10 +1,7 @@
-"""Faults as converters make them, planted in a copy of a graph to see whether a verification catches them.
+"""Faults as converters make them, planted in a copy of a model to see whether a verification catches them.
 
-``FAULTS`` maps a name to a function that changes a graph in place and says what it did, or returns None where the graph
-has nothing to do it to. Add one to weights.py or operators.py: a function under `planted`. Not aware of verification.
+A file a format's own object: graph.py (the hub graph: ONNX and TFLite), torchscript.py, pt2.py, savedmodel.py. Each has
+``FAULTS``, which maps a name to a function that changes the object in place and says what it did, or returns None where
+there is nothing to do it to. Faults of weights stand once, in weights.py, and are in each table. Not aware of
+verification.
 """
-
-from isoform.hub.faults import operators, weights
-from isoform.hub.faults.table import FAULTS, Fault, planted
-
-__all__ = ["FAULTS", "Fault", "operators", "planted", "weights"]

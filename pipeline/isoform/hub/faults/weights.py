@@ -1,117 +1,121 @@
-"""Faults in one weight: stale, rounded, dropped, misplaced."""
+"""Faults in one weight, whatever file holds it: stale, rounded, dropped, misplaced. Pure: arrays in, an array out."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
-import onnx_ir as ir
 
 from isoform.core.protocols import Array
-from isoform.hub.faults.table import planted
-
-_LAYERS = {"Conv", "ConvTranspose", "Gemm", "MatMul", "LSTM", "GRU", "RNN"}
-_RECURRENT = {"LSTM", "GRU", "RNN"}
-_GATES = {"LSTM": 4, "GRU": 3}
 
 
-@planted
-def one_weight_off_by_a_thousandth(model: ir.Model, rng: np.random.Generator) -> str | None:
-    def change(array: Array) -> Array:
+@dataclass(frozen=True)
+class Weight:
+    """A float32 weight of a layer, as a file has it.
+
+    Attributes:
+        is_kernel: whether inputs are multiplied by it; else it is a vector that is added.
+        channels: the axis of the outputs.
+        window: the axes of height and width, of a kernel that has them.
+        gates: how many gates a recurrent kernel holds, and the axis along which they lie.
+    """
+
+    name: str
+    array: Array
+    is_kernel: bool = True
+    channels: int = 0
+    window: tuple[int, int] | None = None
+    gates: tuple[int, int] | None = None
+
+
+Change = Callable[[Sequence[Weight], np.random.Generator], tuple[str, Array] | None]
+"""Returns the name of the weight that was drawn and what it becomes; None where there is no such weight."""
+WEIGHT_FAULTS: dict[str, Change] = {}
+
+
+def _named(change: Change) -> Change:
+    WEIGHT_FAULTS[change.__name__.replace("_", " ")] = change
+    return change
+
+
+@_named
+def one_weight_off_by_a_thousandth(weights: Sequence[Weight], rng: np.random.Generator) -> tuple[str, Array] | None:
+    def change(weight: Weight) -> Array:
+        array = weight.array.copy()
         array.flat[int(np.abs(array).argmax())] *= 1.001
         return array
 
-    return _change(_kernels(model), rng, change)
+    return _changed(_kernels(weights), rng, change)
 
 
-@planted
-def a_layer_rounded_to_fp16(model: ir.Model, rng: np.random.Generator) -> str | None:
-    return _change(_kernels(model), rng, lambda array: array.astype(np.float16).astype(np.float32))
+@_named
+def a_layer_rounded_to_fp16(weights: Sequence[Weight], rng: np.random.Generator) -> tuple[str, Array] | None:
+    return _changed(_kernels(weights), rng, lambda weight: weight.array.astype(np.float16).astype(np.float32))
 
 
-@planted
-def stale_weights(model: ir.Model, rng: np.random.Generator) -> str | None:
+@_named
+def stale_weights(weights: Sequence[Weight], rng: np.random.Generator) -> tuple[str, Array] | None:
     """Change a kernel as a later step of training does: every element, by about a hundredth."""
-    return _change(_kernels(model), rng, lambda array: array * (1 + 0.01 * rng.normal(size=array.shape)))
+    return _changed(_kernels(weights), rng, lambda each: each.array * (1 + 0.01 * rng.normal(size=each.array.shape)))
 
 
-@planted
-def a_zeroed_channel(model: ir.Model, rng: np.random.Generator) -> str | None:
-    def change(array: Array) -> Array:
-        array[int(np.abs(array).reshape(len(array), -1).max(1).argmax())] = 0
+@_named
+def a_zeroed_channel(weights: Sequence[Weight], rng: np.random.Generator) -> tuple[str, Array] | None:
+    def change(weight: Weight) -> Array:
+        array = weight.array.copy()
+        rows = np.moveaxis(array, weight.channels, 0)  # a view
+        rows[int(np.abs(rows).reshape(len(rows), -1).max(1).argmax())] = 0
         return array
 
-    return _change(_kernels(model), rng, change)
+    return _changed(_kernels(weights), rng, change)
 
 
-@planted
-def two_swapped_channels(model: ir.Model, rng: np.random.Generator) -> str | None:
-    def change(array: Array) -> Array:
-        array[[0, 1]] = array[[1, 0]]
+@_named
+def two_swapped_channels(weights: Sequence[Weight], rng: np.random.Generator) -> tuple[str, Array] | None:
+    def change(weight: Weight) -> Array:
+        array = weight.array.copy()
+        rows = np.moveaxis(array, weight.channels, 0)
+        rows[[0, 1]] = rows[[1, 0]]
         return array
 
-    return _change([value for value in _kernels(model) if _array(value).shape[0] > 1], rng, change)
+    return _changed([each for each in _kernels(weights) if each.array.shape[each.channels] > 1], rng, change)
 
 
-@planted
-def a_dropped_bias(model: ir.Model, rng: np.random.Generator) -> str | None:
-    return _change([value for value in _biases(model) if _array(value).any()], rng, np.zeros_like)
+@_named
+def a_dropped_bias(weights: Sequence[Weight], rng: np.random.Generator) -> tuple[str, Array] | None:
+    biases = [weight for weight in weights if not weight.is_kernel and weight.array.any()]
+    return _changed(biases, rng, lambda weight: np.zeros_like(weight.array))
 
 
-@planted
-def height_and_width_swapped(model: ir.Model, rng: np.random.Generator) -> str | None:
-    kernels = [value for value in _kernels(model) if _array(value).ndim == 4]
-    square = [value for value in kernels if 1 < _array(value).shape[2] == _array(value).shape[3]]
-    return _change(square, rng, lambda array: np.swapaxes(array, 2, 3))
+@_named
+def height_and_width_swapped(weights: Sequence[Weight], rng: np.random.Generator) -> tuple[str, Array] | None:
+    def is_square(weight: Weight) -> bool:
+        sizes = [weight.array.shape[axis] for axis in weight.window or ()]
+        return len(sizes) == 2 and 1 < sizes[0] == sizes[1]
+
+    square = [weight for weight in weights if is_square(weight)]
+    return _changed(square, rng, lambda weight: np.swapaxes(weight.array, *(weight.window or ())))
 
 
-@planted
-def two_swapped_gates(model: ir.Model, rng: np.random.Generator) -> str | None:
-    nodes = [node for node in _nodes(model) if node.op_type in _GATES and _is_weight(node.inputs[1])]
-    if not nodes:
+@_named
+def two_swapped_gates(weights: Sequence[Weight], rng: np.random.Generator) -> tuple[str, Array] | None:
+    def change(weight: Weight) -> Array:
+        assert weight.gates is not None
+        first, second, *others = np.split(weight.array, *weight.gates)
+        return np.concatenate([second, first, *others], axis=weight.gates[1])
+
+    return _changed([weight for weight in weights if weight.gates is not None], rng, change)
+
+
+def _kernels(weights: Sequence[Weight]) -> list[Weight]:
+    return [weight for weight in weights if weight.is_kernel]
+
+
+def _changed(
+    weights: Sequence[Weight], rng: np.random.Generator, change: Callable[[Weight], Array]
+) -> tuple[str, Array] | None:
+    """Change one of ``weights``, whichever ``rng`` draws; None if that makes no difference."""
+    if not weights:
         return None
-    node = nodes[int(rng.integers(len(nodes)))]
-
-    def change(array: Array) -> Array:
-        blocks = np.split(array, _GATES[node.op_type], axis=1)
-        return np.concatenate([blocks[1], blocks[0], *blocks[2:]], axis=1)
-
-    return _change([node.inputs[1]], rng, change)
-
-
-def _change(values: list[ir.Value], rng: np.random.Generator, change: Callable[[Array], Array]) -> str | None:
-    """Change one of ``values``, whichever ``rng`` draws, if that makes a difference."""
-    if not values:
-        return None
-    value = values[int(rng.integers(len(values)))]
-    before = _array(value)
-    after = np.ascontiguousarray(change(before.copy()).astype(before.dtype))
-    if np.array_equal(before, after):
-        return None
-    value.const_value = ir.tensor(after, name=value.name)
-    return f"'{value.name}'"
-
-
-def _nodes(model: ir.Model) -> Iterator[ir.Node]:
-    for graph in model.graphs():
-        yield from graph
-
-
-def _kernels(model: ir.Model) -> list[ir.Value]:
-    """Return the float32 weights of layers that have more than one axis, each once."""
-    found = [value for node in _nodes(model) if node.op_type in _LAYERS for value in node.inputs]
-    return list(dict.fromkeys(value for value in found if _is_weight(value) and _array(value).ndim > 1))
-
-
-def _biases(model: ir.Model) -> list[ir.Value]:
-    """Return the vectors that layers and additions read."""
-    found = [value for node in _nodes(model) if node.op_type in _LAYERS - _RECURRENT | {"Add"} for value in node.inputs]
-    return list(dict.fromkeys(value for value in found if _is_weight(value) and _array(value).ndim == 1))
-
-
-def _is_weight(value: ir.Value | None) -> bool:
-    is_float = value is not None and value.const_value is not None and value.const_value.dtype == ir.DataType.FLOAT
-    return is_float and value is not None and value.const_value is not None and value.const_value.size > 1
-
-
-def _array(value: ir.Value) -> Array:
-    assert value.const_value is not None
-    return value.const_value.numpy()
+    weight = weights[int(rng.integers(len(weights)))]
+    after = np.ascontiguousarray(change(weight).astype(weight.array.dtype))
+    return None if np.array_equal(weight.array, after) else (weight.name, after)

@@ -14,8 +14,9 @@ from isoform.core.artifact import RECORD_NAME, SCHEMA_VERSION
 from isoform.core.bench import BenchRecord
 from isoform.core.format import FORMATS
 from isoform.core.parity import ERROR, ParityRecord
+from isoform.core.self_test import SelfTest
 from isoform.errors import UsageError
-from isoform.stages import bench
+from isoform.stages import bench, self_test
 from isoform.stages.report.text import anchor
 
 TRAINING_NAME = "training.json"
@@ -31,6 +32,7 @@ class Entry:
         record: artifact.json, or the failure.
         parity: by runtime; none for a failure, or where verification was skipped.
         measured: its benchmarks; none where it was not measured.
+        self_test: which planted faults a verification of it catches; None where that was not asked.
     """
 
     record: dict[str, Any]
@@ -39,6 +41,7 @@ class Entry:
     format: str
     parity: dict[str, ParityRecord]
     measured: tuple[BenchRecord, ...] = ()
+    self_test: SelfTest | None = None
 
     @property
     def is_published(self) -> bool:
@@ -104,6 +107,12 @@ class Collection:
         return sorted(found)
 
     @property
+    def planted(self) -> tuple[int, int]:
+        """How many planted faults were caught, and how many there were, over all artifacts."""
+        tests = [entry.self_test for entry in self.entries if entry.self_test is not None]
+        return sum(test.caught for test in tests), sum(len(test.planted) for test in tests)
+
+    @property
     def names(self) -> list[str]:
         return list(dict.fromkeys(entry.name for entry in self.entries))
 
@@ -159,8 +168,12 @@ def _records(folder: Path) -> Iterator[Path]:
 def _entry(path: Path) -> Entry:
     record = _document(path)
     parity = {name: ParityRecord.from_json(found) for name, found in record.get("parity", {}).items()}
-    measured = tuple(bench.read(path.parent)) if path.name == RECORD_NAME else ()
-    entry = Entry(record, str(record["name"]), str(record["framework"]), str(record["format"]), parity, measured)
+    is_artifact = path.name == RECORD_NAME
+    measured = tuple(bench.read(path.parent)) if is_artifact else ()
+    tested = self_test.read(path.parent) if is_artifact else None
+    entry = Entry(
+        record, str(record["name"]), str(record["framework"]), str(record["format"]), parity, measured, tested
+    )
     _check(record)
     return entry
 

@@ -10,7 +10,7 @@ from isoform.core.signature import Signature
 from isoform.errors import IsoformError
 from isoform.hub.importers.tensorflow import function, references, signature, stored
 from isoform.hub.importers.tensorflow.stored import Stored
-from isoform.hub.serving import pick
+from isoform.hub.serving import caller, pick, weight_names
 from isoform.hub.validity import refuse_invalid
 
 
@@ -47,16 +47,6 @@ def load(served: Any, declared: Signature, values: Mapping[int, Stored]) -> ir.M
     return graph
 
 
-def caller(served: Any, declared: Signature) -> Any:
-    """Return a function of tensors in the order of ``declared``."""
-
-    def call(*tensors: Any) -> list[Any]:
-        answer = served(**{spec.name: tensor for spec, tensor in zip(declared.inputs, tensors, strict=True)})
-        return [answer[spec.name] for spec in declared.outputs]
-
-    return call
-
-
 def signature_of(served: Any) -> Signature:
     """Return the signature as the folder has it: inputs in their order there, outputs sorted by name.
 
@@ -83,11 +73,6 @@ def refuse_other_names(served: Any, declared: Signature) -> None:
             "Declare the names that the folder has.",
             kind="signature",
         )
-
-
-def weight_names(served: Any) -> dict[int, str]:
-    """Return what the folder calls its variables, by the id of the handle."""
-    return {id(variable.handle): variable.name.removesuffix(":0") for variable in served.variables}
 
 
 def _inputs(served: Any) -> Mapping[str, Any]:

@@ -1,12 +1,21 @@
-"""Faults in what operators do: an attribute lost or misread, an operator mistaken for its neighbour, names mixed up."""
+"""Faults in the hub graph: an attribute lost or misread, an operator mistaken for its neighbour, names mixed up, and
+those of weights.
+"""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import onnx_ir as ir
 
-from isoform.hub.faults.table import planted
+from isoform.core.protocols import Array
+from isoform.hub.faults.table import Fault, named
+from isoform.hub.faults.weights import WEIGHT_FAULTS, Change, Weight
 
+FAULTS: dict[str, Fault[ir.Model]] = {}
+planted = named(FAULTS)
+_LAYERS = {"Conv", "ConvTranspose", "Gemm", "MatMul", "LSTM", "GRU", "RNN"}
+_RECURRENT = {"LSTM", "GRU", "RNN"}
+_GATES = {"LSTM": 4, "GRU": 3}
 _NORMALIZATIONS = {"BatchNormalization", "InstanceNormalization", "LayerNormalization", "GroupNormalization"}
 
 
@@ -135,3 +144,53 @@ def _rank(value: ir.Value) -> int:
 
 def _told(node: ir.Node, what: str) -> str:
     return f"'{node.name or node.outputs[0].name}' ({node.op_type}): {what}"
+
+
+def _of_weights(change: Change) -> Fault[ir.Model]:
+    def fault(model: ir.Model, rng: np.random.Generator) -> str | None:
+        values = {str(value.name): value for value in _layer_inputs(model)}
+        changed = change(list(_weights(model)), rng)
+        if changed is None:
+            return None
+        name, array = changed
+        values[name].const_value = ir.tensor(array, name=name)
+        return f"'{name}'"
+
+    return fault
+
+
+FAULTS |= {name: _of_weights(change) for name, change in WEIGHT_FAULTS.items()}
+
+
+def _weights(model: ir.Model) -> Iterator[Weight]:
+    """Yield the kernels of layers, and the vectors that layers and additions read, each once."""
+    recurrent = {node.inputs[1]: _GATES[node.op_type] for node in _nodes(model) if node.op_type in _GATES}
+    vectors = {value for node in _nodes(model) if node.op_type in _RECURRENT for value in node.inputs}
+    for value in _layer_inputs(model):
+        array = _array(value)
+        if array.ndim > 1 and any(use.node.op_type in _LAYERS for use in value.uses()):
+            window = (2, 3) if array.ndim == 4 else None
+            gates = (recurrent[value], 1) if value in recurrent else None
+            yield Weight(str(value.name), array, window=window, gates=gates)
+        elif array.ndim == 1 and value not in vectors:
+            yield Weight(str(value.name), array, is_kernel=False)
+
+
+def _layer_inputs(model: ir.Model) -> list[ir.Value]:
+    found = [value for node in _nodes(model) if node.op_type in _LAYERS | {"Add"} for value in node.inputs]
+    return list(dict.fromkeys(value for value in found if value is not None and _is_weight(value)))
+
+
+def _nodes(model: ir.Model) -> Iterator[ir.Node]:
+    for graph in model.graphs():
+        yield from graph
+
+
+def _is_weight(value: ir.Value) -> bool:
+    held = value.const_value
+    return held is not None and held.dtype == ir.DataType.FLOAT and held.size > 1
+
+
+def _array(value: ir.Value) -> Array:
+    assert value.const_value is not None
+    return value.const_value.numpy()
