@@ -92,5 +92,5 @@ def test_the_next_command_is_what_matters_most(tmp_path: Path, monkeypatch: pyte
     assert results.next_command([passed]) == "isoform bench net/onnx"
     assert results.next_command([passed, open_]) == "isoform verify net"
     assert results.next_command([passed, open_, broken]) == "isoform routes torch savedmodel"
-    assert results.next_command([broken, differs, passed]) == "isoform verify net/tflite --verbose"
+    assert results.next_command([broken, differs, passed]) == "isoform verify net/tflite --explain"
     assert results.next_command([differs, missing]) == "pip install 'isoform[tensorflow]'"

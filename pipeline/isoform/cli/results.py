@@ -54,7 +54,7 @@ def next_command(results: Sequence[Result]) -> str:
             return result.error.hint
     for result in results:
         if result.path is not None and result.status == "failed":
-            return f"isoform verify {typed(result.path)} --verbose"
+            return f"isoform verify {typed(result.path)} --explain"
     for result in results:
         if result.status == "failed":
             return f"isoform routes {result.framework} {result.format}"

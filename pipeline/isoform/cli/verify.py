@@ -13,12 +13,14 @@ from isoform.cli.sections import Sectioned
 from isoform.cli.usage import Word
 from isoform.core import parity
 from isoform.core.artifact import RECORD_NAME, open_artifact
+from isoform.core.divergence import Explanation
 from isoform.core.lock import LOCK_NAME, Change
 from isoform.core.self_test import SelfTest
+from isoform.core.spelling import typed
 from isoform.core.verification import Verification
 from isoform.errors import RESULT_FAILED, IsoformError, UsageError
 from isoform.intake.container import identify
-from isoform.stages import gate, verify
+from isoform.stages import explain, gate, verify
 from isoform.stages.self_test import self_test
 
 
@@ -26,6 +28,7 @@ from isoform.stages.self_test import self_test
     cls=Sectioned,
     sections={
         "What is judged": ("--cases", "--runtime"),
+        "Where it differs": ("--explain", "--against", "--keep"),
         "In CI": ("--lock", "--update-lock", "--junit", "--sarif", "--summary", "--annotations"),
     },
     epilog="""\b
@@ -34,6 +37,7 @@ Examples:
   isoform verify exports/mlp/torch/onnx --runtime ort-cpu --json
   isoform verify other.onnx --cases exports/mlp/torch/onnx/cases.npz
   isoform verify exports/mlp/torch/onnx --self-test    which planted faults do its cases catch?
+  isoform verify exports/mlp/torch/tflite --explain    the first operator that differs, and a script that shows it
   isoform verify exports --update-lock                 write parity.lock, to be committed
   isoform verify exports --lock parity.lock --junit parity.xml --summary "$GITHUB_STEP_SUMMARY"
 
@@ -56,6 +60,18 @@ Exit codes: 0 proved, 1 the numbers differ, nothing could be proved or something
     "--self-test", "is_self_test", is_flag=True,
     help="Plant faults in copies and tell which of them the cases catch; fewer than 95 % fail. Kept for the report.",
 )  # fmt: skip
+@click.option(
+    "--explain", "is_explained", is_flag=True,
+    help="Name the first operator that differs, its suspected cause, and leave the part of the file that shows it.",
+)  # fmt: skip
+@click.option(
+    "--against", type=click.Path(path_type=Path, exists=True),
+    help="With --explain: the artifact or file that is right; by default one beside it in another format.",
+)  # fmt: skip
+@click.option(
+    "--keep", type=click.Path(path_type=Path, file_okay=False), default=Path("differences"), show_default=True,
+    help="With --explain: the folder for what is left.",
+)  # fmt: skip
 @click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="Write a JUnit XML report.")
 @click.option("--sarif", type=click.Path(path_type=Path, dir_okay=False), help="Write a SARIF 2.1.0 report.")
 @click.option("--summary", type=click.Path(path_type=Path, dir_okay=False), help="Append a Markdown summary.")
@@ -75,6 +91,9 @@ def command(
     lock: Path | None,
     update_lock: bool,
     is_self_test: bool,
+    is_explained: bool,
+    against: Path | None,
+    keep: Path,
     junit: Path | None,
     sarif: Path | None,
     summary: Path | None,
@@ -103,9 +122,10 @@ def command(
             display.step(str(target), "verifying")
             found.append(_verified(target, cases, rows, pool))
             display.settle(is_told=False)
-            _show(display, found[-1], verbose)
+            _show(display, found[-1], verbose, is_explained)
         changes = gate.against(lock, found, paths, runtimes, is_updated=update_lock) if lock else []
         _show_changes(display, changes)
+        explained = [_explained(display, each.path, against, cases, pool, keep) for each in found if is_explained]
         tests = [(each.path, _self_tested(display, each.path, pool)) for each in found if is_self_test]
         if update_lock:
             display.console.print(f"{lock} is written: commit it, and pass it as --lock from now on.")
@@ -118,6 +138,7 @@ def command(
             "results": [verification.to_json() for verification in found],
             "lock": gate.told(lock, changes) if lock else None,
             "self_tests": [{"path": str(path), **test.to_json()} for path, test in tests],
+            "explanations": [each.to_json() for each in explained],
         }
         options.print_json(document)
     is_broken = not update_lock and any(change.is_regression for change in changes)
@@ -154,9 +175,10 @@ def _verified(target: Path, cases: Path | None, rows: list[registry.Runtime], po
         return Verification(target, (parity.ParityRecord.failed_to_run("artifact", error),), 0, {})
 
 
-def _show(display: Any, verification: Verification, verbose: bool) -> None:
+def _show(display: Any, verification: Verification, verbose: bool, is_explained: bool) -> None:
     from isoform.cli.console import printable
 
+    verdicts = {record.verdict for record in verification.records}
     for record in verification.records:
         glyph, colour = display.sign(record.verdict)
         lines = record.lines() if verbose or record.verdict in ("FAIL", "INCONCLUSIVE") else record.lines()[:1]
@@ -164,6 +186,29 @@ def _show(display: Any, verification: Verification, verbose: bool) -> None:
         lines += [f"hint: {record.error['hint']}"] if record.error else []
         for line in lines[1:]:
             display.console.print(f"    {printable(line)}")
+    if "FAIL" in verdicts and not is_explained:
+        display.console.print(f"    hint: where it first differs: isoform verify {typed(verification.path)} --explain")
+
+
+def _explained(
+    display: Any, path: Path, against: Path | None, cases: Path | None, pool: Any, keep: Path
+) -> Explanation:
+    """Say where a model first differs; what cannot be said is said so."""
+    from isoform.cli.console import printable
+
+    display.step(str(path), "looking for the first operator that differs")
+    try:
+        explain.require()
+        found = explain.explain(path, against, cases, pool, keep)
+    except UsageError:
+        raise
+    except IsoformError as error:
+        found = Explanation(str(path), "", None, (f"not explained: {error.what}",))
+    display.settle(is_told=False)
+    lines = found.divergence.lines() if found.divergence else ["no operator differs"]
+    for line in [*lines, *(f"  {note}" for note in found.notes)]:
+        display.console.print(f"    {printable(line)}")
+    return found
 
 
 def _self_tested(display: Any, folder: Path, pool: Any) -> SelfTest:

@@ -29,6 +29,7 @@ from isoform.hub.passes.unsigned_activations import unsigned_activations
 
 __all__ = ["OPERATORS", "build", "families", "load"]
 
+OPERATOR = "isoform.tflite.operator"
 OPSET = 20
 OPSET_OF_WIDE_INTEGERS = 21
 """The first opset that quantises to 16 bits. Not taken without need: there, ONNX Runtime 1.32 fails where it turns
@@ -54,6 +55,17 @@ def load(source: str | Path | bytes, signature: str | None = None) -> ir.Model:
 
 def build(file: TfliteFile, entry: Signature) -> ir.Model:
     """Return what ``entry`` names of a file that is read as the hub graph."""
+    model, frame = as_it_stands(file, entry)
+    _tidy(model)
+    _complete_outputs(model, [frame.graph.tensors[place] for place in entry.outputs.values()])
+    return model
+
+
+def as_it_stands(file: TfliteFile, entry: Signature) -> tuple[ir.Model, Frame]:
+    """Return the graph as its operators are read, nothing rewritten; and which value each tensor of it has become.
+
+    A node notes under `OPERATOR`, by its place which operator of the main graph it was read from.
+    """
     OPERATORS.require(file)
     target = Target(file, _inline)
     for name in (*entry.inputs, *entry.outputs):
@@ -69,10 +81,7 @@ def build(file: TfliteFile, entry: Signature) -> ir.Model:
         list(inputs.values()), outputs, nodes=frame.nodes, initializers=list(target.initializers.values()),
         opset_imports={"": _opset(file)}, name=main.name or "main",
     )  # fmt: skip
-    model = ir.Model(graph, ir_version=_IR_VERSION, producer_name="isoform")
-    _tidy(model)
-    _complete_outputs(model, [main.tensors[place] for place in entry.outputs.values()])
-    return model
+    return ir.Model(graph, ir_version=_IR_VERSION, producer_name="isoform"), frame
 
 
 def _opset(file: TfliteFile) -> int:
@@ -95,7 +104,7 @@ def _run(frame: Frame) -> None:
         tensors = [frame.graph.tensors[place] for place in (*operator.inputs, *operator.outputs) if place != -1]
         function, reading = OPERATORS.rows[operator.name]
         is_real = reading is Reading.REAL or (reading is Reading.ALIKE and not _are_alike(tensors))
-        call = Call(operator, frame, is_real)
+        call, begin = Call(operator, frame, is_real), len(frame.nodes)
         try:
             results = function(call)
             values = [results] if isinstance(results, ir.Value) else results
@@ -106,6 +115,8 @@ def _run(frame: Frame) -> None:
         for place, value in places.items():
             tensor = frame.graph.tensors[place]
             frame.values[place] = frame.quantized(value, tensor) if is_real and is_quantized(tensor) else value
+        for node in frame.nodes[begin:]:
+            node.meta[OPERATOR] = operator.index
 
 
 def _are_alike(tensors: Sequence[Tensor]) -> bool:

@@ -39,7 +39,7 @@ def _upcast_node(node: ir.Node) -> None:
 
 def _retype(value: ir.Value) -> None:
     if isinstance(value.type, ir.TensorType) and value.dtype == _NARROW:
-        value.dtype = _WIDE
+        value.type = ir.TensorType(_WIDE)  # a copy of a graph shares its types with it
 
 
 def _widened(tensor: ir.TensorProtocol | None) -> ir.TensorProtocol | None:

@@ -1,0 +1,128 @@
+"""The verb behind ``verify --explain``: the first operator at which an artifact differs, and a part that shows it.
+
+What the file means is compared with a reference file of the same model (another artifact beside it, or one that is
+named); how its runtime computes it, with its own graph in float64. A format without operators that can be asked one by
+one (SavedModel, TorchScript, PT2) is read back as ONNX first, and that graph compared.
+"""
+
+import re
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from isoform import registry, routes
+from isoform.core import cases as case_files
+from isoform.core.artifact import CASES_NAME, RECORD_NAME, Artifact, open_artifact
+from isoform.core.cases import INTEGERS
+from isoform.core.divergence import Divergence, Explanation
+from isoform.core.structure import signature_of
+from isoform.errors import IsoformError, MissingDependency, UsageError
+from isoform.intake.container import identify
+from isoform.isolation import Pool
+
+READABLE = ("onnx", "tflite")
+"""Formats whose files have operators that can be compared one by one; others are read back as the first."""
+
+
+def explain(path: Path, against: Path | None, cases: Path | None, pool: Pool, keep: Path) -> Explanation:
+    """Return where the artifact or model file ``path`` first differs.
+
+    Args:
+        against: the file or artifact that is right; by default an artifact beside this one in another format.
+        cases: inputs and reference outputs, where ``path`` is no artifact's folder.
+        keep: the folder that gets a folder with the part of the file that shows the difference.
+
+    Raises:
+        IsoformError: a file cannot be read, or the cases cannot be.
+        UsageError: ``path`` is a bare file and there are no ``cases``.
+    """
+    known = cases or path / CASES_NAME
+    if not known.is_file():
+        raise UsageError(f"{path}: there are no cases beside it.", "Name the cases.npz of an export with --cases.")
+    if case_files.load(known).method == INTEGERS:
+        return Explanation(str(path), "", None, ("not asked: an integer model rounds at every operator",))
+    with tempfile.TemporaryDirectory(prefix="isoform-explain.") as scratch:
+        reader = _Reader(pool, Path(scratch))
+        artifact = _opened(path, known)
+        notes: list[str] = []
+        reference = _reference(path, against, known)
+        if reference is None:
+            notes.append(
+                "compared with its own graph only: there is no other format beside it; name one with --against"
+            )
+        target = reader.readable(artifact, notes, "it")
+        other = None if reference is None else reader.readable(reference, notes, str(reference.model))
+        folder = _free(keep / _word(path))
+        arguments: dict[str, Any] = {
+            "artifact": target.to_json(), "reference": other.to_json() if other else None, "cases": str(known),
+            "folder": str(folder), "runtime": None,
+        }  # fmt: skip
+        answer = pool.call("isoform.jobs.explain:explain", arguments, needs="torch").value
+    found = answer["divergence"]
+    divergence = Divergence.from_json(found) if found else None
+    name = str(reference.model) if reference else ""
+    return Explanation(str(path), name, divergence, (*notes, *answer["notes"]))
+
+
+class _Reader:
+    """Reads formats back as ONNX where their operators cannot be asked one by one."""
+
+    def __init__(self, pool: Pool, scratch: Path) -> None:
+        self._pool, self._scratch, self._count = pool, scratch, 0
+
+    def readable(self, artifact: Artifact, notes: list[str], called: str) -> Artifact:
+        if artifact.format in READABLE:
+            return artifact
+        self._count += 1
+        target = self._scratch / f"{self._count}.onnx"
+        (step,) = next(route.steps for route in routes.ranked(artifact.format, READABLE[0]) if len(route.steps) == 1)
+        registry.require(step)
+        arguments = {
+            "converter": step.name, "source": artifact.to_json(), "target": str(target), "options": {"sizes": {}},
+        }  # fmt: skip
+        self._pool.call("isoform.jobs.convert:convert", arguments, needs=step.extra)
+        notes.append(f"{called} was read back as ONNX: a {artifact.format} file's own operators cannot be asked")
+        return Artifact(READABLE[0], target, artifact.signature)
+
+
+def _opened(path: Path, cases: Path) -> Artifact:
+    if (path / RECORD_NAME).is_file():
+        return open_artifact(path)
+    return Artifact(identify(path).format, path.resolve(), signature_of(case_files.load(cases)))
+
+
+def _reference(path: Path, against: Path | None, cases: Path) -> Artifact | None:
+    """Return what is named, else the artifact beside it that is read most directly, if it passed."""
+    if against is not None:
+        return _opened(against, cases)
+    beside = [path.parent / name for name in (*READABLE, "torchscript", "savedmodel", "pt2") if name != path.name]
+    for folder in beside if (path / RECORD_NAME).is_file() else ():
+        try:
+            found = open_artifact(folder)
+        except IsoformError:  # not exported to this format
+            continue
+        if found.signature == open_artifact(path).signature:
+            return found
+    return None
+
+
+def _free(folder: Path) -> Path:
+    """Return ``folder``, numbered where there is one already: nothing is overwritten."""
+    number, found = 1, folder
+    while found.exists():
+        number += 1
+        found = folder.with_name(f"{folder.name}-{number}")
+    return found.resolve()
+
+
+def _word(path: Path) -> str:
+    parts = [part for part in path.parts[-3:] if part not in ("/", "..", ".")]
+    return re.sub(r"[^\w.-]", "_", "-".join(parts)) or "model"
+
+
+def require() -> None:
+    """Raise MissingDependency where this machine cannot explain anything."""
+    from importlib.util import find_spec
+
+    if find_spec("torch") is None:
+        raise MissingDependency.of("torch", "verify --explain", "torch")
