@@ -27,7 +27,7 @@ from isoform.hub.divergence import traced
 from isoform.hub.divergence.cause import suspected
 from isoform.hub.divergence.execution import Execution
 from isoform.hub.divergence.meaning import Comparison
-from isoform.hub.faults import FAULTS
+from isoform.hub.faults.graph import FAULTS
 from isoform.runtimes import ort
 
 pytestmark = pytest.mark.torch

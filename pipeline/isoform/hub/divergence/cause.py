@@ -19,7 +19,7 @@ from isoform.hub.divergence.figures import Figures
 from isoform.hub.divergence.meaning import Comparison, Difference, lying
 from isoform.hub.divergence.traced import Step
 from isoform.hub.divergence.values import DoesNotRun, Evaluation
-from isoform.hub.faults import FAULTS
+from isoform.hub.faults.graph import FAULTS
 from isoform.hub.passes.fold_weights import constant
 
 _DEFAULTS = {"epsilon": 1e-5, "approximate": "none", "alpha": None, "pads": None}

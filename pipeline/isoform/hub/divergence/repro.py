@@ -38,7 +38,6 @@ Ends with 1 where the error is more than LIMIT times what rounding to float32 ex
 
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 {run}
