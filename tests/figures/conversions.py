@@ -74,6 +74,27 @@ def onnx_to(target: str, source: str, image_size: int, layout: str, converter: s
     return lambda: module.convert(artifact, Path(target), ConvertOptions())
 
 
+def zoo_to_onnx(name: str, target: str) -> Work:
+    """Measure the way of a loaded PyTorch network of the zoo to ONNX, at the sizes where speed is measured."""
+    import torch
+
+    from isoform import hub
+    from zoo.catalogue import entries
+    from zoo.inputs import drawn
+
+    entry = entries()[name]
+    module, inputs = entry.build(), {key: torch.from_numpy(array) for key, array in drawn(entry).items()}
+    return lambda: hub.save(hub.from_torch(module, inputs), target)
+
+
+def onnx_to_tflite(source: str, target: str) -> Work:
+    """Measure the emitter, the reading of the one file and the writing of the other included."""
+    from isoform.hub import graph
+    from isoform.hub.emitters import tflite
+
+    return lambda: tflite.build(graph.load(source)).save(Path(target))
+
+
 def to_tflite(source: str, work: str, image_size: int) -> Work:
     """Measure the way to TFLite from a loaded network, or from the file of one, the writing of the file included."""
     from isoform.hub.emitters import tflite

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 TESTS = Path(__file__).parents[1]
+PIPELINE = TESTS.parent / "pipeline"
 _LONGEST_S = 1800
 
 
@@ -33,17 +34,21 @@ class Figure:
         return self.peak_bytes - self.before_bytes
 
 
-def measure(place: str, threads: int = 2, **arguments: Any) -> Figure:
-    """Return the figures of ``module:function``; a process that dies is a figure with an error."""
+def measure(place: str, threads: int = 2, python: str = sys.executable, **arguments: Any) -> Figure:
+    """Return the figures of ``module:function``; a process that dies is a figure with an error.
+
+    Args:
+        python: the interpreter; isoform is read from this repository where it does not have it.
+    """
     environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")]),
+        "PYTHONPATH": os.pathsep.join([str(TESTS), str(PIPELINE), os.environ.get("PYTHONPATH", "")]),
         "OMP_NUM_THREADS": str(threads),
         "TF_CPP_MIN_LOG_LEVEL": "2",
         "KERAS_BACKEND": "tensorflow",
         "TF_ENABLE_ONEDNN_OPTS": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1"),
     }
     done = subprocess.run(
-        [sys.executable, "-m", "figures.child", place, json.dumps(arguments)],
+        [python, "-m", "figures.child", place, json.dumps(arguments)],
         capture_output=True, text=True, env=environment, timeout=_LONGEST_S, check=False,
     )  # fmt: skip
     lines = done.stdout.strip().splitlines()

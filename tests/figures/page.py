@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from figures import convert, speed
+from figures import convert, peers, speed
 
 GB = 1e9
 
@@ -33,8 +33,9 @@ def rendered(sections: Mapping[str, Any]) -> str:
 
 
 def _table(section: str, rows: list[dict[str, Any]]) -> list[str]:
-    if section in convert.SECTIONS:
-        return convert.table(rows)
+    tables = {convert.NAME: convert.table, peers.NAME: peers.table}
+    if section in tables:
+        return tables[section](rows)
     return _speed(rows) if section in speed.SECTIONS else _costs(rows)
 
 

@@ -1,6 +1,7 @@
 """Walking a route: each edge in a child, each intermediate file made once and shared by the routes that pass it."""
 
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from isoform.errors import IsoformError
 from isoform.isolation import Pool
 from isoform.registry import Converter
 from isoform.routes import Route, ranked
+from isoform.stages.export.ahead import Ahead, Names
 
 MODEL_NAMES = {
     "keras": "model.keras",
@@ -61,7 +63,9 @@ class Builder:
     Attributes:
         layout: of images on the outside; where it is not "keep", ONNX on the way is given it.
         sizes: by dynamic dimension, those at which the source was seen to run.
-        made, failed: what there is already, and what could not be made, by the names of the converters on the way.
+        ahead: what is built there already, or being built.
+        shared: routes that others begin with, by the names of their converters, as below.
+        made, failed: what is in the workspace already, and what could not be made.
     """
 
     source: Artifact
@@ -69,50 +73,66 @@ class Builder:
     layout: str
     sizes: Mapping[str, Sequence[int]]
     workspace: Path
-    made: dict[tuple[str, ...], Built] = field(default_factory=dict)
-    failed: dict[tuple[str, ...], IsoformError] = field(default_factory=dict)
+    ahead: Ahead
+    shared: Collection[Names] = ()
+    made: dict[Names, Built] = field(default_factory=dict)
+    failed: dict[Names, IsoformError] = field(default_factory=dict)
 
     def build(self, route: Route, target: Path) -> Built:
-        """Return the model at the end of ``route``, its last step written to ``target``.
+        """Return the model at the end of ``route``, in ``target``; what other routes pass stays in the workspace, too.
 
         Raises:
             IsoformError: a converter refused, or its child died.
         """
-        built = self._moved(Built(self.source), self.workspace / "source" / MODEL_NAMES["onnx"])
+        self.ahead.finish(route.names)
+        built = self.make(route)
+        is_shared = route.names in self.shared
+        for path in built.artifact.model.parent.iterdir():
+            _place(path, target.parent / path.name, is_copied=is_shared)
+        if not is_shared:
+            del self.made[route.names]
+        return replace(built, artifact=built.artifact.moved_to(target))
+
+    def make(self, route: Route) -> Built:
+        """Return the model at the end of ``route``, in the workspace.
+
+        Raises:
+            IsoformError: a converter refused, or its child died.
+        """
+        built = self._source()
         for position, step in enumerate(route.steps, start=1):
             names = route.names[:position]
-            is_last = position == len(route.steps)
-            if not is_last and names in self.made:
-                built = self.made[names]
-                continue
             if names in self.failed:
                 raise self.failed[names]
-            path = target if is_last else self.workspace / "-".join(names) / MODEL_NAMES[step.target]
-            path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                built = self._moved(self._step(built, step, path), path)
-            except IsoformError as error:
-                self.failed[names] = error
-                raise
-            if not is_last:
-                self.made[names] = built
+            if names not in self.made:
+                path = self.workspace / "-".join(names) / MODEL_NAMES[step.target]
+                path.parent.mkdir(parents=True, exist_ok=True)
+                try:
+                    self.made[names] = self._moved(self._step(built, step, path), path)
+                except IsoformError as error:
+                    self.failed[names] = error
+                    raise
+            built = self.made[names]
         return built
+
+    def _source(self) -> Built:
+        if () not in self.made:
+            self.made[()] = self._moved(Built(self.source), self.workspace / "source" / MODEL_NAMES["onnx"])
+        return self.made[()]
 
     def witness(self) -> Path | None:
         """Return a graph of the source, which tells what a converter that left none may have folded; None without."""
-        ready = [built.artifact.model for built in self.made.values() if built.artifact.format == "onnx"]
+        self.ahead.finish(())
+        ready = [
+            built.artifact.model for names, built in self.made.items() if names and built.artifact.format == "onnx"
+        ]
         if ready:
             return ready[0]
         for route in ranked(self.source.format, "onnx"):
             with suppress(IsoformError):
                 route.require()
-                return self.build(route, self.workspace / "witness" / MODEL_NAMES["onnx"]).artifact.model
+                return self.make(route).artifact.model
         return None
-
-    def publish(self, route: Route, built: Built, folder: Path) -> None:
-        """Let later routes start from a published artifact instead of making it again."""
-        artifact = built.artifact.moved_to(folder / built.artifact.model.name)
-        self.made[route.names] = replace(built, artifact=artifact)
 
     def _moved(self, built: Built, target: Path) -> Built:
         """Return a model in ONNX with its images as they are wanted outside, in ``target``; any other as it is."""
@@ -122,8 +142,8 @@ class Builder:
             return built
         model = built.artifact.model
         if model == target:
-            model = self.workspace / f"inside-{len(self.made)}" / target.name
-            model.parent.mkdir(parents=True)
+            model = target.parent.with_name(f"{target.parent.name}.inside") / target.name
+            model.parent.mkdir()
             for file in target.parent.glob(f"{target.name}*"):
                 file.rename(model.parent / file.name)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -152,3 +172,12 @@ class Builder:
         done = Step(step.name, answer.value["versions"], answer.seconds, answer.peak_rss_bytes)
         onnx = built.artifact.model if built.artifact.format == "onnx" else built.onnx
         return Built(artifact, (*built.steps, done), onnx)
+
+
+def _place(path: Path, target: Path, *, is_copied: bool) -> None:
+    if not is_copied:
+        path.rename(target)
+    elif path.is_dir():
+        shutil.copytree(path, target)
+    else:
+        shutil.copyfile(path, target)

@@ -14,7 +14,7 @@ import numpy as np
 from isoform import registry, store
 from isoform.core import cases as case_files
 from isoform.core import generation
-from isoform.core.artifact import CASES_NAME, RECORD_NAME
+from isoform.core.artifact import CASES_NAME, RECORD_NAME, size_bytes
 from isoform.core.cases import Cases
 from isoform.core.layout import move_cases
 from isoform.core.parity import FAIL, Gate, ParityRecord, worst
@@ -24,6 +24,7 @@ from isoform.isolation import Pool
 from isoform.routes import Route
 from isoform.stages import reference, semantics, verify
 from isoform.stages.export import record
+from isoform.stages.export.ahead import Ahead, has_room
 from isoform.stages.export.build import MODEL_NAMES, Builder, Built
 from isoform.stages.export.plan import ExportRequest, Task, plan
 from isoform.stages.export.result import Attempt, Result
@@ -64,16 +65,27 @@ def _run_pending(
     possible = [task for task in tasks if task.format not in missing]
     if not possible:
         return results
-    try:
-        known = _reference(request, pool, on_event, workspace)
-    except IsoformError as error:
-        return results | {task.format: _failed(request, task, [], error) for task in possible}
-    if known is not None and known.notes:
-        for note in known.notes:
-            on_event("", note)
-        request = replace(request, notes=(*request.notes, *known.notes))
-    builder = Builder(request.source, pool, request.io_layout, request.sizes, workspace)
-    return results | {task.format: Exporter(request, task, builder, known, pool, on_event).run() for task in possible}
+    with Ahead(pool) as ahead:
+        shared = {route.names[:end] for task in possible for route in task.routes for end in range(1, len(route.steps))}
+        builder = Builder(request.source, pool, request.io_layout, request.sizes, workspace, ahead, shared)
+        if request.is_verified and has_room(size_bytes(request.source.model)):
+            ahead.begin(builder.make, [_first(task) for task in possible])
+        try:
+            known = _reference(request, pool, on_event, workspace)
+        except IsoformError as error:
+            return results | {task.format: _failed(request, task, [], error) for task in possible}
+        if known is not None and known.notes:
+            for note in known.notes:
+                on_event("", note)
+            request = replace(request, notes=(*request.notes, *known.notes))
+        return results | {
+            task.format: Exporter(request, task, builder, known, pool, on_event).run() for task in possible
+        }
+
+
+def _first(task: Task) -> Route:
+    """Return the first route whose packages are here; one is, unless the task was left out."""
+    return next(route for route in task.routes if not route.missing)
 
 
 def _missing(task: Task) -> MissingDependency | None:
@@ -154,7 +166,6 @@ class Exporter:
             self._tried.append(Attempt(route.names, error))
             self._on_event(name, f"left {route}: {error.what}")
             return None
-        self._builder.publish(route, built, self._task.destination)
         with suppress(FileNotFoundError):
             record.failure_path(self._task).unlink()
         return result
