@@ -143,6 +143,25 @@ def test_a_fault_in_any_tensor_that_came_of_a_fold_is_not_explained(name: str, f
         assert "unexplained" in hows(text, weights, export | {tensor: altered}).values(), tensor
 
 
+@pytest.mark.parametrize("fault", [None, *FAULTS])
+def test_a_head_that_reads_the_table_of_tokens_may_take_in_a_normalisation(fault: str | None) -> None:
+    text = (
+        "(int64[n, 7] i) => (float[n, 7, 8] y) {{ x = Gather (e, i)  n = LayerNormalization (x, g, b)  {}"
+        "  p = MatMul (n, k)  y = Add (p, h) }}"
+    )
+    weights = {"e": normal(8, 6), "g": normal(6), "b": normal(6, seed=1), "h": normal(8, seed=2)}
+    export = exported(text.format(""), weights | {"k": np.ascontiguousarray(weights["e"].T)})
+    assert "h" not in export
+    if fault is not None:
+        export["k/folded_bias"] = FAULTS[fault](export["k/folded_bias"]).astype(np.float32)
+    how = hows(text.format("k = Transpose (e)"), weights, export)
+    assert (
+        how == {"e": "exact", "b": "computed", "g": "computed", "h": "computed"}
+        if fault is None
+        else how["h"] == ("unexplained")
+    )
+
+
 def test_a_fold_is_what_numpy_computes_of_the_definition() -> None:
     text, weights = CASES["a normalisation before and after a convolution"]
     wide = {name: array.astype(np.float64) for name, array in weights.items()}
