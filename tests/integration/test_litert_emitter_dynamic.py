@@ -126,6 +126,16 @@ GRAPHS: dict[str, tuple[str, Sequence[np.ndarray]]] = {
         ' { y = Resize<mode = "linear">(x, , , s) }',
         [np.arange(48, dtype=np.float32).reshape(2, 2, 3, 4), np.array([2, 2, 5, 3])],
     ),
+    "an image brought to computed sizes by cubic curves": (
+        "(float[a,2,h,w] x, int64[4] s) => (float[a,2,i,j] y)"
+        ' { y = Resize<mode = "cubic", exclude_outside: int = 1>(x, , , s) }',
+        [np.sin(np.arange(48, dtype=np.float32)).reshape(2, 2, 3, 4), np.array([2, 2, 5, 3])],
+    ),
+    "an image whose sizes are known later, twice as large by cubic curves": (
+        "(float[a,2,h,w] x) => (float[a,2,i,j] y) <float[4] s = {1, 1, 2, 2}>"
+        ' { y = Resize<mode = "cubic", coordinate_transformation_mode = "align_corners">(x, , s) }',
+        [np.sin(np.arange(48, dtype=np.float32)).reshape(2, 2, 3, 4)],
+    ),
     "an image read at places of a grid": (
         "(float[a,2,h,w] x, float[a,i,j,2] g) => (float[a,2,i,j] y)"
         ' { y = GridSample<mode = "bicubic", padding_mode = "reflection">(x, g) }',

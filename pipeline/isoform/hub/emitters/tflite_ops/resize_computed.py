@@ -23,8 +23,8 @@ def resized_by_computed(call: Call, perm: Sequence[int]) -> Tensor:
         perm: for each axis of x, the one that the graph calls it by.
     """
     mode = call.string("mode", "nearest")
-    if mode not in ("nearest", "linear") or call.int("antialias", 0):
-        raise call.refusal(f"mode {mode}, or antialias, with computed scales or sizes")
+    if call.int("antialias", 0):
+        raise call.refusal("antialias with computed scales or sizes")
     if call.string("coordinate_transformation_mode", "half_pixel") not in _COORDINATES:
         raise call.refusal("these coordinates with computed scales or sizes")
     rank = len(perm)
@@ -61,12 +61,56 @@ def _along(call: Call, x: Tensor, axis: int, factor: Tensor, mode: str) -> Tenso
     places = _places(call, index, scale, size, count)
     if mode == "nearest":
         return _taken(call, x, axis, _bounded(call, _rounded(call, places), last))
+    if mode == "cubic":
+        return _cubic(call, x, axis, places, last)
     inside = _bounded(call, places, last)
     first = unary(call, Code.FLOOR, inside)
-    shape = [-1 if place == axis else 1 for place in range(len(x.shape))]
-    share = to_shape(call, sub(call, inside, first), shape, [None if dim < 0 else 1 for dim in shape])
+    share = _beside(call, x, axis, sub(call, inside, first))
     low, high = _taken(call, x, axis, first), _taken(call, x, axis, minimum(call, add(call, first, 1.0), last))
     return add(call, mul(call, low, sub(call, 1.0, share)), mul(call, high, share))
+
+
+def _cubic(call: Call, x: Tensor, axis: int, places: Tensor, last: Tensor) -> Tensor:
+    """Return the sum of four neighbours; beyond the ends the last one stands, or nothing (``exclude_outside``)."""
+    first = unary(call, Code.FLOOR, places)
+    share = sub(call, places, first)
+    leaves_out = bool(call.int("exclude_outside", 0))
+    neighbours, weights = [], []
+    for offset in (-1.0, 0.0, 1.0, 2.0):
+        neighbour = add(call, first, offset)
+        inside = _bounded(call, neighbour, last)
+        weight = _keys(call, unary(call, Code.ABS, sub(call, share, offset)))
+        if leaves_out:
+            weight = mul(call, weight, cast(call, compare(call, Code.EQUAL, neighbour, inside), "float32"))
+        neighbours.append(inside)
+        weights.append(weight)
+    if leaves_out:
+        total = add(call, add(call, weights[0], weights[1]), add(call, weights[2], weights[3]))
+        weights = [div(call, weight, total) for weight in weights]
+    terms = [
+        mul(call, _taken(call, x, axis, place), _beside(call, x, axis, weight))
+        for place, weight in zip(neighbours, weights, strict=True)
+    ]
+    return add(call, add(call, terms[0], terms[1]), add(call, terms[2], terms[3]))
+
+
+def _keys(call: Call, distance: Tensor) -> Tensor:
+    """Return the weight of an element at a distance from 0 to 2 (Keys, 1981, with the coefficient of the node)."""
+    a = call.float("cubic_coeff_a", -0.75)
+    near, far = (a + 2, -(a + 3), 0.0, 1.0), (a, -5 * a, 8 * a, -4 * a)
+    polynomials = []
+    for factors in (near, far):
+        found = mul(call, distance, factors[0])
+        for factor in factors[1:-1]:
+            found = mul(call, add(call, found, factor), distance)
+        polynomials.append(add(call, found, factors[-1]))
+    return select(call, compare(call, Code.LESS_EQUAL, distance, 1.0), *polynomials)
+
+
+def _beside(call: Call, x: Tensor, axis: int, numbers: Tensor) -> Tensor:
+    """Return a row of numbers along an axis of x."""
+    shape = [-1 if place == axis else 1 for place in range(len(x.shape))]
+    return to_shape(call, numbers, shape, [None if dim < 0 else 1 for dim in shape])
 
 
 def _places(call: Call, index: Tensor, scale: Tensor, size: Tensor, count: Tensor) -> Tensor:
