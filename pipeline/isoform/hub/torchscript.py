@@ -12,6 +12,7 @@ import torch
 from isoform.core.signature import Signature
 from isoform.errors import IsoformError
 from isoform.hub import examples, torch_source
+from isoform.hub.torch_experts import gathered_experts
 
 _RTOL, _ATOL = 1e-4, 1e-5
 """Only a graph that took another path is to be found here: parity is judged afterwards, with its own method."""
@@ -40,7 +41,8 @@ class Named(torch.nn.Module):
                 )
 
         def forward(*tensors: torch.Tensor) -> Any:
-            outputs = torch_source.call(module, signature, tensors)
+            with gathered_experts(module):
+                outputs = torch_source.call(module, signature, tensors)
             return tuple(torch_source.flattened(outputs)) if is_flat else outputs
 
         kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
