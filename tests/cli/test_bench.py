@@ -65,3 +65,10 @@ def test_what_is_no_budget_is_a_mistake_of_the_command(answer, artifact: Path) -
     assert (found.code, "no metric 'p5'" in found.err) == (2, True)
     found = answer("bench", str(artifact), "--budget", "p50<1ms", "--baseline", "exports")
     assert (found.code, "--budget holds what --baseline does not measure" in found.err) == (2, True)
+
+
+def test_an_artifact_that_the_baseline_lacks_is_new_and_no_failure(answer, artifact: Path) -> None:
+    Path("before").mkdir()
+    found = answer("bench", str(artifact), "--baseline", "before")
+    assert (found.code, "new: before has none of this model" in found.err) == (2, True)
+    assert "nothing that these artifacts could be held against" in found.err

@@ -87,6 +87,8 @@ def command(
         if baseline is not None:
             chosen = _turns(threads, batch, processes, quick, threshold)
             entries = [entry for folder in folders for entry in _compared(folder, baseline, rows, chosen, display)]
+            if not any(entry["baseline"] for entry in entries):
+                raise UsageError(f"{baseline}: nothing that these artifacts could be held against.", "See its folders.")
         else:
             measured = _options(threads, batch, rounds, processes, quick)
             entries = [
@@ -166,7 +168,11 @@ def _compared(
         for _, row in _runs(folder, rows):
             subject = f"{folder} {row.name}"
             before = compare.baseline_of(folder, root, row)
-            known = {"path": str(folder), "baseline": str(before), "runtime": row.name}
+            known = {"path": str(folder), "baseline": str(before) if before else None, "runtime": row.name}
+            if before is None:
+                display.line(subject, f"new: {root} has none of this model, framework and format")
+                entries.append({**known, "error": None, "comparisons": []})
+                continue
 
             def on_progress(done: int, due: int, threads: int, subject: str = subject) -> None:
                 if done < due:

@@ -27,13 +27,13 @@ Progress = Callable[[int, int, int], None]
 _ROLES = ("baseline", "control", "candidate")
 
 
-def baseline_of(folder: Path, root: Path, runtime: Runtime) -> Path:
+def baseline_of(folder: Path, root: Path, runtime: Runtime) -> Path | None:
     """Return the artifact below ``root`` that is the earlier one of ``folder``: same model, framework and format.
 
-    A root that is an artifact itself is what everything is held against.
+    A root that is an artifact itself is what everything is held against; None where there is none.
 
     Raises:
-        UsageError: there is none, or there are several.
+        UsageError: there are several, or the runtime does not open it.
     """
     if (root / RECORD_NAME).is_file():
         found = [root]
@@ -41,14 +41,14 @@ def baseline_of(folder: Path, root: Path, runtime: Runtime) -> Path:
         wanted = _identity(read_record(folder))
         below = sorted(record.parent for record in root.rglob(RECORD_NAME))
         found = [path for path in below if _identity(read_record(path)) == wanted]
-    if len(found) != 1:
-        what = "no artifact" if not found else f"{len(found)} artifacts"
+    if len(found) > 1:
         raise UsageError(
-            f"{root}: {what} of the model, framework and format of {folder}.", "Name the artifact's own folder."
+            f"{root}: {len(found)} artifacts of the model, framework and format of {folder}.",
+            "Name the artifact's own folder.",
         )
-    if open_artifact(found[0]).format not in runtime.formats:
+    if found and open_artifact(found[0]).format not in runtime.formats:
         raise UsageError(f"'{runtime.name}' does not open {found[0]}.", "Compare artifacts of one format.")
-    return found[0]
+    return found[0] if found else None
 
 
 @dataclass(frozen=True)
