@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 import tempfile
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -28,15 +29,16 @@ def main() -> None:
     path = DOCS / "figures.json"
     found: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
     for name in arguments.sections or names:
-        entries = _rows(name, not arguments.without_peers) if name in SECTIONS else measured[name]()
-        found[name] = {"machine": machine(), "date": date.today().isoformat(), "rows": entries}
-        DOCS.mkdir(exist_ok=True)
-        path.write_text(json.dumps(found, indent=1) + "\n")
-        (DOCS / "figures.md").write_text(page.rendered(found))
+        entries: list[dict[str, Any]] = []
+        for entry in _rows(name, not arguments.without_peers) if name in SECTIONS else measured[name]():
+            entries.append(entry)  # what is measured stays if the next one never ends
+            found[name] = {"machine": machine(), "date": date.today().isoformat(), "rows": entries}
+            DOCS.mkdir(exist_ok=True)
+            path.write_text(json.dumps(found, indent=1) + "\n")
+            (DOCS / "figures.md").write_text(page.rendered(found))
 
 
-def _rows(section: str, has_peers: bool) -> list[dict[str, Any]]:
-    entries = []
+def _rows(section: str, has_peers: bool) -> Iterator[dict[str, Any]]:
     with tempfile.TemporaryDirectory(prefix="figures.") as work:
         for row in SECTIONS[section]():
             figure = _measured(row.place, row.arguments, work)
@@ -47,9 +49,8 @@ def _rows(section: str, has_peers: bool) -> list[dict[str, Any]]:
                 "name": row.name, "limit_s": row.limit_s, "limit_bytes": row.limit_bytes, "weights": row.weights,
                 **vars(figure), "peer": peer,
             }  # fmt: skip
-            entries.append(entry)
             print(page.line(entry), file=sys.stderr, flush=True)
-    return entries
+            yield entry
 
 
 def _measured(place: str, arguments: dict[str, Any], work: str) -> Figure:

@@ -47,10 +47,13 @@ def measure(place: str, threads: int = 2, python: str = sys.executable, **argume
         "KERAS_BACKEND": "tensorflow",
         "TF_ENABLE_ONEDNN_OPTS": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1"),
     }
-    done = subprocess.run(
-        [python, "-m", "figures.child", place, json.dumps(arguments)],
-        capture_output=True, text=True, env=environment, timeout=_LONGEST_S, check=False,
-    )  # fmt: skip
+    try:
+        done = subprocess.run(
+            [python, "-m", "figures.child", place, json.dumps(arguments)],
+            capture_output=True, text=True, env=environment, timeout=_LONGEST_S, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return Figure(error=f"took longer than {_LONGEST_S} s")
     lines = done.stdout.strip().splitlines()
     if done.returncode == 0 and lines:
         return Figure(**json.loads(lines[-1]))

@@ -6,7 +6,7 @@ ONNX to TFLite is ours; litert-torch starts from the module, so the way from the
 import os
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from figures.measure import Figure, measure
@@ -14,8 +14,8 @@ from zoo.interpreters import PEER
 
 NAME = "peers"
 NETWORKS = (
-    "resnet18", "mobilenetv3_small_050", "efficientnet_b0", "convnext_atto", "vit_tiny_patch16_224",
-    "bert", "lstm_tagger", "segformer",
+    "mobilenetv3_small_050", "lstm_tagger", "resnet18", "bert", "vit_tiny_patch16_224", "convnext_atto", "segformer",
+    "efficientnet_b0",
 )  # fmt: skip
 ONNX2TF = "ONNX2TF_PYTHON"
 """The environment variable that names an interpreter with onnx2tf, which pins every package it needs."""
@@ -24,9 +24,8 @@ AT_MOST = {"litert-torch": 0.5, "onnx2tf": 1.0}
 GB = 1e9
 
 
-def measured() -> list[dict[str, Any]]:
-    """Return seconds, processor seconds and memory of each network, ours and the peers'."""
-    rows = []
+def measured() -> Iterator[dict[str, Any]]:
+    """Yield seconds, processor seconds and memory of each network, ours and the peers'."""
     with tempfile.TemporaryDirectory(prefix="figures.") as work:
         for name in NETWORKS:
             onnx = f"{work}/{name}.onnx"
@@ -37,9 +36,8 @@ def measured() -> list[dict[str, Any]]:
             row["ours"] = vars(measure("figures.conversions:onnx_to_tflite", source=onnx, target=f"{work}/ours.tflite"))
             row["litert-torch"] = vars(_peer(PEER, "litert_torch", name=name, target=f"{work}/peer.tflite"))
             row["onnx2tf"] = vars(_peer(ONNX2TF, "onnx2tf", source=onnx, target=f"{work}/onnx2tf"))
-            rows.append(row)
             print(table([row])[-1], file=sys.stderr, flush=True)
-    return rows
+            yield row
 
 
 def _peer(variable: str, function: str, **arguments: Any) -> Figure:
