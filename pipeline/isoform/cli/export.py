@@ -22,7 +22,7 @@ Examples:
 @options.parameter
 @options.data
 @options.out
-@click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="Exports that run side by side.")
+@options.workers
 @click.option("--no-verify", is_flag=True, help="Do not run the results; they are then marked as not verified.")
 @plans.option
 @options.force

@@ -62,6 +62,9 @@ data = click.option(
 framework = click.option(
     "--framework", "frameworks", multiple=True, type=Word(["torch", "keras"]), help="Only this one; repeatable."
 )
+workers = click.option(
+    "--workers", type=click.IntRange(1), default=2, show_default=True, help="How many run side by side."
+)
 force = click.option("--force", is_flag=True, help="Do it again even where nothing has changed.")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from isoform import registry
+from isoform import executor, registry
 from isoform.cli import artifacts, options, plans
 from isoform.cli.sections import Sectioned
 from isoform.cli.usage import Word
@@ -79,6 +79,7 @@ Exit codes: 0 proved, 1 the numbers differ, nothing could be proved or something
     "--annotations", type=Word(["auto", "github", "none"]), default="auto", show_default=True,
     help="Print workflow commands on stderr; auto: where GITHUB_ACTIONS is true.",
 )  # fmt: skip
+@options.workers
 @plans.option
 @options.as_json
 @click.pass_context
@@ -98,6 +99,7 @@ def command(
     sarif: Path | None,
     summary: Path | None,
     annotations: str,
+    workers: int,
     is_dry: bool,
     as_json: bool,
 ) -> None:
@@ -118,11 +120,17 @@ def command(
     lock = lock or (Path(LOCK_NAME) if update_lock else None)
     found: list[Verification] = []
     with Display(is_quiet=as_json) as display, Pool(options.log_folder()) as pool:
-        for target in _targets(paths, cases):
+
+        def verified(target: Path) -> Verification:
             display.step(str(target), "verifying")
-            found.append(_verified(target, cases, rows, pool))
-            display.settle(is_told=False)
-            _show(display, found[-1], verbose, is_explained)
+            try:
+                return _verified(target, cases, rows, pool)
+            finally:
+                display.settle(is_told=False)
+
+        for each in executor.run_each(_targets(paths, cases), verified, workers, cancel=pool.close):
+            found.append(each)
+            _show(display, each, verbose, is_explained)
         changes = gate.against(lock, found, paths, runtimes, is_updated=update_lock) if lock else []
         _show_changes(display, changes)
         explained = [_explained(display, each.path, against, cases, pool, keep) for each in found if is_explained]
