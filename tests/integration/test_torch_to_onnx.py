@@ -272,3 +272,10 @@ def test_a_network_of_halvings_is_tried_at_multiples() -> None:
     signature = Signature((TensorSpec("image", "float32", ("batch", 1, "height", "width")),), ())
     found = examples.checked(Halved(), signature)
     assert [example.sizes["height"] % 4 for example in found] == [0, 0]
+
+
+def test_a_network_of_waves_is_tried_at_hundreds_of_samples() -> None:
+    module = nn.Sequential(nn.Unflatten(1, (1, -1)), nn.Conv1d(1, 2, 400, stride=320)).eval()
+    wave = torch.rand(2, 1300, generator=torch.Generator().manual_seed(3))
+    graph = hub.from_torch(module, {"input": wave}, {"input": {0: "batch", 1: "samples"}})
+    torch.testing.assert_close(hub.to_torch(graph)(wave), module(wave))

@@ -1,6 +1,7 @@
 """Inputs to trace a module with, and others to check the export with; each at sizes at which the module runs.
 
-A network of halvings runs at multiples of 32 only: where it refuses the first, odd sizes, the next ones are tried.
+A network of halvings runs at multiples of 32 only, one of waves at hundreds of samples: where it refuses the first,
+odd sizes, the next ones are tried.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,10 +14,11 @@ from isoform.core.signature import Signature
 from isoform.errors import IsoformError
 from isoform.hub import torch_source
 
-_TRACED = ((2, 11, 23, 31), (2, 16, 24, 40), (2, 64, 96, 128), (2, 224, 256, 192))
+_TRACED = ((2, 11, 23, 31), (2, 16, 24, 40), (2, 64, 96, 128), (2, 224, 256, 192), (2, 1600, 1216, 960))
 _CHECKED = (
     (1, 7, 13, 17), (3, 19, 5, 29), (1, 24, 40, 8), (3, 40, 16, 24),
-    (1, 96, 64, 160), (3, 128, 160, 64), (1, 256, 224, 288),
+    (1, 96, 64, 160), (3, 128, 160, 64), (1, 256, 224, 288), (3, 1000, 800, 640),
+    (1, 2000, 1100, 900),
 )  # fmt: skip
 _CHECKS = 2
 REFUSALS = (RuntimeError, ValueError, IndexError, AssertionError, TypeError)

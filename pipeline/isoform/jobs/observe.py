@@ -16,9 +16,10 @@ from isoform.core.signature import Dim, Signature, TensorSpec
 from isoform.errors import IsoformError, UsageError
 
 Run = Callable[[Tensors], Mapping[str, Any]]
-_FIRST = (13, 32, 64, 128, 224)
-"""Where a dimension is looked for first: networks of halvings run at multiples of 32 only."""
-_MORE = (64, 96, 160, 128, 224)
+_FIRST = (13, 32, 64, 128, 224, 1600)
+"""Where a dimension is looked for first: networks of halvings run at multiples of 32 only, those of waves at 400 or
+more samples."""
+_MORE = (64, 96, 160, 128, 224, 960, 1200, 2000)
 _ENOUGH = 3
 
 

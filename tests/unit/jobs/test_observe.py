@@ -48,6 +48,16 @@ def test_a_network_of_halvings_is_tried_at_multiples_of_32() -> None:
     assert found.signature.outputs[0].shape[0] == "batch"
 
 
+def test_a_network_of_waves_is_tried_at_hundreds_of_samples() -> None:
+    def frames(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        if arrays["wave"].shape[1] < 400:
+            raise ValueError("the kernel is larger than the input")
+        return {"frames": arrays["wave"][:, 399::320]}
+
+    found = observed([TensorSpec.parse("wave:float32[batch,samples]")], frames)
+    assert found.sizes["samples"] == (960, 1200, 2000)
+
+
 def test_an_axis_that_runs_at_one_size_only_is_named() -> None:
     def run(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         if arrays["x"].shape[1] != 64:

@@ -15,8 +15,12 @@ from isoform.core.signature import Signature
 from isoform.errors import IsoformError
 from isoform.hub import trial
 
-_SIZES = ((2, 64, 96, 128), (3, 96, 160, 64), (2, 11, 23, 31), (3, 8), (16,), (1, 224, 256, 192), (224,))
-"""Sizes for each dynamic dimension in turn: images no smaller than their windows first, then shorter, then equal."""
+_SIZES = (
+    (2, 64, 96, 128), (3, 96, 160, 64), (2, 11, 23, 31), (3, 8), (16,), (1, 224, 256, 192), (224,), (2, 1600),
+    (3, 1000),
+)  # fmt: skip
+"""Sizes for each dynamic dimension in turn: images no smaller than their windows first, then shorter, then equal, and
+waves."""
 _PROOFS = 2
 
 Call = Callable[..., Sequence[Any]]
