@@ -249,10 +249,12 @@ def split(graph: SubGraph, tensor: Tensor, count: int) -> list[Tensor]:
 
 
 def last_columns(graph: SubGraph, tensor: Tensor, count: int) -> Tensor:
-    """Return the last ``count`` columns of [batch, size]."""
-    begin = graph.constant(np.array([0, int(tensor.shape[1] or 0) - count], np.int32), "begin")
-    size = graph.constant(np.array([tensor.shape[0] or -1, count], np.int32), "size")
-    return graph.make(Code.SLICE, [tensor, begin, size], (tensor.shape[0], count), schema.SliceOptionsT())
+    """Return the last ``count`` columns of [batch, size]; XNNPACK takes no SLICE of an open size."""
+    size = int(tensor.shape[1] or 0)
+    bounds = [graph.constant(np.array(each, np.int32), "bounds") for each in ([0, size - count], [0, size], [1, 1])]
+    options = schema.StridedSliceOptionsT()
+    options.endMask = 1
+    return graph.make(Code.STRIDED_SLICE, [tensor, *bounds], (tensor.shape[0], count), options)
 
 
 def _sum(graph: SubGraph, one: Tensor, other: Tensor) -> Tensor:
