@@ -110,7 +110,7 @@ def test_a_split_joined_again_stays_in_integers() -> None:
     feeds = drawn(model)
     [wanted], [found] = on_numbers(model, feeds), on_litert(content, feeds, OpResolverType.AUTO)
     np.testing.assert_array_equal(found, wanted)
-    assert set(operators(content)) == {"SPLIT_V", "CONCATENATION"}
+    assert set(operators(content)) == {"SPLIT", "CONCATENATION"}
 
 
 def test_a_result_that_others_read_as_numbers_stays_numbers() -> None:

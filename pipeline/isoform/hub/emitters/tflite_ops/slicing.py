@@ -12,6 +12,9 @@ from isoform.hub.emitters.tflite_ops.axes import marks, spread
 from isoform.hub.emitters.tflite_ops.call import Call, Code, dtype_of, op, sizes
 from isoform.hub.emitters.tflite_ops.moving import INT32_MAX, as_int32, concat, shape_of, strided_slice
 
+_EVENLY_SPLIT = ("float32", "int32", "int8", "uint8")
+"""What LiteRT's kernel of SPLIT knows."""
+
 
 @op("Slice")
 def slice_(call: Call) -> Tensor:
@@ -92,15 +95,25 @@ def _bounds(call: Call, index: int, axes: list[int], rank: int) -> Tensor:
 
 @op("Split", since=2)
 def split(call: Call) -> list[Tensor]:
-    """Return the parts; without given sizes they are equal, the last one smaller if need be."""
+    """Return the parts; without given sizes they are equal, the last one smaller if need be.
+
+    XNNPACK takes equal parts as SPLIT, and no SPLIT_V.
+    """
     axis = call.int("axis", 0) % len(call[0].shape)
     count = len(call.node.outputs)
     outputs = [
         call.graph.tensor(str(value.name), dtype_of(value, call), sizes(value, call)) for value in call.node.outputs
     ]
+    lengths, place = _lengths(call, axis, count), call.constant(axis)
+    is_even = lengths.array is not None and len(set(lengths.array.tolist())) == 1 and -1 not in lengths.array
+    if is_even and call[0].dtype in _EVENLY_SPLIT:
+        even = schema.SplitOptionsT()
+        even.numSplits = count
+        call.graph.add(Code.SPLIT, [place, call[0]], outputs, even)
+        return outputs
     options = schema.SplitVOptionsT()
     options.numSplits = count
-    call.graph.add(Code.SPLIT_V, [call[0], _lengths(call, axis, count), call.constant(axis)], outputs, options)
+    call.graph.add(Code.SPLIT_V, [call[0], lengths, place], outputs, options)
     return outputs
 
 
