@@ -75,6 +75,11 @@ def matmul(graph: Graph) -> None:
 
 
 def matmul_of_two(graph: Graph) -> None:
+    sides = graph.input("x", ["batch", 3, 5, 8]), graph.input("z", ["batch", 3, 8, 4], 0.02, 0)
+    graph.output(graph.add("MatMul", sides), 4)
+
+
+def matmul_around_another_zero(graph: Graph) -> None:
     sides = graph.input("x", ["batch", 3, 5, 8]), graph.input("z", ["batch", 3, 8, 4], 0.02, -9)
     graph.output(graph.add("MatMul", sides), 4)
 
@@ -264,6 +269,7 @@ def function_without_kernel(graph: Graph) -> None:
         conv_of_volumes,
         conv_around_another_zero,
         function_without_kernel,
+        matmul_around_another_zero,
         mean_of_a_finer_scale,
         softmax_of_another_scale,
     ],

@@ -51,7 +51,7 @@ def unsqueeze(call: Call) -> Tensor:
 
 def _is_for_reshape(x: Tensor, shape: Sequence[int | None]) -> bool:
     """Return whether RESHAPE says the same: XNNPACK runs that, and neither SQUEEZE nor EXPAND_DIMS."""
-    return x.dtype == "float32" and shape.count(None) <= 1 and 0 not in shape
+    return x.dtype in ("float32", "int8") and shape.count(None) <= 1 and 0 not in shape
 
 
 def marks(call: Call, index: int, rank: int) -> Tensor:

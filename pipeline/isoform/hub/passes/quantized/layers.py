@@ -6,7 +6,7 @@ import onnx_ir as ir
 
 from isoform.hub.passes.fold_weights import constant, initializer
 from isoform.hub.passes.quantized.attributes import integer, integers, rank_of, text_of
-from isoform.hub.passes.quantized.group import Group, Operand
+from isoform.hub.passes.quantized.group import Group, Operand, as_signed
 from isoform.hub.passes.quantized.parameters import note
 
 IMAGE_RANK = 4
@@ -77,7 +77,11 @@ def _rows(group: Group, weight: Operand, is_transposed: bool) -> Operand:
 
 
 def matmul(group: Group) -> list[ir.Node] | None:
-    """Return FULLY_CONNECTED for a constant matrix, else BATCH_MATMUL."""
+    """Return FULLY_CONNECTED for a constant matrix, else BATCH_MATMUL.
+
+    XNNPACK multiplies by integers whose zero is 0 alone; LiteRT's own kernel takes ten times what the product of
+    numbers takes there, which is what the graph says in full.
+    """
     is_transposed = bool(integer(group.node, "transB", 0))
     x, matrix = group.data(0), group.weight(1, 0 if is_transposed else 1)
     if x is None or rank_of(group.node.inputs[0]) < 2:
@@ -90,7 +94,9 @@ def matmul(group: Group) -> list[ir.Node] | None:
     right = group.data(1)
     is_plain = right is not None and constant(right.value) is None and constant(x.value) is None
     ranks = [rank_of(value) for value in group.node.inputs]
-    if right is None or not is_plain or group.is_clipped or not 2 <= min(ranks) <= max(ranks) <= MOST_AXES_BROADCAST:
+    if right is None or not is_plain or as_signed(right.quantization).zero_point.any() or group.is_clipped:
+        return None
+    if not 2 <= min(ranks) <= max(ranks) <= MOST_AXES_BROADCAST:
         return None
     if not group.holds(x.quantization.scale * right.quantization.scale, _LARGEST_GAIN):
         return None
