@@ -6,6 +6,7 @@
     ├── UsageError               2   the command line or a manifest asks for something that cannot be
     ├── MissingDependency        3   a package has to be installed first
     ├── UnsupportedOperator      4   a target cannot carry these operators
+    ├── NotProved                1   a verdict is no pass, and what was asked for needs one
     ├── NoRoute                  4   no chain of converters leads from one format to the other
     └── ChildFailed              4   a child interpreter crashed, hung, ran out of memory or broke the protocol
 
@@ -77,6 +78,13 @@ class UnsupportedOperator(IsoformError):
             f"{listed}: no {target} form here.",
             f"See what {target} can carry: isoform inspect --operators {target}",
         )
+
+
+class NotProved(IsoformError):
+    """A verdict is no pass, and what was asked for needs one."""
+
+    exit_code = RESULT_FAILED
+    kind = "parity"
 
 
 class NoRoute(IsoformError):

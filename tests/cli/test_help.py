@@ -12,7 +12,7 @@ from isoform.cli import group
     ("name", "sections"),
     [
         ("convert", ["What the source is:", "What is written:", "How, and how it is proved:", "Options:"]),
-        ("verify", ["What is judged:", "Where it differs:", "In CI:", "Options:"]),
+        ("verify", ["What is judged:", "Where it differs:", "What others proved:", "In CI:", "Options:"]),
     ],
 )
 def test_options_stand_in_sections_each_once(answer, name: str, sections: list[str]) -> None:

@@ -56,7 +56,7 @@ def test_a_fault_says_what_it_did_and_makes_a_difference_in_the_file(
     copy = Artifact("savedmodel", tmp_path / "copy", SIGNATURE)
     faults.save(model, copy.model)
     if name == "a frozen axis":
-        with pytest.raises(Exception, match=r"reshape|Reshape"):
+        with pytest.raises(Exception, match="compatible"):
             answer(copy)
         return
     before, after = answer(artifact), answer(copy)

@@ -20,6 +20,7 @@ COMMANDS = {
     "export": "Export models with a manifest: train where needed, convert, prove.",
     "convert": "Convert one checkpoint or model file to other formats, and prove the result.",
     "verify": "Prove again that artifacts compute the same function as their source.",
+    "attest": "State what was proved of artifacts, signed, for others to check.",
     "bench": "Measure load time, latency, memory and size of artifacts.",
     "report": "Write one page with everything that was exported, proved and measured.",
     "inspect": "Show what a file or an artifact holds, or which operators a target carries.",

@@ -20,7 +20,7 @@ from isoform.core.spelling import typed
 from isoform.core.verification import Verification
 from isoform.errors import RESULT_FAILED, IsoformError, UsageError
 from isoform.intake.container import identify
-from isoform.stages import explain, gate, verify
+from isoform.stages import attest, explain, gate, verify
 from isoform.stages.self_test import self_test
 
 
@@ -29,6 +29,7 @@ from isoform.stages.self_test import self_test
     sections={
         "What is judged": ("--cases", "--runtime"),
         "Where it differs": ("--explain", "--against", "--keep"),
+        "What others proved": ("--attestation", "--public-key"),
         "In CI": ("--lock", "--update-lock", "--junit", "--sarif", "--summary", "--annotations"),
     },
     epilog="""\b
@@ -38,18 +39,27 @@ Examples:
   isoform verify other.onnx --cases exports/mlp/torch/onnx/cases.npz
   isoform verify exports/mlp/torch/onnx --self-test    which planted faults do its cases catch?
   isoform verify exports/mlp/torch/tflite --explain    the first operator that differs, and a script that shows it
+  isoform verify --attestation exports/mlp/torch/onnx/attestation.json --public-key key.pub
   isoform verify exports --update-lock                 write parity.lock, to be committed
   isoform verify exports --lock parity.lock --junit parity.xml --summary "$GITHUB_STEP_SUMMARY"
 
 Exit codes: 0 proved, 1 the numbers differ, nothing could be proved or something is worse than the lock says,
 4 a file did not load or run.""",
 )
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @click.option(
     "--cases", type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="A cases.npz with recorded reference outputs; needed for a bare model file.",
 )  # fmt: skip
 @options.runtimes
+@click.option(
+    "--attestation", "attestations", multiple=True, type=click.Path(path_type=Path, dir_okay=False),
+    help="Hold an attestation.json against the files beside it; repeatable. Without PATHS nothing is run.",
+)  # fmt: skip
+@click.option(
+    "--public-key", type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="The key that the signatures of the attestations have to hold with.",
+)  # fmt: skip
 @click.option("-v", "--verbose", is_flag=True, help="Show what each gate found and the figures of each output.")
 @click.option(
     "--lock", type=click.Path(path_type=Path, dir_okay=False),
@@ -88,6 +98,8 @@ def command(
     paths: tuple[Path, ...],
     cases: Path | None,
     runtimes: tuple[str, ...],
+    attestations: tuple[Path, ...],
+    public_key: Path | None,
     verbose: bool,
     lock: Path | None,
     update_lock: bool,
@@ -112,6 +124,10 @@ def command(
     from isoform.cli.console import Display
     from isoform.isolation import Pool
 
+    if not paths and not attestations:
+        raise UsageError("Nothing to verify.", "Name an artifact's folder, or an --attestation.")
+    if public_key is not None and not attestations:
+        raise UsageError("--public-key is for an --attestation.", "Name the attestation.json, too.")
     rows = [registry.runtime(name) for name in runtimes]
     if is_dry:
         runs = [(target, row) for target in _targets(paths, cases) for row in _runtimes(target, rows)]
@@ -119,7 +135,9 @@ def command(
         context.exit(0)
     lock = lock or (Path(LOCK_NAME) if update_lock else None)
     found: list[Verification] = []
+    checked = [attest.check(path, public_key) for path in attestations]
     with Display(is_quiet=as_json) as display, Pool(options.log_folder()) as pool:
+        _show_attestations(display, checked)
 
         def verified(target: Path) -> Verification:
             display.step(str(target), "verifying")
@@ -145,11 +163,13 @@ def command(
         document = {
             "results": [verification.to_json() for verification in found],
             "lock": gate.told(lock, changes) if lock else None,
+            "attestations": [attestation.to_json() for attestation in checked],
             "self_tests": [{"path": str(path), **test.to_json()} for path, test in tests],
             "explanations": [each.to_json() for each in explained],
         }
         options.print_json(document)
     is_broken = not update_lock and any(change.is_regression for change in changes)
+    is_broken |= any(attestation.verdict != parity.PASS for attestation in checked)
     is_broken |= any(not test.is_strong for _, test in tests)
     context.exit(max([RESULT_FAILED if is_broken else 0, *(exit_code(each.verdict) for each in found)]))
 
@@ -230,6 +250,15 @@ def _self_tested(display: Any, folder: Path, pool: Any) -> SelfTest:
     for missed in (each for each in test.planted if not each.is_caught):
         display.console.print(f"    missed: {printable(missed.fault)}, {printable(missed.place)}")
     return test
+
+
+def _show_attestations(display: Any, checked: Sequence[attest.Attestation]) -> None:
+    from isoform.cli.console import printable
+
+    for attestation in checked:
+        glyph, colour = display.sign(attestation.verdict)
+        text = f"{glyph} {printable(str(attestation.path)):<44} {attestation.verdict:<13} {printable(attestation.told)}"
+        display.console.print(text, style=colour)
 
 
 def _show_changes(display: Any, changes: Sequence[Change]) -> None:

@@ -7,6 +7,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
+from isoform.hub.faults import tflite
 from isoform.hub.faults.graph import FAULTS
 
 
@@ -73,6 +74,22 @@ def test_a_graph_without_a_place_for_a_fault_is_left_as_it_is(name: str) -> None
     before = ir.to_proto(model).SerializeToString()
     assert FAULTS[name](model, np.random.default_rng(0)) is None
     assert ir.to_proto(model).SerializeToString() == before
+
+
+def test_a_weight_that_a_tflite_file_shares_is_changed_for_all_who_read_it() -> None:
+    model, rng = image_model(), np.random.default_rng(0)
+    first = model.graph.initializers["k"]
+    twin = ir.Value(name="twin", shape=first.shape, type=first.type, const_value=ir.tensor(first.const_value.numpy()))
+    model.graph.register_initializer(twin)
+    for name in ("w", "lw", "lr"):  # the only kernel that is left is "k"
+        model.graph.initializers[name].const_value = ir.tensor(np.zeros(1, np.float32), name=name)
+    assert tflite.FAULTS["stale weights"](model, rng) == "'k'"
+    assert np.array_equal(twin.const_value.numpy(), first.const_value.numpy())
+    assert not np.array_equal(twin.const_value.numpy(), array_of("k"))
+
+
+def array_of(name: str) -> np.ndarray:
+    return image_model().graph.initializers[name].const_value.numpy()
 
 
 def test_the_same_seed_plants_the_same_fault() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.core.framework.tensor_shape_pb2 import TensorShapeProto
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.saved_model import loader_impl
 
@@ -39,7 +40,7 @@ _CONVOLUTIONS = ("Conv2D", "DepthwiseConv2dNative")
 _WRAPPER, _BOOKKEEPING = "__inference_signature_wrapper", "__inference__traced_"
 _ADDED = ("bias", "beta")
 _LARGEST_EPSILON = 0.1
-_OUTPUTS = {"Const": "output", "Reshape": "output", "Pad": "output", "StridedSlice": "output", "Sum": "output",
+_OUTPUTS = {"Const": "output", "EnsureShape": "output", "Pad": "output", "StridedSlice": "output", "Sum": "output",
             "Exp": "y", "Tanh": "y"}  # fmt: skip
 """What an operator calls its result; "z" where it stands not here."""
 
@@ -149,13 +150,14 @@ def swapped_outputs(folder: Folder, rng: np.random.Generator) -> str | None:
 
 @planted
 def a_frozen_axis(folder: Folder, rng: np.random.Generator) -> str | None:
-    """Give the first dynamic axis of an input the size that a trace has seen."""
+    """Hold the first dynamic axis of an input to the size that a trace has seen; a Reshape would be optimised away."""
     for spec in folder.signature.inputs:
         sizes = frozen_sizes(spec)
         for function in _wrappers(folder) if sizes is not None else ():
             readers = [node for node in function.node_def if spec.name in node.input]
             made = _Nodes(function, "frozen", tf.as_dtype(spec.dtype).as_datatype_enum)
-            fixed = made.add("Reshape", spec.name, made.constant(np.array(sizes, np.int32))) if readers else ""
+            shape = tf.TensorShape([None if size == -1 else size for size in sizes or ()]).as_proto()
+            fixed = made.add("EnsureShape", spec.name, shape=shape) if readers else ""
             for node in readers:
                 node.input[list(node.input).index(spec.name)] = fixed
             if readers:
@@ -253,7 +255,7 @@ class _Nodes:
 
     def add(self, op: str, *inputs: str, **attributes: Any) -> str:
         """Return the name of what an operator gives for ``inputs``; its indices, if any, are int32."""
-        index = {"Pad": "Tpaddings", "Reshape": "Tshape", "StridedSlice": "Index", "Sum": "Tidx"}.get(op)
+        index = {"Pad": "Tpaddings", "StridedSlice": "Index", "Sum": "Tidx"}.get(op)
         if index is not None:
             attributes[index] = tf.int32.as_datatype_enum
         return self._made(op, inputs, T=self._dtype, **attributes)
@@ -270,7 +272,7 @@ class _Nodes:
         name = f"{self._name}/fault_{len(self._function.node_def)}"
         node = self._function.node_def.add(name=name, op=op, input=inputs)
         for key, value in attributes.items():
-            _set(node.attr[key], value, is_type=key in ("T", "dtype", "Tpaddings", "Tshape", "Index", "Tidx"))
+            _set(node.attr[key], value, is_type=key in ("T", "dtype", "Tpaddings", "Index", "Tidx"))
         return f"{name}:{_OUTPUTS.get(op, 'z')}:0"
 
 
@@ -281,6 +283,8 @@ def _set(attribute: Any, value: Any, *, is_type: bool) -> None:
         attribute.b = value
     elif isinstance(value, int):
         attribute.i = value
+    elif isinstance(value, TensorShapeProto):
+        attribute.shape.CopyFrom(value)
     else:
         attribute.tensor.CopyFrom(value)
 
