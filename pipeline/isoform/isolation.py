@@ -154,7 +154,7 @@ class Child:
                     self.close()
                     raise ChildFailed(
                         f"{_step(function)} took longer than {timeout_s:g} s and was ended.",
-                        f"Raise the time limit, or see {self.log}.",
+                        f"See how far it came: {self.log}.",
                         kind="timeout",
                     )
                 try:

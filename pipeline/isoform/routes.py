@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from isoform.core import format as formats
-from isoform.errors import NoRoute
+from isoform.errors import NoRoute, UsageError
 from isoform.registry import CONVERTERS, Converter, converter, missing, require
 
 
@@ -52,15 +52,15 @@ def ranked(source: str, target: str, *, via: str | None = None, avoid: Collectio
         avoid: converters that it must not use.
 
     Raises:
-        UsageError: an unknown format or converter.
-        NoRoute: no chain connects the two under these conditions, or they are one format.
+        UsageError: an unknown format or converter, or the source is of the target's format.
+        NoRoute: no chain connects the two under these conditions.
     """
     for name in (source, target, *([via] if via else [])):
         formats.lookup(name)
     for name in avoid:
         converter(name)
     if source == target:
-        raise NoRoute(
+        raise UsageError(
             f"The source is {source} already.", "Choose another target; isoform verify proves a file as it is."
         )
     found = [Route(steps) for steps in _chains(source, target, frozenset({source})) if not _excluded(steps, via, avoid)]

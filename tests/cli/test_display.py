@@ -64,15 +64,6 @@ def test_a_line_takes_the_place_of_its_step(monkeypatch: pytest.MonkeyPatch, sec
     assert "s  a/onnx   measuring" not in written.getvalue()
 
 
-def test_quiet_it_shows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    written = shown(monkeypatch, force_terminal=True)
-    with Display(is_quiet=True) as display:
-        display.step("source", "opening")
-        display.training("source", {"epoch": 1, "epochs": 1, "test_accuracy": 0.5})
-        display.line("source", "done")
-    assert written.getvalue() == ""
-
-
 def test_a_training_tells_some_of_its_epochs(monkeypatch: pytest.MonkeyPatch, seconds: list[float]) -> None:
     written = shown(monkeypatch)
     with Display(subject_width=8) as display:

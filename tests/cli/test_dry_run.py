@@ -111,7 +111,7 @@ def test_a_plan_is_refused_for_the_reasons_of_the_conversion(answer) -> None:
     assert answer("convert", "model.tflite", "--to", "tflite", "--dry-run") == (
         "",
         "Error: The source is tflite already.\nhint: Choose another target; isoform verify proves a file as it is.\n",
-        4,
+        2,
     )
 
 

@@ -31,7 +31,8 @@ def test_each_is_told_with_its_hint_and_the_exit_code_is_4(answer, artifacts: No
 
 def test_as_json_both_are_in_the_document(answer, artifacts: None) -> None:
     out, err, code = answer("verify", "exports", "--json")
-    assert (err, code) == ("", 4)
+    assert code == 4
+    assert "0.0 s  exports/one" in err, "progress goes to stderr"
     results = json.loads(out)["results"]
     assert [(row["path"], row["verdict"]) for row in results] == [("exports/one", "ERROR"), ("exports/two", "ERROR")]
     assert results[0]["parity"][0]["error"]["kind"] == "damaged"

@@ -83,7 +83,7 @@ def command(
     if is_dry:
         plans.show_runs("bench", [run for folder in folders for run in _runs(folder, rows)], as_json)
         context.exit(0)
-    with Display(is_quiet=as_json) as display:
+    with Display() as display:
         if baseline is not None:
             chosen = _turns(threads, batch, processes, quick, threshold)
             entries = [entry for folder in folders for entry in _compared(folder, baseline, rows, chosen, display)]

@@ -45,11 +45,11 @@ class Display:
     several threads, each of which is at one thing at a time.
     """
 
-    def __init__(self, is_quiet: bool = False, subject_width: int = 34) -> None:
-        self.console = Console(stderr=True, markup=False, highlight=False, soft_wrap=True, quiet=is_quiet)
+    def __init__(self, subject_width: int = 34) -> None:
+        self.console = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
         self._width = subject_width
         self._begin = time.monotonic()
-        self._is_live = self.console.is_terminal and not self.console.is_dumb_terminal and not is_quiet
+        self._is_live = self.console.is_terminal and not self.console.is_dumb_terminal
         self._progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),

@@ -119,7 +119,7 @@ def command(
     )
     if is_dry:
         context.exit(_show_plan(request, as_json))
-    with Display(is_quiet=as_json, subject_width=12) as display, Pool(out / ".logs") as pool:
+    with Display(subject_width=12) as display, Pool(out / ".logs") as pool:
         found = convert(request, pool, lambda subject, text: display.step(subject or "source", text))
         document = {"source": str(source), "results": [result.to_json() for result in found]}
         results.end(context, found, document, as_json, display)

@@ -56,7 +56,7 @@ def command(
     tasks = train.plan(train.TrainRequest(loaded, out, frameworks, data))
     if is_dry:
         context.exit(_show_plan(tasks, formats, out, not no_verify, as_json))
-    with Display(is_quiet=as_json) as display, Pool(out / ".logs") as pool:
+    with Display() as display, Pool(out / ".logs") as pool:
         trained = [_trained(task, formats, pool, display) for task in tasks]
         groups = executor.run_all(
             trained,

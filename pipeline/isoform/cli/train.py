@@ -35,7 +35,7 @@ def command(
 
     loaded = export.load_models(models, options.key_values(parameters, "--parameter"))
     request = train.TrainRequest(loaded, out, frameworks, data, force)
-    with Display(is_quiet=as_json) as display, Pool(out / ".logs") as pool:
+    with Display() as display, Pool(out / ".logs") as pool:
         records = [run_task(task, pool, display) for task in train.plan(request)]
     if as_json:
         options.print_json([{"checkpoint": str(record.checkpoint), **record.record} for record in records])
