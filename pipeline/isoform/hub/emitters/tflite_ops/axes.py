@@ -24,7 +24,7 @@ def squeeze(call: Call) -> Tensor:
         return call[0]
     gone = sorted(axis % rank for axis in axes)
     shape = [size for axis, size in enumerate(call[0].shape) if axis not in gone]
-    if _is_for_reshape(call[0], shape):
+    if is_for_reshape(call[0], shape):
         return to_shape(call, call[0], [-1 if size is None else size for size in shape], shape)
     options = schema.SqueezeOptionsT()
     options.squeezeDims = gone
@@ -39,7 +39,7 @@ def unsqueeze(call: Call) -> Tensor:
     axes = call.ints_of("axes", 1) or []
     rank = len(shape) + len(axes)
     new = sorted(axis % rank for axis in axes)
-    if _is_for_reshape(x, shape):
+    if is_for_reshape(x, shape):
         sizes = iter(shape)
         shape = [1 if axis in new else next(sizes) for axis in range(rank)]
         return to_shape(call, x, [-1 if size is None else size for size in shape], shape)
@@ -49,8 +49,8 @@ def unsqueeze(call: Call) -> Tensor:
     return x
 
 
-def _is_for_reshape(x: Tensor, shape: Sequence[int | None]) -> bool:
-    """Return whether RESHAPE says the same: XNNPACK runs that, and neither SQUEEZE nor EXPAND_DIMS."""
+def is_for_reshape(x: Tensor, shape: Sequence[int | None]) -> bool:
+    """Return whether RESHAPE puts axes in or takes them out: XNNPACK runs that, and no operator that is made for it."""
     return x.dtype in ("float32", "int8") and shape.count(None) <= 1 and 0 not in shape
 
 

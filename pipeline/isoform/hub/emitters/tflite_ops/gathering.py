@@ -7,6 +7,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from isoform.hub.emitters.tflite_builder import Tensor
 from isoform.hub.emitters.tflite_ops.arithmetic import add, compare, mul, select, sub
+from isoform.hub.emitters.tflite_ops.axes import is_for_reshape
 from isoform.hub.emitters.tflite_ops.call import Call, Code, op
 from isoform.hub.emitters.tflite_ops.moving import as_int32, concat, shape_of, size_at, strided_slice, to_shape
 from isoform.hub.passes.never_negative import is_never_negative
@@ -24,7 +25,11 @@ def gather(call: Call) -> Tensor:
         end[axis] = begin[axis] + 1
         others = set(range(rank)) - {axis}
         open_ends = others | ({axis} if int(places) == -1 else set())
-        return strided_slice(call, call[0], begin, end, [1] * rank, call.shape, open_ends, axis)
+        if not is_for_reshape(call[0], call.shape):
+            return strided_slice(call, call[0], begin, end, [1] * rank, call.shape, open_ends, axis)
+        kept = [1 if place == axis else size for place, size in enumerate(call[0].shape)]
+        taken = strided_slice(call, call[0], begin, end, [1] * rank, kept, open_ends)
+        return to_shape(call, taken, [-1 if size is None else size for size in call.shape])
     options = schema.GatherOptionsT()
     options.axis = axis
     return call.make(Code.GATHER, [call[0], from_start(call, axis)], call.shape, options)
