@@ -1,6 +1,7 @@
 """What a terminal, a file and a narrow or colourless terminal show of the same steps."""
 
 import io
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from rich.console import Console
@@ -52,6 +53,17 @@ def test_on_a_terminal_a_step_is_a_line_when_it_has_ended(
         assert "   2.5 s  source   opening x" in written.getvalue()
         assert "   1.5 s" not in written.getvalue()
     assert "   1.5 s  onnx     converting" in written.getvalue()
+
+
+def test_what_another_thread_was_at_is_told_when_the_display_ends(
+    monkeypatch: pytest.MonkeyPatch, seconds: list[float]
+) -> None:
+    written = shown(monkeypatch, force_terminal=True, width=80)
+    with Display(subject_width=8) as display:
+        with ThreadPoolExecutor(1) as other:
+            other.submit(display.step, "tflite", "verifying").result()
+        seconds[0] = 3
+    assert "   3.0 s  tflite   verifying" in written.getvalue()
 
 
 def test_a_line_takes_the_place_of_its_step(monkeypatch: pytest.MonkeyPatch, seconds: list[float]) -> None:

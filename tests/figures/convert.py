@@ -1,13 +1,15 @@
 """Where the time of ``isoform convert`` goes: ResNet-50 (25.6 M parameters) to all four formats, each verified.
 
 Every call of a child is recorded: how long it took from outside, how long the job itself ran, and the processor time of
-either side. What is left of the whole is isoform's own: reading, planning, hashing, judging, publishing.
+either side. Two calls may run at once, so that seconds by step add up to more than the whole. What no call covers is
+isoform's own: reading, planning, hashing, judging, publishing.
 """
 
 import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,6 +30,7 @@ STEPS = {
     "infer:save_weights": "gate 1, weights",
     "infer:match_weights": "gate 1, weights",
     "semantics:evaluate": "gate 2, float64",
+    "float64:evaluate": "gate 2, float64",
     "convert:convert": "converters",
     "infer:run": "gate 3, runtimes",
 }
@@ -60,19 +63,30 @@ class RecordingPool(Pool):
     def __init__(self, log_dir: Path) -> None:
         super().__init__(log_dir)
         self.spent: dict[str, Spent] = {}
-        self.waited = Spent()
+        self._calls: list[tuple[float, float]] = []
+        self._recording = threading.Lock()
 
     def call(self, function: str, arguments: Any, **words: Any) -> Answer:
         """Return what the job answers."""
         begin = time.monotonic()
         answer = super().call(function, arguments, **words)
-        whole = time.monotonic() - begin
-        self.of(STEPS[function.removeprefix("isoform.jobs.")]).add(answer.seconds, answer.cpu_seconds)
-        self.of("starting children").add(whole - answer.seconds, 0.0)
-        self.waited.add(whole, 0.0)
+        end = time.monotonic()
+        with self._recording:
+            self._calls.append((begin, end))
+            self.of(STEPS[function.removeprefix("isoform.jobs.")]).add(answer.seconds, answer.cpu_seconds)
+            self.of("starting children").add(end - begin - answer.seconds, 0.0)
         about = arguments.get("converter") or arguments.get("runtime", "")
         print(f"{function} {about}: {answer.seconds:.1f} s, {answer.cpu_seconds:.1f} s of processors", file=sys.stderr)
         return answer
+
+    @property
+    def covered_s(self) -> float:
+        """Return for how long one call or more was running."""
+        covered, until = 0.0, 0.0
+        for begin, end in sorted(self._calls):
+            covered += max(0.0, end - max(begin, until))
+            until = max(until, end)
+        return covered
 
     def of(self, step: str) -> Spent:
         return self.spent.setdefault(step, Spent())
@@ -90,7 +104,7 @@ def measured() -> list[dict[str, Any]]:
             results = convert(_request(weights, folder / "out"), pool, lambda subject, text: None)
             whole, own_cpu = time.monotonic() - begin, time.process_time() - before
         children = _children_cpu_seconds() - earlier
-    pool.of("isoform's own").add(whole - pool.waited.seconds, own_cpu)
+    pool.of("isoform's own").add(whole - pool.covered_s, own_cpu)
     pool.of("starting children").cpu_seconds = children - sum(
         spent.cpu_seconds for step, spent in pool.spent.items() if step != "isoform's own"
     )

@@ -70,7 +70,9 @@ class Display:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.settle()
+        with self._lock:
+            for thread in list(self._rows):
+                self._end(thread, is_told=True)
         self._progress.stop()
 
     def step(self, subject: str, text: str) -> None:
@@ -93,11 +95,7 @@ class Display:
     def settle(self, is_told: bool = True) -> None:
         """End the live row of this thread; it leaves a line unless another one tells it."""
         with self._lock:
-            row = self._rows.pop(threading.get_ident(), None)
-            if row is not None:
-                self._progress.remove_task(row.task)
-                if is_told:
-                    self._print(time.monotonic() - row.begin, row.subject, row.text)
+            self._end(threading.get_ident(), is_told)
 
     def training(self, subject: str, event: dict[str, Any]) -> None:
         """Show a training job's progress event: a step moves the bar, some ends of epochs leave a line."""
@@ -118,6 +116,13 @@ class Display:
         """Return the sign of a verdict, as far as the terminal has it, and its colour."""
         sign, plain, colour = _SIGNS.get(verdict, _SIGNS["ERROR"])
         return (plain if self.console.options.ascii_only else sign), colour
+
+    def _end(self, thread: int, is_told: bool) -> None:
+        row = self._rows.pop(thread, None)
+        if row is not None:
+            self._progress.remove_task(row.task)
+            if is_told:
+                self._print(time.monotonic() - row.begin, row.subject, row.text)
 
     def _print(self, seconds: float, subject: str, text: str) -> None:
         self.console.print(f"{seconds:6.1f} s  {printable(subject):<{self._width}} {printable(text)}")

@@ -1,6 +1,7 @@
 """Walking a route: each edge in a child, each intermediate file made once and shared by the routes that pass it."""
 
 import shutil
+import threading
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -66,6 +67,7 @@ class Builder:
         ahead: what is built there already, or being built.
         shared: routes that others begin with, by the names of their converters, as below.
         made, failed: what is in the workspace already, and what could not be made.
+        lock: of both, where formats are proved side by side.
     """
 
     source: Artifact
@@ -77,6 +79,7 @@ class Builder:
     shared: Collection[Names] = ()
     made: dict[Names, Built] = field(default_factory=dict)
     failed: dict[Names, IsoformError] = field(default_factory=dict)
+    lock: threading.RLock = field(default_factory=threading.RLock)
 
     def build(self, route: Route, target: Path) -> Built:
         """Return the model at the end of ``route``, in ``target``; what other routes pass stays in the workspace, too.
@@ -85,12 +88,13 @@ class Builder:
             IsoformError: a converter refused, or its child died.
         """
         self.ahead.finish(route.names)
-        built = self.make(route)
-        is_shared = route.names in self.shared
-        for path in built.artifact.model.parent.iterdir():
-            _place(path, target.parent / path.name, is_copied=is_shared)
-        if not is_shared:
-            del self.made[route.names]
+        with self.lock:
+            built = self.make(route)
+            is_shared = route.names in self.shared
+            for path in built.artifact.model.parent.iterdir():
+                _place(path, target.parent / path.name, is_copied=is_shared)
+            if not is_shared:
+                del self.made[route.names]
         return replace(built, artifact=built.artifact.moved_to(target))
 
     def make(self, route: Route) -> Built:

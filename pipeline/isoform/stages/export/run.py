@@ -23,8 +23,7 @@ from isoform.intake import npz_file
 from isoform.isolation import Pool
 from isoform.routes import Route
 from isoform.stages import reference, semantics, verify
-from isoform.stages.export import record
-from isoform.stages.export.ahead import Ahead, has_room
+from isoform.stages.export import ahead, record
 from isoform.stages.export.build import MODEL_NAMES, Builder, Built
 from isoform.stages.export.plan import ExportRequest, Task, plan
 from isoform.stages.export.result import Attempt, Result
@@ -65,11 +64,13 @@ def _run_pending(
     possible = [task for task in tasks if task.format not in missing]
     if not possible:
         return results
-    with Ahead(pool) as ahead:
+    has_room = request.is_verified and ahead.has_room(size_bytes(request.source.model))
+    with ahead.threads(pool, 1) as first, ahead.threads(pool, 2 if has_room else 1) as others:
         shared = {route.names[:end] for task in possible for route in task.routes for end in range(1, len(route.steps))}
-        builder = Builder(request.source, pool, request.io_layout, request.sizes, workspace, ahead, shared)
-        if request.is_verified and has_room(size_bytes(request.source.model)):
-            ahead.begin(builder.make, [_first(task) for task in possible])
+        builds = ahead.Ahead(first)
+        builder = Builder(request.source, pool, request.io_layout, request.sizes, workspace, builds, shared)
+        if has_room:
+            builds.begin(builder.make, [_first(task) for task in possible])
         try:
             known = _reference(request, pool, on_event, workspace)
         except IsoformError as error:
@@ -78,9 +79,9 @@ def _run_pending(
             for note in known.notes:
                 on_event("", note)
             request = replace(request, notes=(*request.notes, *known.notes))
-        return results | {
-            task.format: Exporter(request, task, builder, known, pool, on_event).run() for task in possible
-        }
+        exporters = [Exporter(request, task, builder, known, pool, on_event) for task in possible]
+        found = others.map(Exporter.run, exporters)
+        return results | {task.format: result for task, result in zip(possible, found, strict=True)}
 
 
 def _first(task: Task) -> Route:

@@ -12,7 +12,7 @@ from isoform.errors import IsoformError
 from isoform.isolation import Answer
 from isoform.routes import Route, ranked
 from isoform.stages.export import ahead
-from isoform.stages.export.ahead import Ahead
+from isoform.stages.export.ahead import Ahead, threads
 from isoform.stages.export.build import Builder
 
 SIGNATURE = Signature((TensorSpec("x", "float32", ("batch", 2)),), (TensorSpec("y", "float32", ("batch", 2)),))
@@ -59,7 +59,8 @@ def builder(folder: Path, pool: FakePool, held: Ahead) -> Builder:
 @pytest.mark.parametrize("is_ahead", [True, False])
 def test_each_conversion_is_made_once_and_a_file_that_others_start_from_stays(tmp_path: Path, is_ahead: bool) -> None:
     pool = FakePool()
-    with Ahead(pool) as held:  # type: ignore[arg-type]
+    with threads(pool, 1) as executor:  # type: ignore[arg-type]
+        held = Ahead(executor)
         made = builder(tmp_path, pool, held)
         if is_ahead:
             held.begin(made.make, routes())
@@ -77,7 +78,8 @@ def test_each_conversion_is_made_once_and_a_file_that_others_start_from_stays(tm
 
 def test_a_refusal_is_that_of_whoever_asks_and_the_others_go_on(tmp_path: Path) -> None:
     pool = FakePool("onnx_to_savedmodel")
-    with Ahead(pool) as held:  # type: ignore[arg-type]
+    with threads(pool, 1) as executor:  # type: ignore[arg-type]
+        held = Ahead(executor)
         made = builder(tmp_path, pool, held)
         held.begin(made.make, routes())
         with pytest.raises(IsoformError, match="onnx_to_savedmodel refuses"):
@@ -90,7 +92,8 @@ def test_a_bug_in_the_other_thread_is_not_swallowed() -> None:
     def build(route: Route) -> object:
         raise ZeroDivisionError
 
-    with Ahead(FakePool()) as held:  # type: ignore[arg-type]
+    with threads(FakePool(), 1) as executor:  # type: ignore[arg-type]
+        held = Ahead(executor)
         held.begin(build, routes()[:1])
         with pytest.raises(ZeroDivisionError):
             held.finish(routes()[0].names)
@@ -104,7 +107,8 @@ def test_a_route_that_is_not_built_ahead_waits_for_all_that_are() -> None:
         done.append(route.names)
         return None
 
-    with Ahead(FakePool()) as held:  # type: ignore[arg-type]
+    with threads(FakePool(), 1) as executor:  # type: ignore[arg-type]
+        held = Ahead(executor)
         held.begin(build, routes())
         threading.Timer(0.05, gate.set).start()
         held.finish(("another",))
@@ -114,10 +118,30 @@ def test_a_route_that_is_not_built_ahead_waits_for_all_that_are() -> None:
 def test_an_interrupt_ends_what_is_being_built() -> None:
     pool, gate = FakePool(), threading.Event()
     pool.close = gate.set  # type: ignore[method-assign]
-    held = Ahead(pool)  # type: ignore[arg-type]
-    held.begin(lambda route: gate.wait(10), routes())
-    held.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
+
+    def interrupted() -> None:
+        with threads(pool, 1) as executor:  # type: ignore[arg-type]
+            Ahead(executor).begin(lambda route: gate.wait(10), routes())
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert gate.is_set()
+
+
+def test_what_has_not_begun_when_the_run_ends_never_does() -> None:
+    begun, gate = [], threading.Event()
+
+    def build(route: Route) -> object:
+        begun.append(route.names)
+        return gate.wait(10)
+
+    with threads(FakePool(), 1) as executor:  # type: ignore[arg-type]
+        Ahead(executor).begin(build, routes())
+        while not begun:
+            gate.wait(0.01)
+        threading.Timer(0.05, gate.set).start()
+    assert begun == [routes()[0].names]
 
 
 @pytest.mark.parametrize(
