@@ -16,7 +16,7 @@ ZOO_FLAGS = $(if $(FILTER),--filter "$(FILTER)") $(if $(FORCE),--again everythin
 EXPORT_FLAGS = $(if $(IMAGE_SIZE),-p image_size=$(IMAGE_SIZE)) $(if $(DATA),--data $(DATA)) --out $(OUT)
 
 .DEFAULT_GOAL := help
-.PHONY: help install export train verify self-test bench report test test-fast test-formats test-torch test-tensorflow conformance figures fresh zoo docs lint format clean
+.PHONY: help install export train verify self-test bench report test test-fast test-formats test-torch test-tensorflow conformance figures calibration fresh zoo docs lint format clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +73,11 @@ conformance: $(STAMP) ## Run ONNX' backend tests through every emitter (TARGETS=
 figures: $(STAMP) ## Measure conversions and what comes out of them, and write docs/figures.md (SECTIONS=applications)
 	@$(BIN)/python -c "import timm" 2>/dev/null || $(BIN)/python -m pip install --quiet --constraint constraints.txt --group zoo
 	cd tests && PYTHONPATH=. ../$(BIN)/python -m figures $(SECTIONS)
+
+calibration: $(STAMP) ## Count false alarms and misses of the gates, and write docs/calibration.md (FILTER=bert FORCE=1)
+	@$(BIN)/python -c "import importlib.util as i, sys; sys.exit(not all(map(i.find_spec, ('timm', 'transformers'))))" \
+		|| $(BIN)/python -m pip install --quiet --constraint constraints.txt --group zoo
+	cd tests && PYTHONPATH=.:$(PYTHONPATH) ../$(BIN)/python -m calibration --exports $(abspath $(OUT)) $(if $(FILTER),--filter "$(FILTER)") $(if $(FORCE),--force)
 
 fresh: $(STAMP) ## Install isoform[torch] and isoform[tensorflow] alone, each in a temporary environment, and try them (EXTRAS=torch)
 	cd tests && PYTHONPATH=. ../$(BIN)/python -m fresh $(EXTRAS)

@@ -8,19 +8,18 @@ from typing import Any
 import click
 
 from isoform import executor, registry
-from isoform.cli import artifacts, options, plans
+from isoform.cli import artifacts, differences, options, plans
 from isoform.cli.sections import Sectioned
 from isoform.cli.usage import Word
 from isoform.core import parity
 from isoform.core.artifact import RECORD_NAME, open_artifact
-from isoform.core.divergence import Explanation
 from isoform.core.lock import LOCK_NAME, Change
 from isoform.core.self_test import SelfTest
 from isoform.core.spelling import typed
 from isoform.core.verification import Verification
 from isoform.errors import RESULT_FAILED, IsoformError, UsageError
 from isoform.intake.container import identify
-from isoform.stages import attest, explain, gate, verify
+from isoform.stages import attest, gate, verify
 from isoform.stages.self_test import self_test
 
 
@@ -28,7 +27,7 @@ from isoform.stages.self_test import self_test
     cls=Sectioned,
     sections={
         "What is judged": ("--cases", "--runtime"),
-        "Where it differs": ("--explain", "--against", "--keep"),
+        "Where it differs": ("--explain", "--against", "--ledger", "--worst-case", "--keep"),
         "What others proved": ("--attestation", "--public-key"),
         "In CI": ("--lock", "--update-lock", "--junit", "--sarif", "--summary", "--annotations"),
     },
@@ -40,6 +39,8 @@ Examples:
   isoform verify exports/mlp/torch/onnx --self-test    which planted faults do its cases catch?
   isoform verify exports/mlp/torch/tflite --explain    the first operator that differs, and a script that shows it
   isoform verify --attestation exports/mlp/torch/onnx/attestation.json --public-key key.pub
+  isoform verify exports/mlp/torch/tflite --ledger     where its error comes from, and what would repair it
+  isoform verify exports/mlp/torch/onnx --worst-case 200    and with inputs that were made to differ?
   isoform verify exports --update-lock                 write parity.lock, to be committed
   isoform verify exports --lock parity.lock --junit parity.xml --summary "$GITHUB_STEP_SUMMARY"
 
@@ -79,8 +80,16 @@ Exit codes: 0 proved, 1 the numbers differ, nothing could be proved or something
     help="With --explain: the artifact or file that is right; by default one beside it in another format.",
 )  # fmt: skip
 @click.option(
+    "--ledger", "is_ledger", is_flag=True,
+    help="Show the error by stages: framework, exported graph, runtime without and with optimisation, float16.",
+)  # fmt: skip
+@click.option(
+    "--worst-case", "worst_count", type=click.IntRange(min=1), metavar="N",
+    help="Search N inputs for the largest error (ONNX, TFLite), keep the worst as a case; beyond the limit it fails.",
+)  # fmt: skip
+@click.option(
     "--keep", type=click.Path(path_type=Path, file_okay=False), default=Path("differences"), show_default=True,
-    help="With --explain: the folder for what is left.",
+    help="The folder for what --explain and --worst-case leave.",
 )  # fmt: skip
 @click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="Write a JUnit XML report.")
 @click.option("--sarif", type=click.Path(path_type=Path, dir_okay=False), help="Write a SARIF 2.1.0 report.")
@@ -106,6 +115,8 @@ def command(
     is_self_test: bool,
     is_explained: bool,
     against: Path | None,
+    is_ledger: bool,
+    worst_count: int | None,
     keep: Path,
     junit: Path | None,
     sarif: Path | None,
@@ -151,7 +162,14 @@ def command(
             _show(display, each, verbose, is_explained)
         changes = gate.against(lock, found, paths, runtimes, is_updated=update_lock) if lock else []
         _show_changes(display, changes)
-        explained = [_explained(display, each.path, against, cases, pool, keep) for each in found if is_explained]
+        explained = [
+            differences.explained(display, each.path, against, cases, pool, keep) for each in found if is_explained
+        ]
+        sums = [row for each in found if is_ledger for row in differences.accounted(display, each, cases, pool)]
+        worst = [
+            row for each in found if worst_count
+            for row in differences.searched(display, each, cases, worst_count, keep, pool)
+        ]  # fmt: skip
         tests = [(each.path, _self_tested(display, each.path, pool)) for each in found if is_self_test]
         if update_lock:
             display.console.print(f"{lock} is written: commit it, and pass it as --lock from now on.")
@@ -166,10 +184,13 @@ def command(
             "attestations": [attestation.to_json() for attestation in checked],
             "self_tests": [{"path": str(path), **test.to_json()} for path, test in tests],
             "explanations": [each.to_json() for each in explained],
+            "ledgers": [each.to_json() for each in sums],
+            "worst_cases": [each.to_json() for each in worst],
         }
         options.print_json(document)
     is_broken = not update_lock and any(change.is_regression for change in changes)
     is_broken |= any(attestation.verdict != parity.PASS for attestation in checked)
+    is_broken |= any(not each.passed for each in worst)
     is_broken |= any(not test.is_strong for _, test in tests)
     context.exit(max([RESULT_FAILED if is_broken else 0, *(exit_code(each.verdict) for each in found)]))
 
@@ -216,27 +237,6 @@ def _show(display: Any, verification: Verification, verbose: bool, is_explained:
             display.console.print(f"    {printable(line)}")
     if "FAIL" in verdicts and not is_explained:
         display.console.print(f"    hint: where it first differs: isoform verify {typed(verification.path)} --explain")
-
-
-def _explained(
-    display: Any, path: Path, against: Path | None, cases: Path | None, pool: Any, keep: Path
-) -> Explanation:
-    """Say where a model first differs; what cannot be said is said so."""
-    from isoform.cli.console import printable
-
-    display.step(str(path), "looking for the first operator that differs")
-    try:
-        explain.require()
-        found = explain.explain(path, against, cases, pool, keep)
-    except UsageError:
-        raise
-    except IsoformError as error:
-        found = Explanation(str(path), "", None, (f"not explained: {error.what}",))
-    display.settle(is_told=False)
-    lines = found.divergence.lines() if found.divergence else ["no operator differs"]
-    for line in [*lines, *(f"  {note}" for note in found.notes)]:
-        display.console.print(f"    {printable(line)}")
-    return found
 
 
 def _self_tested(display: Any, folder: Path, pool: Any) -> SelfTest:

@@ -52,7 +52,7 @@ def explain(path: Path, against: Path | None, cases: Path | None, pool: Pool, ke
             )
         target = reader.readable(artifact, notes, "it")
         other = None if reference is None else reader.readable(reference, notes, str(reference.model))
-        folder = _free(keep / _word(path))
+        folder = free_folder(keep, path)
         arguments: dict[str, Any] = {
             "artifact": target.to_json(), "reference": other.to_json() if other else None, "cases": str(known),
             "folder": str(folder), "runtime": None,
@@ -106,8 +106,9 @@ def _reference(path: Path, against: Path | None, cases: Path) -> Artifact | None
     return None
 
 
-def _free(folder: Path) -> Path:
-    """Return ``folder``, numbered where there is one already: nothing is overwritten."""
+def free_folder(keep: Path, path: Path, ending: str = "") -> Path:
+    """Return a folder below ``keep`` that is called after ``path``, numbered where there is one already."""
+    folder = keep / f"{_word(path)}{ending}"
     number, found = 1, folder
     while found.exists():
         number += 1

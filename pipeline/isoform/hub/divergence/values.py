@@ -19,6 +19,7 @@ from isoform.hub.passes.name_nodes import name_nodes
 from isoform.hub.passes.upcast import upcast
 
 Observe = Callable[[str, Array], None]
+Change = Callable[[str, Array], Array]
 _DTYPES = {True: torch.float64, False: torch.float32}
 
 
@@ -57,17 +58,20 @@ class Evaluation:
         for value, node in emission.values.items():
             self._names.setdefault(node.name, []).append(str(value.name))
 
-    def run(self, case: Tensors, observe: Observe) -> None:
+    def run(self, case: Tensors, observe: Observe, change: Change | None = None) -> None:
         """Evaluate one case; ``observe`` is called with the name of each tensor and what it holds.
+
+        Args:
+            change: returns what is read further on in the place of a tensor.
 
         Raises:
             DoesNotRun: an operator does not take these sizes.
         """
         tensors = [torch.from_numpy(array) for array in self._wide(case)]
         with _default_dtype(self._is_float64), torch.no_grad():
-            _Observed(self._module, self._names, observe).run(*tensors)
+            _Observed(self._module, self._names, observe, change).run(*tensors)
 
-    def values(self, case: Tensors, names: Collection[str]) -> dict[str, Array]:
+    def values(self, case: Tensors, names: Collection[str], change: Change | None = None) -> dict[str, Array]:
         """Return the tensors called ``names`` of one case, as far as they exist."""
         found: dict[str, Array] = {}
 
@@ -75,7 +79,7 @@ class Evaluation:
             if name in names:
                 found[name] = array
 
-        self.run(case, keep)
+        self.run(case, keep, change)
         return found
 
     def _wide(self, case: Tensors) -> Iterator[Array]:
@@ -89,9 +93,11 @@ class Evaluation:
 
 
 class _Observed(fx.Interpreter):
-    def __init__(self, module: fx.GraphModule, names: Mapping[str, list[str]], observe: Observe) -> None:
+    def __init__(
+        self, module: fx.GraphModule, names: Mapping[str, list[str]], observe: Observe, change: Change | None
+    ) -> None:
         super().__init__(module)
-        self._names, self._observe = names, observe
+        self._names, self._observe, self._change = names, observe, change
 
     def run_node(self, n: fx.Node) -> Any:
         try:
@@ -101,6 +107,8 @@ class _Observed(fx.Interpreter):
             raise DoesNotRun(next(iter(self._names.get(n.name, ())), n.name), reason) from error
         if isinstance(result, torch.Tensor) and n.op != "get_attr":
             for name in self._names.get(n.name, ()):
+                if self._change is not None and n.op != "placeholder":
+                    result = torch.from_numpy(np.ascontiguousarray(self._change(name, result.detach().numpy())))
                 self._observe(name, result.detach().numpy())
         return result
 

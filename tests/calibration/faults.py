@@ -1,0 +1,112 @@
+"""Faults planted in copies of one artifact, each verified as the artifact is; and whether ``--explain`` names it."""
+
+import math
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from calibration.variants import ratios
+from isoform import registry
+from isoform.core import cases as case_files
+from isoform.core import format as formats
+from isoform.core.artifact import CASES_NAME, Artifact, open_artifact
+from isoform.core.cases import Cases
+from isoform.core.divergence import Divergence
+from isoform.core.parity import PASS, WARN, ParityRecord
+from isoform.errors import IsoformError
+from isoform.isolation import Pool
+from isoform.stages import explain, semantics, verify
+
+SEED = 1
+NAMED_LARGEST = 4
+"""Operators of the reference that may be named together: a convolution with its padding, normalisation, activation."""
+_NOT_IN_AN_OPERATOR = ("swapped outputs", "a frozen axis")
+
+
+def rows(folder: Path, pool: Pool) -> Iterator[dict[str, Any]]:
+    """Yield a row for each fault that the artifact in ``folder`` has a place for."""
+    artifact, cases = open_artifact(folder), case_files.load(folder / CASES_NAME)
+    row = registry.runtime(formats.lookup(artifact.format).runtime)
+    with tempfile.TemporaryDirectory(prefix="isoform-calibration.") as work:
+        saved = {"runtime": row.name, "artifact": artifact.to_json(), "folder": f"{work}/weights"}
+        pool.call("isoform.jobs.infer:save_weights", saved, needs=row.extra)
+        names = pool.call("isoform.jobs.plant:names", {"format": artifact.format}, needs=row.extra).value["names"]
+        for place, name in enumerate(names):
+            target = Path(work) / str(place) / artifact.model.name
+            target.parent.mkdir()
+            arguments = {"artifact": artifact.to_json(), "target": str(target), "fault": name, "seed": SEED}
+            told = pool.call("isoform.jobs.plant:plant", arguments, needs=row.extra).value["told"]
+            if told is not None:
+                record = _verified(replace(artifact, model=target), cases, row, Path(work) / "weights", pool)
+                yield {
+                    "kind": "fault", "runtime": row.name, "name": name, "place": told[:200], "verdict": record.verdict,
+                    "gates": [gate for gate, each in record.gates.items() if each.verdict == "FAIL"],
+                    "is_caught": record.verdict not in (PASS, WARN), **ratios(record.outputs),
+                }  # fmt: skip
+
+
+def named(folder: Path, pool: Pool) -> Iterator[dict[str, Any]]:
+    """Yield a row for each fault of the hub graph, planted in a copy of an ONNX artifact; every second as TFLite."""
+    from isoform import hub
+    from isoform.hub import graph
+    from isoform.hub.faults.graph import FAULTS
+
+    artifact = open_artifact(folder)
+    with tempfile.TemporaryDirectory(prefix="isoform-calibration.") as work:
+        for name in (name for name in FAULTS if name not in _NOT_IN_AN_OPERATOR):
+            model = graph.load(artifact.model)
+            graph.infer_shapes(model)
+            told = FAULTS[name](model, np.random.default_rng(SEED))
+            if told is None:
+                continue
+            form = ("onnx", "tflite")[len(list(Path(work).iterdir())) % 2]
+            path = Path(work) / name.replace(" ", "-") / f"model.{form}"
+            path.parent.mkdir()
+            try:
+                if form == "onnx":
+                    graph.save(model, path)
+                else:
+                    path.write_bytes(hub.to_tflite(model))
+                found = explain.explain(path, folder, folder / CASES_NAME, pool, path.parent).divergence
+            except IsoformError as error:
+                yield {"kind": "named", "runtime": form, "name": name, "place": told[:200], "is_named": False,
+                       "operator": f"failed: {error.what}"[:300], "cause": ""}  # fmt: skip
+                continue
+            yield {
+                "kind": "named", "runtime": form, "name": name, "place": told[:200],
+                "is_named": found is not None and is_named(found, _culprits(artifact, told)),
+                "operator": found.operator if found else "", "cause": found.cause[:300] if found else "",
+                "own": None if found is None or math.isinf(found.own) else round(found.own, 1),
+            }  # fmt: skip
+
+
+def is_named(found: Divergence, culprits: set[str]) -> bool:
+    """Tell whether one of ``culprits`` is the operator that is named, or among the few that it stands for."""
+    titles = [text.rpartition(" (")[0] for text in (found.operator, *found.counterparts)]
+    return bool(culprits & set(titles)) and len(found.counterparts) <= NAMED_LARGEST
+
+
+def _culprits(artifact: Artifact, told: str) -> set[str]:
+    """Return the operators that hold a fault: the one that is named, or those that read the weight that is named."""
+    from isoform.hub import graph
+    from isoform.hub.divergence.traced import of_graph
+
+    place = told.split("'")[1]
+    steps = of_graph(artifact, graph.load(artifact.model)).steps
+    readers = {
+        step.title for step in steps for node in step.nodes
+        for value in (*node.inputs, *node.outputs) if value is not None and value.name == place
+    }  # fmt: skip
+    return {place} | readers
+
+
+def _verified(copy: Artifact, cases: Cases, row: registry.Runtime, weights: Path, pool: Pool) -> ParityRecord:
+    try:
+        gate, _ = verify.match_weights(copy, weights, pool)
+    except IsoformError as error:
+        return ParityRecord.failed_to_run(row.name, error)
+    return verify.verify(copy, cases, row, pool, gate, semantics.evaluate(copy, cases, pool))
