@@ -121,6 +121,15 @@ GRAPHS: dict[str, tuple[str, Sequence[np.ndarray]]] = {
         "(float[a,b,c] x, float[c,d] z) => (float[a,b,d] y) { y = Einsum<equation = \"...c,cd->...d\">(x, z) }",
         [X, X[0].T.copy()],
     ),
+    "layers whose padding follows the size of an image": (
+        "(float[a,2,h,w] x, float[2,2,2,3] k, float[2,1,3,3] d) => (float[a,2,i,j] y) {"
+        ' b = Conv<auto_pad = "SAME_UPPER", strides = [2, 2]>(x, k)'
+        ' c = MaxPool<auto_pad = "SAME_UPPER", kernel_shape = [2, 3], strides = [1, 2]>(b)'
+        ' p = AveragePool<auto_pad = "SAME_UPPER", kernel_shape = [3, 2], strides = [2, 2]>(c)'
+        ' y = Conv<auto_pad = "SAME_UPPER", strides = [2, 2], group = 2>(p, d) }',
+        [np.sin(np.arange(1260, dtype=np.float32)).reshape(2, 2, 15, 21), X.reshape(-1)[:24].reshape(2, 2, 2, 3),
+         np.cos(np.arange(18, dtype=np.float32)).reshape(2, 1, 3, 3)],
+    ),
     "an image brought to computed sizes": (
         "(float[a,2,h,w] x, int64[4] s) => (float[a,2,i,j] y)"
         ' { y = Resize<mode = "linear">(x, , , s) }',

@@ -110,3 +110,13 @@ def test_a_float8_saturates_unless_it_is_told_not_to() -> None:
     text = "(float[n] x) => (float[n] y) {{ z = Cast<to = 17, saturate = {}>(x)\n y = Cast<to = 1>(z) }}"
     np.testing.assert_array_equal(run(text.format(1), x, opset=19), [1, 448, -448, np.nan])
     np.testing.assert_array_equal(run(text.format(0), x, opset=19), [1, np.nan, np.nan, np.nan])
+
+
+@pytest.mark.parametrize("strides", [1, 2])
+def test_padding_that_follows_an_image_of_any_size(strides: int) -> None:
+    x = np.random.default_rng(1).standard_normal((2, 3, 7, 10)).astype(np.float32)
+    text = f"""(float[n, 3, h, w] x, float[4, 3, 2, 3] k) => (float[n, 4, i, j] y) {{
+        y = Conv<auto_pad = "SAME_UPPER", strides = [{strides}, {strides}]>(x, k) }}"""
+    k = np.random.default_rng(2).standard_normal((4, 3, 2, 3)).astype(np.float32)
+    wanted = tf.nn.conv2d(x.transpose(0, 2, 3, 1), k.transpose(2, 3, 1, 0), strides, "SAME").numpy()
+    np.testing.assert_allclose(run(text, x, k), wanted.transpose(0, 3, 1, 2), rtol=1e-5, atol=1e-5)

@@ -59,7 +59,7 @@ def window_pads(call: Call, x: Tensor, kernel: Sequence[int], strides: Sequence[
     pairs: Pads = []
     for size, width, stride, dilation in zip(spatial_sizes(x), kernel, strides, dilations, strict=True):
         reach = (width - 1) * dilation + 1
-        missing = (-(-size // stride) - 1) * stride + reach - size
+        missing = reach - 1 if stride == 1 else (-(-size // stride) - 1) * stride + reach - size
         missing = max(missing, 0) if isinstance(missing, int) else tf.maximum(missing, 0)
         small, large = missing // 2, missing - missing // 2
         pairs.append((small, large) if mode == "SAME_UPPER" else (large, small))

@@ -33,7 +33,8 @@ def average_pool(call: Call) -> Tensor:
     if _is_dilated(call):
         return means(call, range(1, 3))
     window, counts_padding = _window(call), bool(call.int("count_include_pad", 0))
-    if not counts_padding and window.pads == same(call[0], window) and any(map(any, window.pads)):
+    is_same = window.follows_size or (window.pads == same(call[0], window) and any(map(any, window.pads)))
+    if not counts_padding and is_same:
         return _pooled(call, Code.AVERAGE_POOL_2D, call[0], window, schema.Padding.SAME)
     x, padding = padded(call, call[0], window, window.pads, 0.0, keeps_same=False)
     is_whole = window.beyond == (0, 0) and (counts_padding or not any(map(any, window.pads)))

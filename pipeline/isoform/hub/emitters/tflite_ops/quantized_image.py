@@ -108,10 +108,10 @@ def _pooled(call: Call, code: int, *, is_mean: bool) -> Tensor:
 def _padded_lowest(call: Call, window: Window) -> tuple[Tensor, int]:
     """Return x with the lowest integer around it; SAME leaves its padding out anyway."""
     x = call[0]
+    if window.follows_size or (window.pads == same(x, window) and any(map(any, window.pads))):
+        return x, schema.Padding.SAME
     if not any(map(any, window.pads)):
         return x, schema.Padding.VALID
-    if window.pads == same(x, window):
-        return x, schema.Padding.SAME
     assert x.quantization is not None
     table = call.constant([(0, 0), *window.pads, (0, 0)])
     lowest = call.graph.constant(np.array(x.quantization.bounds[0], np.int8), "lowest", replace(x.quantization))

@@ -19,6 +19,7 @@ class Window:
         reach: sizes, dilation counted in.
         pads: what is put before and after each axis.
         beyond: how much of what is put after belongs to no padding that the graph asks for.
+        follows_size: the padding is TFLite's SAME of a size that is known only when the model runs; ``pads`` has zeros.
     """
 
     reach: tuple[int, ...]
@@ -26,6 +27,7 @@ class Window:
     dilations: tuple[int, ...]
     pads: Pads
     beyond: tuple[int, ...]
+    follows_size: bool = False
 
     @classmethod
     def of(cls, call: Call, kernel: Sequence[int], x: Tensor) -> "Window":
@@ -34,7 +36,8 @@ class Window:
         strides, dilations = (tuple(call.ints(name) or [1] * count) for name in ("strides", "dilations"))
         reach = tuple((size - 1) * dilation + 1 for size, dilation in zip(kernel, dilations, strict=True))
         window = cls(reach, strides, dilations, [(0, 0)] * count, (0,) * count)
-        return replace(window, pads=_pads(call, window, x))
+        pads = _pads(call, window, x)
+        return replace(window, follows_size=True) if pads is None else replace(window, pads=pads)
 
     def padded_to(self, pads: Pads, beyond: tuple[int, ...]) -> "Window":
         return replace(self, pads=pads, beyond=beyond)
@@ -44,6 +47,10 @@ def padded(
     call: Call, x: Tensor, window: Window, pads: Pads, value: float, *, keeps_same: bool = True
 ) -> tuple[Tensor, int]:
     """Return x and the padding mode: SAME or VALID where it is just that, else x with explicit padding and VALID."""
+    if window.follows_size:
+        if not keeps_same:
+            raise call.refusal("padding that counts, around an image whose size is dynamic")
+        return x, schema.Padding.SAME
     if not any(map(any, pads)):
         return x, schema.Padding.VALID
     if keeps_same and pads == same(x, window):
@@ -59,7 +66,8 @@ def padded(
     return call.make(Code.PADV2, [x, table, filled], shape, schema.PadV2OptionsT()), schema.Padding.VALID
 
 
-def _pads(call: Call, window: Window, x: Tensor) -> Pads:
+def _pads(call: Call, window: Window, x: Tensor) -> Pads | None:
+    """Return what is put around x; None where it is what TFLite calls SAME and is not known before the model runs."""
     mode, count = call.string("auto_pad", "NOTSET"), len(window.reach)
     if mode == "VALID":
         return [(0, 0)] * count
@@ -67,6 +75,8 @@ def _pads(call: Call, window: Window, x: Tensor) -> Pads:
         pads = call.ints("pads") or [0] * (2 * count)
         return list(zip(pads[:count], pads[count:], strict=True))
     pads_of_same = same(x, window)
+    if pads_of_same is None and mode == "SAME_UPPER":
+        return None
     if pads_of_same is None:
         raise call.refusal(f"{mode} of an image whose size is dynamic")
     return pads_of_same if mode == "SAME_UPPER" else [(after, before) for before, after in pads_of_same]
