@@ -242,3 +242,17 @@ def test_the_states_that_a_layer_returns_are_named_by_its_name_and_a_number() ->
     outputs = layers.LSTM(4, return_state=True, name="cell")(x)
     model = keras.Model(x, [*outputs, layers.Dense(2, name="cell_1")(outputs[0])])
     assert keras_source.output_names(model) == ["cell", "cell_2", "cell_3", "cell_1"]
+
+
+def test_what_a_policy_of_mixed_precision_rounds_is_a_weight_in_full(tmp_path: Path) -> None:
+    half = {"dtype": "mixed_float16"}
+    model = one((9, 8, 3), layers.Conv2D(4, 3, **half), layers.Flatten(), layers.Dense(2, dtype="float32"))
+    graph = hub.from_keras(model)
+    held = [
+        value.const_value.numpy() for value in graph.graph.initializers.values() if value.dtype == ir.DataType.FLOAT
+    ]
+    for kernel in (model.layers[1].kernel.numpy(), model.layers[3].kernel.numpy()):
+        assert any(sorted(kernel.reshape(-1)) == sorted(array.reshape(-1)) for array in held)
+    x = np.random.default_rng(0).standard_normal((3, 9, 8, 3)).astype(np.float32)
+    (found,) = session(graph, tmp_path).run(None, {"x": x})
+    np.testing.assert_allclose(found, model(x).numpy(), rtol=2**-8, atol=2**-8)

@@ -67,7 +67,7 @@ def standing_for(wanted: Mapping[str, Uses], export: Weights) -> dict[str, tuple
     """
     if not wanted:
         return {}
-    search = _Search(export)
+    search = _Search({name: _widened(array) for name, array in export.items()})
     found = {name: search.all(uses) for name, uses in wanted.items()}
     return {name: tensors for name, tensors in found.items() if tensors}
 
@@ -99,6 +99,7 @@ class _Search:
         return self._holders(value.array) or self.all(value.uses)
 
     def _holders(self, array: Array) -> tuple[str, ...]:
+        array = _widened(array)
         exact = self._index.arrangements(array)
         if exact or array.dtype != np.float32:
             return exact
@@ -107,6 +108,11 @@ class _Search:
     def _rounded(self, product: Product) -> tuple[str, ...]:
         found = self._near.find(product.array, 1.0 if product.factor is None else product.factor, product.terms)
         return (found,) if found else ()
+
+
+def _widened(array: Array) -> Array:
+    """Return half precision as float32, which holds each of its numbers."""
+    return array.astype(np.float32) if array.dtype == np.float16 else array
 
 
 def _together(parts: Iterable[tuple[str, ...]]) -> tuple[str, ...]:

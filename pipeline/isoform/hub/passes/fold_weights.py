@@ -43,8 +43,16 @@ def mark_parameters(values: Iterable[ir.Value]) -> None:
 
 
 def alters_parameter(node: ir.Node) -> bool:
-    """Return whether ``node`` computes other numbers from a marked parameter."""
-    return node.op_type not in _NOT_ALTERING and any(map(_is_marked, node.inputs))
+    """Return whether ``node`` computes other numbers from a marked parameter; a narrower float rounds it."""
+    return (node.op_type not in _NOT_ALTERING or narrows(node)) and any(map(_is_marked, node.inputs))
+
+
+def narrows(node: ir.Node) -> bool:
+    """Return whether ``node`` rounds to fewer bits."""
+    if node.op_type != "Cast" or node.inputs[0] is None or node.inputs[0].dtype is None:
+        return False
+    before, after = node.inputs[0].dtype, ir.DataType(node.attributes["to"].as_int())
+    return before.is_floating_point() and after.is_floating_point() and after.bitwidth < before.bitwidth
 
 
 def mark_after(node: ir.Node, folded: ir.Value) -> None:

@@ -31,3 +31,19 @@ def test_arithmetic_on_a_parameter_is_folded_unless_it_is_marked() -> None:
     assert [node.op_type for node in kept.graph] == ["Mul", "ReduceSum", "Add"]
     held = [value.const_value.numpy() for value in kept.graph.initializers.values() if value.shape.rank() == 2]
     np.testing.assert_array_equal(held, [WEIGHT.T])
+
+
+def test_rounding_a_parameter_is_arithmetic_widening_it_is_not() -> None:
+    text = """<ir_version: 10, opset_import: ["" : 21]> g
+        (float[n, 3] x, float16[n, 3] z) => (float[n, 2] y, float16[n, 2] q) {
+        k = Cast <to = 1> (h)  y = Gemm <transB = 1> (x, k)  r = Cast <to = 10> (w)  q = Gemm <transB = 1> (z, r)
+    }"""
+    proto = onnx.parser.parse_model(text)
+    proto.graph.initializer.extend(
+        onnx.numpy_helper.from_array(array, name) for name, array in (("h", WEIGHT.astype(np.float16)), ("w", WEIGHT))
+    )
+    model = ir.from_proto(proto)
+    mark_parameters(model.graph.initializers.values())
+    simplify(model)
+    assert sorted(node.op_type for node in model.graph) == ["Cast", "Gemm", "Gemm"]
+    np.testing.assert_array_equal(model.graph.initializers["w"].const_value.numpy(), WEIGHT)

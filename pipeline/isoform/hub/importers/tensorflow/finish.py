@@ -13,7 +13,7 @@ from isoform.hub.importers.tensorflow import idioms
 from isoform.hub.importers.tensorflow.skeleton import Skeleton
 from isoform.hub.passes.drop_identities import drop_identities
 from isoform.hub.passes.drop_zero_state import drop_zero_state
-from isoform.hub.passes.fold_weights import fold_weights, initializer
+from isoform.hub.passes.fold_weights import fold_weights, initializer, mark_parameters, narrows
 from isoform.hub.passes.layout import choose_layouts
 from isoform.hub.passes.name_weights import name_weights, origins
 from isoform.hub.passes.restore_batch_normalization import restore_batch_normalization
@@ -129,7 +129,10 @@ def _misdeclared(what: str) -> IsoformError:
 
 
 def _attach(model: ir.Model, weights: Mapping[str, tuple[str, Array]]) -> None:
-    """Turn the inputs that stand for weights into initialisers, without copying; drop those nobody reads."""
+    """Turn the inputs that stand for weights into initialisers, without copying; drop those nobody reads.
+
+    What the network itself rounds, as under Keras' policy of mixed precision, stays a weight of its own dtype.
+    """
     inputs = model.graph.inputs
     for value in list(inputs):
         found = weights.get(str(value.name).removesuffix(":0"))
@@ -137,7 +140,10 @@ def _attach(model: ir.Model, weights: Mapping[str, tuple[str, Array]]) -> None:
             continue
         inputs.remove(value)
         if value.uses():
-            ir.convenience.replace_all_uses_with(value, initializer(model.graph, *found))
+            weight = initializer(model.graph, *found)
+            ir.convenience.replace_all_uses_with(value, weight)
+            if any(narrows(use.node) for use in weight.uses()):
+                mark_parameters([weight])
 
 
 def _rename(model: ir.Model, names: Mapping[str, str]) -> None:
