@@ -32,6 +32,7 @@ class Scope:
         values: tensors of the sub-graph by the values of the hub graph.
         done: nodes that an earlier one took into itself.
         narrowed: tensors of sizes or places as int32, by what they are.
+        sizes: the same of values that are read of shapes alone.
         asked: the sizes of tensors, by tensor and dtype.
         targets: the targets of Reshapes that copy named dimensions, by what they say.
         deferred: nodes that are emitted only if something reads their result, by that; most are taken in.
@@ -42,6 +43,7 @@ class Scope:
     values: dict[ir.Value, Tensor] = field(default_factory=dict)
     done: set[ir.Node] = field(default_factory=set)
     narrowed: dict[Tensor, Tensor] = field(default_factory=dict)
+    sizes: dict[ir.Value, Tensor] = field(default_factory=dict)
     asked: dict[tuple[Tensor, str], Tensor] = field(default_factory=dict)
     targets: dict[tuple[int | str, ...], Tensor] = field(default_factory=dict)
     deferred: dict[ir.Value, Callable[[], None]] = field(default_factory=dict)

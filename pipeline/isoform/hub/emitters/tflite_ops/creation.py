@@ -7,7 +7,7 @@ from isoform.hub.emitters.tflite_builder import DTYPES, Tensor
 from isoform.hub.emitters.tflite_ops.arithmetic import compare, select, sub
 from isoform.hub.emitters.tflite_ops.call import Call, Code, op
 from isoform.hub.emitters.tflite_ops.elementwise import NUMBERS, require_dtype
-from isoform.hub.emitters.tflite_ops.moving import as_int32, cast, shape_of, strided_slice, to_shape
+from isoform.hub.emitters.tflite_ops.moving import as_int32, cast, shape_of, sizes_of, strided_slice, to_shape
 
 _LARGEST_MASK = 1 << 22
 """Elements of a triangle that is stored as a constant."""
@@ -18,7 +18,7 @@ def expand(call: Call) -> Tensor:
     """Return x broadcast with a shape, which may itself be smaller."""
     require_dtype(call, call[0], ("float32", "int32", "int64", "bool", "int8", "uint8"))
     joint = call.make(
-        Code.BROADCAST_ARGS, [shape_of(call, call[0]), as_int32(call, call[1])], [len(call.shape)], dtype="int32"
+        Code.BROADCAST_ARGS, [shape_of(call, call[0]), sizes_of(call, 1)], [len(call.shape)], dtype="int32"
     )
     return call.make(Code.BROADCAST_TO, [call[0], joint], call.shape)
 
@@ -26,7 +26,7 @@ def expand(call: Call) -> Tensor:
 @op("Tile", since=6)
 def tile(call: Call) -> Tensor:
     require_dtype(call, call[0], ("float32", "int32", "int64", "bool", "int8", "uint8"))
-    return call.make(Code.TILE, [call[0], as_int32(call, call[1])], call.shape)
+    return call.make(Code.TILE, [call[0], sizes_of(call, 1)], call.shape)
 
 
 @op("ConstantOfShape", since=9)
@@ -34,7 +34,7 @@ def constant_of_shape(call: Call) -> Tensor:
     filled = call.node.attributes.get("value")
     value = np.zeros(1, np.float32) if filled is None else filled.as_tensor().numpy()
     number = call.graph.constant(np.array(value.reshape(()), value.dtype), f"{call.node.name}/value")
-    return call.make(Code.FILL, [as_int32(call, call[0]), number], call.shape, schema.FillOptionsT(), call.dtype)
+    return call.make(Code.FILL, [sizes_of(call, 0), number], call.shape, schema.FillOptionsT(), call.dtype)
 
 
 @op("Range", since=11)

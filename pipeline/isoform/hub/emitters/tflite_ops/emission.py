@@ -18,7 +18,7 @@ from isoform.hub.passes.quantized import DEQUANTIZE, noted
 def emit_nodes(nodes: Iterable[ir.Node], scope: Scope) -> None:
     """Emit nodes in order, those that an earlier one took in left out."""
     for node in nodes:
-        if _is_stored_weight(node):
+        if _is_stored_weight(node) or _is_of_sizes(node):
             scope.deferred[node.outputs[0]] = partial(_emit, node, scope)
         elif node not in scope.done:
             _emit(node, scope)
@@ -29,6 +29,16 @@ def _is_stored_weight(node: ir.Node) -> bool:
     is_constant = node.op_type == DEQUANTIZE and constant(node.inputs[0]) is not None
     value = node.outputs[0]
     return is_constant and not value.is_graph_output() and all(use.node.graph is node.graph for use in value.uses())
+
+
+def _is_of_sizes(node: ir.Node) -> bool:
+    """Return whether a node asks for sizes or joins some: those that read it may want them as int32 instead."""
+    value = node.outputs[0]
+    is_joining = node.op_type == "Concat" and value.dtype == ir.DataType.INT64
+    is_joining = is_joining and value.shape is not None and len(value.shape) == 1
+    if node.domain != "" or not (node.op_type == "Shape" or is_joining) or value.is_graph_output():
+        return False
+    return all(use.node.graph is node.graph for use in value.uses())
 
 
 def _emit(node: ir.Node, scope: Scope) -> None:

@@ -10,6 +10,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from isoform.hub.emitters.tflite_builder import DTYPES, Tensor
 from isoform.hub.emitters.tflite_ops.call import Call, Code, op
+from isoform.hub.passes.fold_weights import constant
 
 INT32_MAX = 2**31 - 1
 
@@ -23,6 +24,51 @@ def as_int32(call: Call, tensor: Tensor) -> Tensor:
     if tensor not in call.scope.narrowed:
         call.scope.narrowed[tensor] = cast(call, tensor, "int32")
     return call.scope.narrowed[tensor]
+
+
+def sizes_of(call: Call, index: int) -> Tensor:
+    """Return input ``index``, sizes or bounds, as int32: without a detour by int64 where it is read of shapes alone."""
+    value = call.node.inputs[index]
+    found = None if value is None else _read_of_shapes(call, value)
+    return as_int32(call, call[index]) if found is None else found
+
+
+def _read_of_shapes(call: Call, value: ir.Value) -> Tensor | None:
+    known, node = call.scope.sizes, value.producer()
+    if value not in known and node is not None and node.domain == "" and value in call.scope.deferred:
+        found = _of_shape(call, node) if node.op_type == "Shape" else _of_parts(call, node)
+        if found is not None:
+            known[value] = found
+    return known.get(value)
+
+
+def _of_shape(call: Call, node: ir.Node) -> Tensor | None:
+    x = call.scope.values.get(node.inputs[0]) if node.inputs[0] is not None else None
+    if x is None:
+        return None
+    start, end = _span(node, len(x.shape))
+    whole = shape_of(call, x)
+    return whole if end - start == len(x.shape) else strided_slice(call, whole, [start], [end], [1], [end - start])
+
+
+def _of_parts(call: Call, node: ir.Node) -> Tensor | None:
+    parts = []
+    for value in node.inputs:
+        array = constant(value)
+        part = call.constant(np.clip(array, -INT32_MAX, INT32_MAX)) if array is not None else None
+        part = _read_of_shapes(call, value) if part is None and value is not None else part
+        if part is None:
+            return None
+        parts.append(part)
+    return concat(call, parts, 0, [sum(part.shape[0] or 0 for part in parts)])
+
+
+def _span(node: ir.Node, rank: int) -> tuple[int, int]:
+    """Return from where to where a Shape gives the sizes."""
+    bounds = [(node.attributes[name].as_int() if name in node.attributes else None) for name in ("start", "end")]
+    start, end = (default if place is None else place for place, default in zip(bounds, (0, rank), strict=True))
+    start, end = (int(np.clip(place + rank * (place < 0), 0, rank)) for place in (start, end))
+    return start, max(start, end)
 
 
 def cast(call: Call, tensor: Tensor, dtype: str) -> Tensor:
@@ -73,11 +119,8 @@ def shape(call: Call) -> Tensor:
     """Return the sizes from ``start`` to ``end``."""
     whole = shape_of(call, call[0], "int64")
     rank = len(call[0].shape)
-    start, end = call.int("start", 0), call.int("end", rank)
-    if (start, end) == (0, rank):
-        return whole
-    start, end = (int(np.clip(place + rank * (place < 0), 0, rank)) for place in (start, end))
-    return strided_slice(call, whole, [start], [max(start, end)], [1], call.shape)
+    start, end = _span(call.node, rank)
+    return whole if (start, end) == (0, rank) else strided_slice(call, whole, [start], [end], [1], call.shape)
 
 
 @op("Transpose")
@@ -91,7 +134,7 @@ def reshape(call: Call) -> Tensor:
     """Return x in another shape; sizes that the target copies are read from x while the model runs."""
     target = call.array(1)
     if target is None:
-        return call.make(Code.RESHAPE, [call[0], as_int32(call, call[1])], call.shape, schema.ReshapeOptionsT())
+        return call.make(Code.RESHAPE, [call[0], sizes_of(call, 1)], call.shape, schema.ReshapeOptionsT())
     dims: list[int | None] = [int(dim) for dim in target.reshape(-1)]
     if not call.int("allowzero", 0):
         dims = [call[0].shape[axis] if dim == 0 else dim for axis, dim in enumerate(dims)]

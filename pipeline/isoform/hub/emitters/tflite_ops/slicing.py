@@ -10,7 +10,7 @@ from isoform.hub.emitters.tflite_builder import Tensor
 from isoform.hub.emitters.tflite_ops.arithmetic import add, div, maximum, minimum
 from isoform.hub.emitters.tflite_ops.axes import marks, spread
 from isoform.hub.emitters.tflite_ops.call import Call, Code, dtype_of, op, sizes
-from isoform.hub.emitters.tflite_ops.moving import INT32_MAX, as_int32, concat, shape_of, strided_slice
+from isoform.hub.emitters.tflite_ops.moving import INT32_MAX, as_int32, concat, shape_of, sizes_of, strided_slice
 
 _EVENLY_SPLIT = ("float32", "int32", "int8", "uint8")
 """What LiteRT's kernel of SPLIT knows."""
@@ -72,6 +72,9 @@ def _all_computed(call: Call) -> Tensor:
 
 def _narrowed(call: Call, index: int) -> Tensor:
     """Return bounds as int32; those beyond it are beyond every axis, too."""
+    value = call.node.inputs[index]
+    if value in call.scope.deferred:
+        return sizes_of(call, index)
     given = call[index]
     if given.array is None and given.dtype == "int64":
         given = maximum(call, minimum(call, given, INT32_MAX), -INT32_MAX)
@@ -84,13 +87,12 @@ def _bounds(call: Call, index: int, axes: list[int], rank: int) -> Tensor:
     if known is not None:
         bounds = dict(zip(axes, np.clip(known.reshape(-1), -INT32_MAX, INT32_MAX), strict=True))
         return call.constant([bounds.get(axis, 0) for axis in range(rank)])
-    parts = [
-        strided_slice(call, given, [axes.index(axis)], [axes.index(axis) + 1], [1], [1])
-        if axis in axes
-        else call.constant([0])
-        for axis in range(rank)
-    ]
+    parts = [_bound(call, given, axes.index(axis)) if axis in axes else call.constant([0]) for axis in range(rank)]
     return concat(call, parts, 0, [rank]) if rank > 1 else parts[0]
+
+
+def _bound(call: Call, bounds: Tensor, place: int) -> Tensor:
+    return bounds if bounds.shape == (1,) else strided_slice(call, bounds, [place], [place + 1], [1], [1])
 
 
 @op("Split", since=2)
