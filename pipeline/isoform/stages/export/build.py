@@ -127,15 +127,15 @@ class Builder:
     def witness(self) -> Path | None:
         """Return a graph of the source, which tells what a converter that left none may have folded; None without."""
         self.ahead.finish(())
-        ready = [
-            built.artifact.model for names, built in self.made.items() if names and built.artifact.format == "onnx"
-        ]
-        if ready:
-            return ready[0]
-        for route in ranked(self.source.format, "onnx"):
-            with suppress(IsoformError):
-                route.require()
-                return self.make(route).artifact.model
+        with self.lock:
+            made = [self.made[names].artifact for names in self.shared if names in self.made]  # nobody takes them away
+            ready = [artifact.model for artifact in made if artifact.format == "onnx"]
+            if ready:
+                return ready[0]
+            for route in ranked(self.source.format, "onnx"):
+                with suppress(IsoformError):
+                    route.require()
+                    return self.make(route).artifact.model
         return None
 
     def _moved(self, built: Built, target: Path) -> Built:

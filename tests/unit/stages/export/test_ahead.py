@@ -88,6 +88,20 @@ def test_a_refusal_is_that_of_whoever_asks_and_the_others_go_on(tmp_path: Path) 
     assert pool.asked.count("onnx_to_savedmodel") == 1
 
 
+def test_a_witness_is_a_graph_that_stays_or_is_made(tmp_path: Path) -> None:
+    pool = FakePool()
+    with threads(pool, 1) as executor:  # type: ignore[arg-type]
+        made = builder(tmp_path, pool, Ahead(executor))
+        witness = made.witness()
+        assert witness is not None
+        for _ in range(2):
+            assert made.witness() == witness
+            assert witness.read_text() == "source torch_to_onnx"
+            (tmp_path / "out").mkdir(exist_ok=True)
+            made.build(routes()[0], tmp_path / "out" / "model.onnx")
+    assert pool.asked == ["torch_to_onnx"]
+
+
 def test_a_bug_in_the_other_thread_is_not_swallowed() -> None:
     def build(route: Route) -> object:
         raise ZeroDivisionError
