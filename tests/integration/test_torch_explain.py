@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import jsonschema
@@ -28,7 +28,8 @@ from isoform.hub.divergence.cause import suspected
 from isoform.hub.divergence.execution import Execution
 from isoform.hub.divergence.meaning import Comparison
 from isoform.hub.faults.graph import FAULTS
-from isoform.runtimes import ort
+from isoform.hub.importers.tflite_file import read
+from isoform.runtimes import litert, ort
 
 pytestmark = pytest.mark.torch
 ROOT = Path(__file__).parents[2]
@@ -165,6 +166,34 @@ def test_a_fused_kernel_is_found_in_parts_of_the_file_where_asking_for_tensors_h
     assert found is not None
     assert [step.title for step in found.steps] == ["wide", "wide_bias"]
     assert found.is_fused
+
+
+class Rounding:
+    """A session whose outputs come rounded to half precision."""
+
+    def __init__(self, inner: Session) -> None:
+        self._inner, self.signature = inner, inner.signature
+
+    def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return {name: array.astype(np.float16).astype(np.float32) for name, array in self._inner.run(inputs).items()}
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+def test_a_delegate_that_rounds_is_found_in_parts_of_a_tflite_file(tmp_path: Path) -> None:
+    file = traced.read(written(ir.from_proto(network()), "tflite", tmp_path / "whole"))
+
+    def delegated(artifact: Artifact) -> Session:
+        session = litert.load(artifact, RunOptions())
+        names = {operator.name for operator in read(artifact.model).sub_graphs[0].operators}
+        return Rounding(session) if "GELU" in names else session
+
+    found = Execution(file, inputs(3, 1), delegated, LIMIT).first()
+    assert found is not None
+    assert found.steps[-1].op_type == "GELU"
+    assert found.is_fused
+    assert found.own > LIMIT
 
 
 def test_a_runtime_without_a_fault_has_nothing_to_name(tmp_path: Path) -> None:

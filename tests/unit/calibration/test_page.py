@@ -33,7 +33,7 @@ def test_alarms_and_misses_are_counted_by_gate_and_together() -> None:
     ]  # fmt: skip
     assert "- net, litert, 1 thread: WARN (R_rms 9.5)" in text
     assert "- net, litert: stale weights, 'w' (R_rms 0.2)" in text
-    assert "| litert | 9.50 | 9.50 | 2.00 | 8, 16 | 40 |" in text
+    assert "| litert | 9.50 | 9.50 | 2.00 | 8, 16 | 2 | 0 |" in text
 
 
 def test_nothing_missed_is_said_and_so_is_a_subject_that_broke_off() -> None:
