@@ -51,10 +51,15 @@ def _run(name: str, exports: Path) -> tuple[list[dict[str, Any]], str]:
         )  # fmt: skip
         output, code, complaints = done.stdout, done.returncode, done.stderr
     except subprocess.TimeoutExpired as error:
-        output, code = (error.stdout or b"").decode(), 1
+        output, code = _text(error.stdout), 1
         complaints = f"longer than {_SUBJECT_S:g} s"
     rows = [json.loads(line) for line in output.splitlines() if line.endswith("}")]
     return rows, (complaints.strip().splitlines() or [f"exit code {code}"])[-1][:300] if code else ""
+
+
+def _text(output: bytes | str | None) -> str:
+    """Return what a child that was ended had printed: Python gives it undecoded, whatever was asked."""
+    return output.decode() if isinstance(output, bytes) else output or ""
 
 
 def _lines(found: dict[str, Any]) -> str:

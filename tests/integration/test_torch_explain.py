@@ -29,7 +29,9 @@ from isoform.hub.divergence.execution import Execution
 from isoform.hub.divergence.meaning import Comparison
 from isoform.hub.faults.graph import FAULTS
 from isoform.hub.importers.tflite_file import read
+from isoform.isolation import Pool
 from isoform.runtimes import litert, ort
+from isoform.stages import explain
 
 pytestmark = pytest.mark.torch
 ROOT = Path(__file__).parents[2]
@@ -199,6 +201,22 @@ def test_a_delegate_that_rounds_is_found_in_parts_of_a_tflite_file(tmp_path: Pat
 def test_a_runtime_without_a_fault_has_nothing_to_name(tmp_path: Path) -> None:
     file = traced.read(written(ir.from_proto(network()), "onnx", tmp_path / "whole"))
     assert Execution(file, inputs(3), lambda artifact: ort.load(artifact, RunOptions()), LIMIT).first() is None
+
+
+def test_a_torchscript_file_is_read_back_and_said_to_be(tmp_path: Path) -> None:
+    onnx.save(network(), tmp_path / "net.onnx")
+    broken = ir.from_proto(network())
+    told = FAULTS["another epsilon"](broken, np.random.default_rng(0))
+    assert told
+    graph.save(broken, tmp_path / "broken.onnx")
+    isoform.convert(tmp_path / "broken.onnx", ["torchscript"], out=tmp_path / "out")
+    folder = tmp_path / "out" / "broken" / "torchscript"
+    with Pool(tmp_path / "logs") as pool:
+        found = explain.explain(folder, tmp_path / "net.onnx", None, pool, tmp_path / "kept")
+    assert found.divergence is not None
+    assert place_of(told) in [text.partition(" ")[0] for text in found.divergence.counterparts]
+    assert "epsilon" in found.divergence.cause
+    assert "read back as ONNX" in found.notes[0]
 
 
 def command(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:

@@ -10,6 +10,7 @@ from typing import Any
 from isoform import registry
 from isoform.core.divergence import Explanation
 from isoform.core.ledger import Ledger
+from isoform.core.parity import FAIL
 from isoform.core.verification import Verification
 from isoform.core.worst_case import WorstCase
 from isoform.errors import IsoformError, UsageError
@@ -18,12 +19,16 @@ from isoform.stages import account, explain
 _DID_NOT_RUN = ("NOT VERIFIED", "ERROR")
 
 
-def explained(display: Any, path: Path, against: Path | None, cases: Path | None, pool: Any, keep: Path) -> Explanation:
+def explained(
+    display: Any, verified: Verification, against: Path | None, cases: Path | None, pool: Any, keep: Path
+) -> Explanation:
     """Return where a model first differs, shown; the reason where that cannot be said."""
+    path = verified.path
+    failed = [record.runtime for record in verified.records if record.verdict == FAIL]
     display.step(str(path), "looking for the first operator that differs")
     try:
         explain.require()
-        found = explain.explain(path, against, cases, pool, keep)
+        found = explain.explain(path, against, cases, pool, keep, next(iter(failed), ""))
     except UsageError:
         raise
     except IsoformError as error:

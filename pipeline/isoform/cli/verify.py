@@ -162,9 +162,7 @@ def command(
             _show(display, each, verbose, is_explained)
         changes = gate.against(lock, found, paths, runtimes, is_updated=update_lock) if lock else []
         _show_changes(display, changes)
-        explained = [
-            differences.explained(display, each.path, against, cases, pool, keep) for each in found if is_explained
-        ]
+        explained = [differences.explained(display, each, against, cases, pool, keep) for each in found if is_explained]
         sums = [row for each in found if is_ledger for row in differences.accounted(display, each, cases, pool)]
         worst = [
             row for each in found if worst_count

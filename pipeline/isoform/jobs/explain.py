@@ -24,7 +24,6 @@ from isoform.hub.divergence.meaning import Comparison, Difference, lying
 from isoform.hub.divergence.values import DoesNotRun, Evaluation
 
 _MOST_CASES = 4
-_RUNTIMES = {"onnx": "ort-cpu", "tflite": "litert"}
 _MOST_NAMED = 8
 
 
@@ -33,7 +32,7 @@ def explain(arguments: dict[str, Any], progress: Callable[..., None]) -> dict[st
 
     Args:
         arguments: artifact (ONNX or TFLite), reference (another one, or None), cases (path), folder (where the part of
-            the file that shows it is left; made if there is one), runtime (which verified it, or None).
+            the file that shows it is left; made if there is one), runtime (whose execution is asked, or None).
         progress: called with each finished step.
     """
     artifact, cases = Artifact.from_json(arguments["artifact"]), case_files.load(Path(arguments["cases"]))
@@ -51,7 +50,9 @@ def explain(arguments: dict[str, Any], progress: Callable[..., None]) -> dict[st
         if difference is not None:
             return {"divergence": _of_meaning(comparison, difference, folder).to_json(), "notes": notes}
         progress(step="meaning")
-    name = arguments["runtime"] or _RUNTIMES[artifact.format]
+    name = arguments["runtime"]
+    if name is None:
+        return {"divergence": None, "notes": notes}
     row = registry.runtime(name)
     registry.require(row)
     load = partial(importlib.import_module(row.module).load, options=RunOptions(device=row.device))

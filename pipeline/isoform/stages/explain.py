@@ -12,6 +12,7 @@ from typing import Any
 
 from isoform import registry, routes
 from isoform.core import cases as case_files
+from isoform.core import format as formats
 from isoform.core.artifact import CASES_NAME, RECORD_NAME, Artifact, open_artifact
 from isoform.core.cases import INTEGERS
 from isoform.core.divergence import Divergence, Explanation
@@ -24,13 +25,16 @@ READABLE = ("onnx", "tflite")
 """Formats whose files have operators that can be compared one by one; others are read back as the first."""
 
 
-def explain(path: Path, against: Path | None, cases: Path | None, pool: Pool, keep: Path) -> Explanation:
+def explain(
+    path: Path, against: Path | None, cases: Path | None, pool: Pool, keep: Path, runtime: str = ""
+) -> Explanation:
     """Return where the artifact or model file ``path`` first differs.
 
     Args:
         against: the file or artifact that is right; by default an artifact beside this one in another format.
         cases: inputs and reference outputs, where ``path`` is no artifact's folder.
         keep: the folder that gets a folder with the part of the file that shows the difference.
+        runtime: the one whose execution is asked; the format's own unless given.
 
     Raises:
         IsoformError: a file cannot be read, or the cases cannot be.
@@ -53,9 +57,11 @@ def explain(path: Path, against: Path | None, cases: Path | None, pool: Pool, ke
         target = reader.readable(artifact, notes, "it")
         other = None if reference is None else reader.readable(reference, notes, str(reference.model))
         folder = free_folder(keep, path)
+        is_read_back = target is not artifact  # then it is another file that a runtime would run
+        ran = None if is_read_back else runtime or formats.lookup(artifact.format).runtime
         arguments: dict[str, Any] = {
             "artifact": target.to_json(), "reference": other.to_json() if other else None, "cases": str(known),
-            "folder": str(folder), "runtime": None,
+            "folder": str(folder), "runtime": ran,
         }  # fmt: skip
         answer = pool.call("isoform.jobs.explain:explain", arguments, needs="torch").value
     found = answer["divergence"]
