@@ -79,7 +79,7 @@ calibration: $(STAMP) ## Count false alarms and misses of the gates, and write d
 		|| $(BIN)/python -m pip install --quiet --constraint constraints.txt --group zoo
 	cd tests && PYTHONPATH=.:$(PYTHONPATH) ../$(BIN)/python -m calibration --exports $(abspath $(OUT)) $(if $(FILTER),--filter "$(FILTER)") $(if $(FORCE),--force)
 
-fresh: $(STAMP) ## Install isoform[torch] and isoform[tensorflow] alone, each in a temporary environment, and try them (EXTRAS=torch)
+fresh: $(STAMP) ## Install isoform with one framework, or one runtime alone, each in a temporary environment, and try it (EXTRAS=torch)
 	cd tests && PYTHONPATH=. ../$(BIN)/python -m fresh $(EXTRAS)
 
 zoo: $(STAMP) ## Convert public architectures to every format, and write docs/zoo.md (TARGETS=tflite FILTER=bert FORCE=1 RETRY=1 SPEED=1)

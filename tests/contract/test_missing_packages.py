@@ -2,7 +2,6 @@
 
 import importlib.metadata
 import json
-import os
 import re
 import subprocess
 import sys
@@ -14,24 +13,13 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
+import hiding
 from isoform import registry
 from isoform.errors import MissingDependency
 
 PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
 ROWS = [*registry.CONVERTERS.values(), *registry.RUNTIMES.values()]
-HIDING = """
-import os, sys
-from importlib.machinery import PathFinder
-
-class Hiding(PathFinder):
-    @classmethod
-    def find_spec(cls, name, path=None, target=None):
-        is_hidden = name.partition(".")[0] in os.environ["HIDDEN"].split(",")
-        return None if is_hidden else super().find_spec(name, path, target)
-
-sys.meta_path[sys.meta_path.index(PathFinder)] = Hiding
-"""
 NETWORK = """
 from torch import nn
 def build():
@@ -51,9 +39,7 @@ def packages(extra: str) -> set[str]:
 
 def convert(folder: Path, hidden: str, *words: str) -> subprocess.CompletedProcess[str]:
     """Run ``isoform convert`` where neither it nor its children can import ``hidden``."""
-    (folder / "hiding").mkdir()
-    (folder / "hiding" / "sitecustomize.py").write_text(HIDING)
-    environment = os.environ | {"PYTHONPATH": str(folder / "hiding"), "HIDDEN": hidden}
+    environment = hiding.environment(folder / "hiding", hidden)
     return subprocess.run(
         [sys.executable, "-m", "isoform", "convert", *words, "--out", str(folder / "out")],
         capture_output=True, text=True, env=environment, check=False,

@@ -10,8 +10,11 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 
 
-def made(extra: str, folder: Path) -> Path:
+def made(folder: Path, extra: str = "", also: str = "") -> Path:
     """Return the interpreter of a new environment in ``folder``, isoform installed as a wheel with ``extra``.
+
+    Args:
+        also: a package that is installed beside it.
 
     Raises:
         CalledProcessError: it does not install.
@@ -20,7 +23,8 @@ def made(extra: str, folder: Path) -> Path:
     python = folder / "bin" / "python"
     pip = [str(python), "-m", "pip", "--quiet", "--disable-pip-version-check"]
     constraints = ["--constraint", str(ROOT / "constraints.txt")]
-    subprocess.run([*pip, "install", *constraints, f"{ROOT}[{extra}]"], check=True)
+    wanted = [f"{ROOT}[{extra}]" if extra else str(ROOT), *([also] if also else [])]
+    subprocess.run([*pip, "install", *constraints, *wanted], check=True)
     subprocess.run([*pip, "check"], check=True)
     return python
 
@@ -42,6 +46,15 @@ def convert(python: Path, folder: Path, words: tuple[str, ...]) -> tuple[int, li
     done = subprocess.run(command, cwd=folder, env=_clean(), stdout=subprocess.PIPE, text=True, check=False)
     results: list[dict[str, Any]] = json.loads(done.stdout or '{"results": []}')["results"]
     return done.returncode, results
+
+
+def verify(python: Path, folder: Path, artifact: str) -> tuple[int, str]:
+    """Return the exit code of ``isoform verify`` in ``folder``, and what it says of each gate."""
+    command = [str(python.with_name("isoform")), "verify", artifact, "--json"]
+    done = subprocess.run(command, cwd=folder, env=_clean(), stdout=subprocess.PIPE, text=True, check=False)
+    results: list[dict[str, Any]] = json.loads(done.stdout or '{"results": []}')["results"]
+    gates = results[0]["parity"][0]["gates"] if results else {}
+    return done.returncode, ", ".join(f"{name} {gate['verdict']}" for name, gate in gates.items()) or "nothing"
 
 
 def _clean() -> dict[str, str]:

@@ -27,6 +27,38 @@ class Trial:
     expected: dict[str, str]
 
 
+@dataclass(frozen=True)
+class Proof:
+    """An artifact that is made here and verified in an environment with one runtime and no extra.
+
+    Attributes:
+        package: all that is installed beside isoform.
+        words: what follows ``isoform convert`` here, in a folder with ``m.onnx`` and what earlier proofs made.
+    """
+
+    package: str
+    format: str
+    words: tuple[str, ...]
+
+
+GATES = "structure PASS, weights PASS, semantics {semantics}, numerics PASS"
+MADE = """
+import numpy as np, onnx
+from onnx import TensorProto, helper, numpy_helper
+weight = numpy_helper.from_array(np.random.default_rng(0).normal(size=(8, 4)).astype(np.float32), "w")
+graph = helper.make_graph(
+    [helper.make_node("MatMul", ["x", "w"], ["y"])], "g",
+    [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", 8])],
+    [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch", 4])], [weight])
+onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10), "m.onnx")
+"""
+PROOFS = {
+    Proof("ai-edge-litert", "tflite", ("m.onnx", "--to", "tflite")): GATES.format(semantics="PASS"),
+    # A TFLite file has no float64 that its graph could be held against.
+    Proof("onnxruntime", "onnx", ("out/net/tflite/model.tflite", "--to", "onnx")): GATES.format(
+        semantics="NOT CHECKED"
+    ),
+}
 TRIALS = (
     Trial(
         "torch",

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import safetensors.torch
 import torch
 
 from isoform.core.artifact import Architecture, Artifact
@@ -57,6 +56,8 @@ def build(architecture: Architecture) -> torch.nn.Module:
 def _state(source: Artifact) -> dict[str, torch.Tensor]:
     if not source.model.is_file():
         raise IsoformError(f"{source.model}: no such file.", "Check the path, or train the model first.")
+    import safetensors.torch  # only checkpoints take it: a program is verified with PyTorch alone
+
     try:
         return dict(safetensors.torch.load_file(source.model))
     except Exception as error:  # safetensors raises a type of its own that its package does not export everywhere

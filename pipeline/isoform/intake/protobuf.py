@@ -34,12 +34,12 @@ def fields(data: bytes | mmap.mmap, begin: int, end: int) -> Iterator[Field]:
         ValueError: the bytes are no message.
     """
     while begin < end:
-        key, place = _varint(data, begin, end)
+        key, place = varint(data, begin, end)
         number, wire = key >> 3, key & 7
         if wire == VARINT:
-            stop = _varint(data, place, end)[1]
+            stop = varint(data, place, end)[1]
         elif wire == BYTES:
-            length, place = _varint(data, place, end)
+            length, place = varint(data, place, end)
             stop = place + length
         elif wire in _WIDTHS:
             stop = place + _WIDTHS[wire]
@@ -49,7 +49,7 @@ def fields(data: bytes | mmap.mmap, begin: int, end: int) -> Iterator[Field]:
         begin = stop
 
 
-def _varint(data: bytes | mmap.mmap, place: int, end: int) -> tuple[int, int]:
+def varint(data: bytes | mmap.mmap, place: int, end: int) -> tuple[int, int]:
     """Return the number at ``place`` and where the next thing begins."""
     value = shift = 0
     while place < end and shift < 70:

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 
-import numpy as np
 import onnxruntime
 
 from isoform.core.artifact import Artifact
 from isoform.core.protocols import Array, RunOptions, Steps
 from isoform.core.signature import Dim, Signature, TensorSpec
 from isoform.errors import IsoformError
+from isoform.intake import onnx_tensors
 
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 _DTYPES = {
@@ -67,18 +67,7 @@ def load(artifact: Artifact, options: RunOptions) -> OrtSession:
 
 def weights(artifact: Artifact) -> dict[str, Array]:
     """Return the initialisers and constants of the graph by name, external ones memory-mapped."""
-    from isoform.hub import graph
-
-    model = graph.load(artifact.model)
-    found = {
-        name: value.const_value.numpy()
-        for name, value in model.graph.initializers.items()
-        if value.const_value is not None
-    }
-    for node in model.graph.all_nodes():
-        if node.op_type == "Constant" and "value" in node.attributes:
-            found[node.outputs[0].name or ""] = np.asarray(node.attributes["value"].as_tensor().numpy())
-    return found
+    return onnx_tensors.weights(artifact.model)
 
 
 def steps(artifact: Artifact) -> Steps | None:
