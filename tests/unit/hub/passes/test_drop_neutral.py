@@ -1,9 +1,12 @@
 """Arithmetic that changes nothing is left out; what only looks like it stays."""
 
 import numpy as np
+import onnx
+import onnx.parser
 import onnx_ir as ir
 import pytest
 
+from isoform.hub import graph
 from isoform.hub.passes.drop_neutral import drop_neutral
 from isoform.hub.passes.fold_weights import mark_parameters
 
@@ -70,3 +73,29 @@ def test_a_cast_to_the_same_dtype_goes(source: ir.DataType, is_dropped: bool) ->
 
 def test_a_parameter_that_happens_to_be_one_stays() -> None:
     assert operators_after("Mul", value(FLOAT, 2), np.asarray(np.float32(1)), is_marked=True) == ["Mul"]
+
+
+def scattered(text: str) -> list[str]:
+    proto = onnx.parser.parse_model(f'<ir_version: 9, opset_import: ["" : 19]> g {text}')
+    model = ir.from_proto(proto)
+    graph.infer_shapes(model)
+    drop_neutral(model)
+    return [f"{node.op_type}/{len(node.inputs)}" for node in model.graph]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("Concat<axis = 0>(e, x)", "Concat<axis = 0>(x, e, x)"),
+        ("ScatterND(x, i, e)", "Concat<axis = 0>(x, x)"),
+        ("ScatterElements<axis = 0>(x, j, e)", "Concat<axis = 0>(e, x, x, e)"),
+    ],
+)
+def test_what_joins_or_scatters_no_element_goes(first: str, second: str) -> None:
+    head = "(float[4,n] x, float[0,n] e, int64[0,1] i, int64[0,n] j) => (float[4,n] y, float[8,n] z)"
+    found = scattered(f"{head} {{ c = {first}  y = Abs(c)  d = {second}  z = Abs(d) }}")
+    assert found == ["Abs/1", "Concat/2", "Abs/1"]
+
+
+def test_of_parts_that_are_all_empty_one_stays() -> None:
+    assert scattered("(float[0,n] e) => (float[0,n] y) { c = Concat<axis = 0>(e, e)  y = Abs(c) }") == ["Abs/1"]
