@@ -237,6 +237,21 @@ def test_a_network_of_its_own_class_is_called_with_declared_inputs(tmp_path: Pat
     np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
 
 
+def test_a_network_of_its_own_class_may_count_its_steps(tmp_path: Path) -> None:
+    class Numbered(keras.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.table = layers.Embedding(20, 4)
+
+        def call(self, ids):
+            return self.table(ids) + ops.cast(ops.arange(ops.shape(ids)[1]), "float32")[:, None]
+
+    model, ids = Numbered(), np.arange(6, dtype=np.int32).reshape(2, 3)
+    wanted = model(ids).numpy()
+    graph = hub.from_keras(model, inputs=["ids:int32[batch,length]:0..19"])
+    np.testing.assert_array_equal(session(graph, tmp_path).run(None, {"ids": ids})[0], wanted)
+
+
 def test_the_states_that_a_layer_returns_are_named_by_its_name_and_a_number() -> None:
     x = keras.Input(SERIES, name="x")
     outputs = layers.LSTM(4, return_state=True, name="cell")(x)

@@ -88,8 +88,7 @@ def _outputs(model: Any, inputs: tuple[TensorSpec, ...]) -> tuple[TensorSpec, ..
         names = _free(keras_source.output_names(model), {spec.name for spec in inputs})
         found = tensors
     else:
-        arguments = [keras.KerasTensor([_size(dim) for dim in spec.shape], spec.dtype) for spec in inputs]
-        answer = model.compute_output_spec(arguments[0] if len(arguments) == 1 else arguments, training=False)
+        answer = _answer(model, inputs)
         found = keras.tree.flatten(answer)
         keys = list(answer) if isinstance(answer, dict) else []
         names = keys if len(keys) == len(found) else [f"output_{index}" for index in range(len(found))]
@@ -99,6 +98,17 @@ def _outputs(model: Any, inputs: tuple[TensorSpec, ...]) -> tuple[TensorSpec, ..
         for name, tensor in zip(names, found, strict=True)
     ]
     return tuple(_batched(spec, inputs) for spec in specs)
+
+
+def _answer(model: Any, inputs: tuple[TensorSpec, ...]) -> Any:
+    """Return what ``model`` gives, as TensorFlow traces it: code that asks for sizes has none in Keras' own way."""
+
+    @tf.function(input_signature=[tf.TensorSpec([_size(dim) for dim in spec.shape], spec.dtype) for spec in inputs])
+    def call(*tensors: Any) -> Any:
+        with traceable():
+            return model(tensors[0] if len(tensors) == 1 else list(tensors), training=False)
+
+    return call.get_concrete_function().structured_outputs
 
 
 def _batched(spec: TensorSpec, inputs: tuple[TensorSpec, ...]) -> TensorSpec:
