@@ -130,6 +130,14 @@ GRAPHS: dict[str, tuple[str, Sequence[np.ndarray]]] = {
         [np.sin(np.arange(1260, dtype=np.float32)).reshape(2, 2, 15, 21), X.reshape(-1)[:24].reshape(2, 2, 2, 3),
          np.cos(np.arange(18, dtype=np.float32)).reshape(2, 1, 3, 3)],
     ),
+    "volumes grown by transposed kernels": (
+        "(float[a,2,d,h,w] x, float[2,3,2,3,2] k, float[3] b) => (float[a,3,i,j,l] y)"
+        " <float[3,1,1,2,1] g = {1, -2, 0.5, 3, 0.25, 1}> {"
+        " c = ConvTranspose<strides = [2, 1, 3], pads = [1, 0, 1, 0, 1, 0], output_padding = [1, 0, 2]>(x, k, b)"
+        " y = ConvTranspose<group = 3, dilations = [1, 2, 1]>(c, g) }",
+        [np.sin(np.arange(240, dtype=np.float32)).reshape(2, 2, 3, 4, 5),
+         np.cos(np.arange(72, dtype=np.float32)).reshape(2, 3, 2, 3, 2), np.array([1, -2, 3], np.float32)],
+    ),
     "an image brought to computed sizes": (
         "(float[a,2,h,w] x, int64[4] s) => (float[a,2,i,j] y)"
         ' { y = Resize<mode = "linear">(x, , , s) }',

@@ -50,7 +50,7 @@ __all__ = ["OPERATORS", "build", "emit", "families"]
 
 _CHANNELS_LAST = [
     ("Resize", 4), ("GroupNormalization", 4), ("Conv", 5), ("BatchNormalization", 5), ("GlobalAveragePool", 5),
-    ("GlobalMaxPool", 5),
+    ("GlobalMaxPool", 5), ("ConvTranspose", 5),
 ]  # fmt: skip
 """What runs channels last beside the operators over images, each over tensors of one rank."""
 

@@ -1,4 +1,4 @@
-"""Transposed convolution, channels last: TFLite's without padding, then cut to what is asked for."""
+"""Transposed convolution of images and volumes, channels last: TFLite's without padding, then cut as is asked for."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from isoform.hub.emitters.tflite_ops.call import Call, Code, op
 from isoform.hub.emitters.tflite_ops.elementwise import FLOATS, require_dtype
 from isoform.hub.emitters.tflite_ops.moving import concat, shape_of, strided_slice
 
-_MOST_GROUPS = 16
+_MOST_GROUPS, _IMAGE_RANK = 16, 4
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Axis:
 def conv_transpose(call: Call) -> Tensor:
     """Return the transposed convolution; groups one by one."""
     require_dtype(call, call[0], FLOATS)
-    group, dilations = call.int("group", 1), call.ints("dilations") or [1, 1]
+    group, dilations = call.int("group", 1), call.ints("dilations") or [1] * (len(call[0].shape) - 2)
     if group > _MOST_GROUPS or (max(dilations) > 1 and call.array(1) is None):
         raise call.refusal(f"dilated computed weights, or more than {_MOST_GROUPS} groups")
     known = call.array(1)
@@ -56,7 +56,8 @@ def conv_transpose(call: Call) -> Tensor:
     has_room = not any(axis.more for axis in axes)
     bias = call.get(2) if group == 1 and has_room else None
     found = [_plain(call, x, weight, axes, sizes, bias) for x, weight in parts]
-    result = found[0] if group == 1 else concat(call, found, 3, [*found[0].shape[:3], filters * group])
+    last = len(axes) + 1
+    result = found[0] if group == 1 else concat(call, found, last, [*found[0].shape[:last], filters * group])
     result = cut(call, _extended(call, result, axes), axes)
     added = call.get(2)
     return result if bias is not None or added is None else add(call, result, added)
@@ -66,20 +67,21 @@ def _extended(call: Call, x: Tensor, axes: list[Axis]) -> Tensor:
     """Return x with zeros after it: XNNPACK forgets what an output shape adds once the input is resized."""
     if not any(axis.more for axis in axes):
         return x
-    sizes = [None if size is None else size + axis.more for size, axis in zip(x.shape[1:3], axes, strict=True)]
+    sizes = [None if size is None else size + axis.more for size, axis in zip(x.shape[1:-1], axes, strict=True)]
     table = call.constant([(0, 0), *((0, axis.more) for axis in axes), (0, 0)])
-    return call.make(Code.PAD, [x, table], [x.shape[0], *sizes, x.shape[3]], schema.PadOptionsT())
+    return call.make(Code.PAD, [x, table], [x.shape[0], *sizes, x.shape[-1]], schema.PadOptionsT())
 
 
 def axes_of(call: Call, kernel: Sequence[int]) -> list[Axis]:
-    strides = call.ints("strides") or [1, 1]
-    more = call.ints("output_padding") or [0, 0]
+    count = len(kernel)
+    strides = call.ints("strides") or [1] * count
+    more = call.ints("output_padding") or [0] * count
     wanted = call.ints("output_shape")
-    mode, pads = call.string("auto_pad", "NOTSET"), call.ints("pads") or [0] * 4
+    mode, pads = call.string("auto_pad", "NOTSET"), call.ints("pads") or [0] * (2 * count)
     axes = []
-    for place, (size, reach, stride) in enumerate(zip(call[0].shape[1:3], kernel, strides, strict=True)):
+    for place, (size, reach, stride) in enumerate(zip(call[0].shape[1:-1], kernel, strides, strict=True)):
         if wanted is None and not mode.startswith("SAME"):
-            axes.append(_axis(call, size, reach, stride, more[place], pads[place], pads[place + 2]))
+            axes.append(_axis(call, size, reach, stride, more[place], pads[place], pads[place + count]))
             continue
         if wanted is not None and size is None:
             raise call.refusal("output_shape of an image whose size is dynamic")
@@ -111,31 +113,32 @@ def produced_shape(call: Call, axes: list[Axis], filters: int) -> Tensor:
         else:
             size = strided_slice(call, whole, [place], [place + 1], [1], [1])
             parts.append(add(call, mul(call, size, axis.stride), axis.kernel - axis.stride))
-    return concat(call, [*parts, call.constant([filters])], 0, [4])
+    return concat(call, [*parts, call.constant([filters])], 0, [len(axes) + 2])
 
 
 def _dilated(kernel: Array, dilations: Sequence[int]) -> Array:
     """Return the kernel with zeros between its elements."""
     sizes = [(size - 1) * step + 1 for size, step in zip(kernel.shape[2:], dilations, strict=True)]
     wide = np.zeros((*kernel.shape[:2], *sizes), kernel.dtype)
-    wide[:, :, :: dilations[0], :: dilations[1]] = kernel
+    wide[(slice(None), slice(None), *(slice(None, None, step) for step in dilations))] = kernel
     return wide
 
 
 def _images(call: Call, group: int) -> list[Tensor]:
     """Return each group's part of the image."""
-    return [call[0]] if group == 1 else _parted(call, call[0], 3, group)
+    return [call[0]] if group == 1 else _parted(call, call[0], len(call[0].shape) - 1, group)
 
 
 def _kernels(call: Call, known: Array | None, group: int) -> list[Tensor]:
-    """Return each group's weights [filters, height, width, channels]."""
+    """Return each group's weights: [filters, height, width, channels] or [depth, height, width, filters, channels]."""
     value = call.node.inputs[1]
+    order = [1, 2, 3, 0] if len(call[0].shape) == _IMAGE_RANK else [2, 3, 4, 1, 0]
     name = str(value.name if value is not None else "kernel")
     if known is not None:
-        return [call.graph.constant(part.transpose(1, 2, 3, 0), name) for part in np.split(known, group)]
-    shape = [call[1].shape[axis] for axis in (1, 2, 3, 0)]
-    moved = call.make(Code.TRANSPOSE, [call[1], call.constant([1, 2, 3, 0])], shape, schema.TransposeOptionsT())
-    return [moved] if group == 1 else _parted(call, moved, 3, group)
+        return [call.graph.constant(part.transpose(order), name) for part in np.split(known, group)]
+    shape = [call[1].shape[axis] for axis in order]
+    moved = call.make(Code.TRANSPOSE, [call[1], call.constant(order)], shape, schema.TransposeOptionsT())
+    return [moved] if group == 1 else _parted(call, moved, len(order) - 1, group)
 
 
 def _parted(call: Call, x: Tensor, axis: int, count: int) -> list[Tensor]:
@@ -149,6 +152,8 @@ def _parted(call: Call, x: Tensor, axis: int, count: int) -> list[Tensor]:
 
 
 def _plain(call: Call, x: Tensor, kernel: Tensor, axes: list[Axis], sizes: Tensor, bias: Tensor | None) -> Tensor:
+    if len(axes) > 2:
+        return _volume(call, x, kernel, axes, sizes, bias)
     options = schema.TransposeConvOptionsT()
     options.padding = schema.Padding.VALID
     options.strideH, options.strideW = (axis.stride for axis in axes)
@@ -157,9 +162,19 @@ def _plain(call: Call, x: Tensor, kernel: Tensor, axes: list[Axis], sizes: Tenso
     return call.make(Code.TRANSPOSE_CONV, inputs, shape, options, "float32")
 
 
+def _volume(call: Call, x: Tensor, kernel: Tensor, axes: list[Axis], sizes: Tensor, bias: Tensor | None) -> Tensor:
+    options = schema.Conv3DOptionsT()
+    options.padding = schema.Padding.VALID
+    options.strideD, options.strideH, options.strideW = (axis.stride for axis in axes)
+    options.dilationDFactor = options.dilationHFactor = options.dilationWFactor = 1
+    shape = [x.shape[0], *(axis.produced for axis in axes), kernel.shape[3]]
+    found = call.make(Code.CONV_3D_TRANSPOSE, [sizes, kernel, x], shape, options, "float32")
+    return found if bias is None else add(call, found, bias)
+
+
 def cut(call: Call, x: Tensor, axes: list[Axis]) -> Tensor:
     if not any(axis.first or axis.last for axis in axes):
         return x
     begin, end = [0, *(axis.first for axis in axes), 0], [0, *(-axis.last for axis in axes), 0]
     open_ends = {place for place, last in enumerate(end) if last == 0}
-    return strided_slice(call, x, begin, end, [1] * 4, call.shape, open_ends)
+    return strided_slice(call, x, begin, end, [1] * len(begin), call.shape, open_ends)
