@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from isoform.core import structure
+from isoform.core.axes import Axis
 from isoform.core.cases import FLOAT64, INTEGERS, Array, Cases, Floor, Tensors
 from isoform.core.conditioning import Conditioning
 from isoform.core.integer_steps import CLASS, judge_steps
@@ -45,6 +46,7 @@ class ParityRecord:
         headline: one sentence for people.
         gates: structure, weights, semantics and numerics, in this order, as far as they were reached.
         sizes: every size that each dynamic dimension took.
+        axes: what became of each dynamic axis.
         versions: of the packages behind the runtime.
     """
 
@@ -55,6 +57,7 @@ class ParityRecord:
     outputs: tuple[OutputFigures, ...] = ()
     cases: int = 0
     sizes: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    axes: tuple[Axis, ...] = ()
     seconds: float = 0.0
     versions: Mapping[str, str] = field(default_factory=dict)
     error: Mapping[str, Any] | None = None
@@ -68,6 +71,7 @@ class ParityRecord:
             "outputs": [figures.to_json() for figures in self.outputs],
             "cases": self.cases,
             "sizes": {name: list(sizes) for name, sizes in self.sizes.items()},
+            "axes": [axis.to_json() for axis in self.axes],
             "seconds": round(self.seconds, 3),
             "versions": dict(self.versions),
             "error": dict(self.error) if self.error else None,
@@ -77,7 +81,8 @@ class ParityRecord:
     def from_json(cls, record: Mapping[str, Any]) -> "ParityRecord":
         gates = {name: Gate(gate["verdict"], tuple(gate["findings"])) for name, gate in record["gates"].items()}
         outputs = tuple(OutputFigures.from_json(figures) for figures in record["outputs"])
-        return cls(**{**record, "gates": gates, "outputs": outputs})
+        axes = tuple(Axis.from_json(axis) for axis in record.get("axes", ()))
+        return cls(**{**record, "gates": gates, "axes": axes, "outputs": outputs})
 
     @classmethod
     def not_verified(cls, runtime: str, reason: str) -> "ParityRecord":
@@ -94,6 +99,7 @@ class ParityRecord:
         text = [f"{self.verdict:<13} {self.runtime:<10} {self.headline}"]
         for name, gate in self.gates.items():
             text += [f"  {name}: {gate.verdict}", *(f"    {finding}" for finding in gate.findings)]
+        text += [f"  {axis.told}" for axis in self.axes]
         text += [
             f"  {figures.name}: {figures.verdict}  lost bits {figures.lost_bits:.1f}  correct bits "
             f"{figures.correct_bits:.1f}  R_rms {figures.r_rms:.3g} (limit {figures.limit_rms:.3g})  "

@@ -5,7 +5,9 @@ Arrays come and go as files; what is returned is small.
 
 import functools
 import importlib
+import itertools
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -33,6 +35,10 @@ Progress = Callable[..., None]
 _CHECKPOINTS = ("keras", "torch")
 """Formats whose every tensor is a parameter."""
 _REASON_LENGTH = 300
+_HERE = "<--- HERE"
+_NODE = re.compile(r"\[\[\{\{node ")
+_PLACE = re.compile(r"Status Message: \S+:\d+ .* was (?:false|true)\. ")
+"""Where ONNX Runtime's own code raised; what it found wrong stands behind."""
 
 
 def run(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
@@ -75,7 +81,15 @@ def run(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
 
 def _reason(error: Exception) -> str:
     lines = str(error).strip().splitlines()
-    return lines[0][:_REASON_LENGTH] if lines else type(error).__name__
+    code = [before.strip() for before, line in itertools.pairwise(lines) if _HERE in line]
+    if code:  # TorchScript: what failed stands at the end, the line of its code above a mark
+        return f"{lines[-1].strip()} at {code[0]}"[:_REASON_LENGTH]
+    node = next((place for place, line in enumerate(lines) if _NODE.search(line)), None)
+    if node is not None:  # TensorFlow: the node stands behind what is wrong, or in the next line
+        before, _, behind = lines[node].partition("[[")
+        what = before.strip() or lines[node - 1].strip()
+        return f"{behind.partition(']]')[0] or lines[node].strip()} {what}"[:_REASON_LENGTH]
+    return _PLACE.sub("", lines[0])[:_REASON_LENGTH] if lines else type(error).__name__
 
 
 def save_weights(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from isoform import registry, store
 from isoform.core import cases as case_files
 from isoform.core import format as formats
 from isoform.core.artifact import CASES_NAME, RECORD_NAME, Artifact, open_artifact, read_record, size_bytes
+from isoform.core.axes import axes
 from isoform.core.cases import Cases
 from isoform.core.matching import UNEXPLAINED, lost
 from isoform.core.parity import FAIL, NOT_CHECKED, PASS, Gate, ParityRecord, assess
@@ -68,7 +69,9 @@ def verify(
     ran = cases.only([case for case in range(len(cases)) if case not in failures])
     found = Signature.from_json(answer.value["signature"])
     record = assess(row.name, artifact.signature, found, ran, outputs, weights, function, findings)
-    return replace(record, seconds=time.monotonic() - begin, versions=answer.value["versions"])
+    by_case = dict(zip((case for case in range(len(cases)) if case not in failures), outputs, strict=True))
+    kept = axes(artifact.signature, found, cases.inputs, cases.reference or (), by_case, failures)
+    return replace(record, axes=kept, seconds=time.monotonic() - begin, versions=answer.value["versions"])
 
 
 def match_weights(
