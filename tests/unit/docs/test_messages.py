@@ -16,7 +16,8 @@ def test_every_kind_of_error_has_one_section_and_every_section_a_kind() -> None:
 def test_messages_stand_as_the_source_writes_them_with_places_for_values() -> None:
     found = {message.what: message for message in messages.every_message()}
     assert found["There is no format '…'."].hint == "One of: …."
-    assert found["The source is … already."].exit_code == 4
+    assert found["The source is … already."].exit_code == 2
+    assert found["No converter leads from … to …."].exit_code == 4
     assert found["… needs the package '…', which is not installed."].kind == "missing-dependency"
 
 
@@ -29,7 +30,7 @@ def test_a_function_that_makes_an_error_is_followed_to_what_it_is_given() -> Non
 def test_the_page_gets_its_table_at_the_end_of_a_section_and_others_stay() -> None:
     page = f"{messages.MARK}\n# Errors\n\n### no-route\n\nWhy.\n\n### usage\n\nWhat.\n"
     built = messages.on_page_markdown(page)
-    assert built.index("Why.") < built.index("The source is … already.") < built.index("### usage")
+    assert built.index("Why.") < built.index("No converter leads from … to ….") < built.index("### usage")
     assert messages.on_page_markdown("### usage\n") == "### usage\n"
 
 
