@@ -19,6 +19,7 @@ HOSTILE = {
     "direction": "\u202egnp.txt",
     "newline": "a\n::error::b",
     "command": "::error::c",
+    "nul": "a\x00b",
     "quote": "'\"`$(touch marker)",
 }
 MEGABYTE = "n" * (1 << 20)
