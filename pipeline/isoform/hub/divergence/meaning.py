@@ -66,7 +66,8 @@ class Comparison:
 
     def first(self) -> Difference | None:
         """Return where the graphs part; None where all that corresponds is the same."""
-        found = self._direct() or (self._by_likeness() if self.missed else None)
+        lasting = next((found for found in self._direct() if not self._is_undone(found[0])), None)
+        found = lasting or (self._by_likeness() if self.missed else None) or next(self._direct(), None)
         if found is None:
             return None
         step, pair = found
@@ -82,15 +83,22 @@ class Comparison:
         """Return the steps of the reference that give a pair's tensor from such that agree, and which those are."""
         return cut.ancestors(self.reference, pair.reference, frozenset(self._refs_agreed - {pair.reference}))
 
-    def _direct(self) -> tuple[Step, Pair] | None:
-        """Return the first step whose inputs agree and whose output differs from that of the step in its place."""
+    def _direct(self) -> Iterator[tuple[Step, Pair]]:
+        """Yield the steps whose inputs agree and whose output differs from that of the step in their place."""
         for step in self.candidate.steps:
             if all(map(self._is_known, step.inputs)):
                 for name in step.outputs:
                     pair = None if self._is_known(name) else self._in_its_place(step, name)
                     if pair is not None and pair.figures.ratio > LIMIT:
-                        return step, pair
-        return None
+                        yield step, pair
+
+    def _is_undone(self, step: Step) -> bool:
+        """Tell whether all that is computed of a step agrees again, as of a factor moved from one side to the other."""
+        readers = [other for other in self.candidate.steps if not set(step.outputs).isdisjoint(other.inputs)]
+        is_output = not set(step.outputs).isdisjoint(self.candidate.outputs)
+        return bool(readers) and not is_output and all(
+            name in self.agreed for reader in readers for name in reader.outputs
+        )  # fmt: skip
 
     def _in_its_place(self, step: Step, name: str) -> Pair | None:
         """Return the pair with what stands in the reference where ``name`` stands.
@@ -157,7 +165,7 @@ class Comparison:
         for step in self.candidate.steps:
             if step.place > first.place and all(map(self._is_known, step.inputs)) and found < _MOST_OTHERS:
                 pairs = [self._in_its_place(step, name) for name in step.outputs if not self._is_known(name)]
-                if any(pair is not None and pair.figures.ratio > LIMIT for pair in pairs):
+                if any(pair and pair.figures.ratio > LIMIT for pair in pairs) and not self._is_undone(step):
                     found += 1
                     yield step
 
