@@ -76,7 +76,7 @@ class _Imports:
             self._loaded[name] = sys.modules[spec.name] = module
             try:
                 spec.loader.exec_module(module)
-            except BaseException:
+            except BaseException:  # whatever ended it, Ctrl-C too: no half-made module may stay; raised again
                 del self._loaded[name], sys.modules[spec.name]
                 raise
         return self._loaded[name]

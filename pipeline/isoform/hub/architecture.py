@@ -77,7 +77,7 @@ def _from_file(path: Path) -> ModuleType:
         sys.modules[path.stem] = module  # dataclasses and pickles look their module up by its name
     try:
         spec.loader.exec_module(module)
-    except BaseException:
+    except BaseException:  # whatever ended it, Ctrl-C too: no half-made module may stay; raised again
         if sys.modules.get(path.stem) is module:
             del sys.modules[path.stem]
         raise

@@ -45,7 +45,7 @@ def open_checked(path: Path) -> zipfile.ZipFile:
     try:
         _check_directory(path, archive)
         _check_headers(path, archive)
-    except BaseException:
+    except BaseException:  # whatever ended it, Ctrl-C too: no open file may stay; raised again
         archive.close()
         raise
     return archive
