@@ -2,13 +2,13 @@
 those of weights.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 import onnx_ir as ir
 
 from isoform.core.protocols import Array
-from isoform.hub.faults.table import Fault, named
+from isoform.hub.faults.table import Fault, drawn, named
 from isoform.hub.faults.weights import WEIGHT_FAULTS, Change, Weight
 
 FAULTS: dict[str, Fault[ir.Model]] = {}
@@ -21,7 +21,7 @@ _NORMALIZATIONS = {"BatchNormalization", "InstanceNormalization", "LayerNormaliz
 
 @planted
 def another_epsilon(model: ir.Model, rng: np.random.Generator) -> str | None:
-    node = _drawn([node for node in model.graph if node.op_type in _NORMALIZATIONS], rng)
+    node = drawn([node for node in model.graph if node.op_type in _NORMALIZATIONS], rng)
     if node is None:
         return None
     before = node.attributes["epsilon"].as_float() if "epsilon" in node.attributes else 1e-5
@@ -32,7 +32,7 @@ def another_epsilon(model: ir.Model, rng: np.random.Generator) -> str | None:
 @planted
 def the_other_gelu(model: ir.Model, rng: np.random.Generator) -> str | None:
     """Take the hyperbolic tangent's approximation for the error function's GELU, or the other way."""
-    node = _drawn([node for node in model.graph if node.op_type == "Gelu"], rng)
+    node = drawn([node for node in model.graph if node.op_type == "Gelu"], rng)
     if node is None:
         return _tanh_for_erf(model, rng)
     is_exact = "approximate" not in node.attributes or node.attributes["approximate"].as_string() == "none"
@@ -44,7 +44,7 @@ def the_other_gelu(model: ir.Model, rng: np.random.Generator) -> str | None:
 def padding_off_by_one(model: ir.Model, rng: np.random.Generator) -> str | None:
     """Pad one less before and one more after: the size stays, the places do not."""
     nodes = [node for node in model.graph if "pads" in node.attributes and any(node.attributes["pads"].as_ints())]
-    node = _drawn(nodes, rng)
+    node = drawn(nodes, rng)
     if node is None:
         return None
     pads = list(node.attributes["pads"].as_ints())
@@ -59,7 +59,7 @@ def padding_off_by_one(model: ir.Model, rng: np.random.Generator) -> str | None:
 
 @planted
 def a_leaking_relu(model: ir.Model, rng: np.random.Generator) -> str | None:
-    node = _drawn([node for node in model.graph if node.op_type == "Relu"], rng)
+    node = drawn([node for node in model.graph if node.op_type == "Relu"], rng)
     if node is None:
         return None
     node.op_type = "LeakyRelu"
@@ -70,7 +70,7 @@ def a_leaking_relu(model: ir.Model, rng: np.random.Generator) -> str | None:
 @planted
 def a_softmax_over_another_axis(model: ir.Model, rng: np.random.Generator) -> str | None:
     nodes = [node for node in model.graph if node.op_type == "Softmax" and _rank(node.outputs[0]) > 1]
-    node = _drawn(nodes, rng)
+    node = drawn(nodes, rng)
     if node is None:
         return None
     axis = node.attributes["axis"].as_int() if "axis" in node.attributes else -1
@@ -109,7 +109,7 @@ def a_frozen_axis(model: ir.Model, rng: np.random.Generator) -> str | None:
 
 def _tanh_for_erf(model: ir.Model, rng: np.random.Generator) -> str | None:
     """Replace erf(x) by tanh(2/sqrt(pi) (x + 0.08943 x^3)): what the approximation of GELU puts in its place."""
-    node = _drawn([node for node in model.graph if node.op_type == "Erf"], rng)
+    node = drawn([node for node in model.graph if node.op_type == "Erf"], rng)
     if node is None:
         return None
     x = node.inputs[0]
@@ -132,10 +132,6 @@ def _tanh_for_erf(model: ir.Model, rng: np.random.Generator) -> str | None:
     told = _told(node, "tanh")
     model.graph.remove(node, safe=True)
     return told
-
-
-def _drawn(nodes: Sequence[ir.Node], rng: np.random.Generator) -> ir.Node | None:
-    return nodes[int(rng.integers(len(nodes)))] if nodes else None
 
 
 def _rank(value: ir.Value) -> int:

@@ -12,8 +12,9 @@ from torch.fx import Node
 from isoform.core.artifact import Artifact
 from isoform.core.signature import Signature
 from isoform.hub import pt2_archive
-from isoform.hub.faults.table import Fault, frozen_sizes, named, pair_of_outputs
-from isoform.hub.faults.weights import WEIGHT_FAULTS, Change, Weight
+from isoform.hub.faults.table import Fault, drawn, frozen_sizes, named, pair_of_outputs
+from isoform.hub.faults.torch_layers import CONVOLUTIONS, LAYERS, NORMALISATIONS, VIEWS, of_weights, weight_of
+from isoform.hub.faults.weights import Weight
 
 
 @dataclass(frozen=True)
@@ -26,14 +27,6 @@ class Program:
 
 FAULTS: dict[str, Fault[Program]] = {}
 planted = named(FAULTS)
-_CONVOLUTIONS = ("convolution", "conv1d", "conv2d", "conv3d")
-_LAYERS = (*_CONVOLUTIONS, "linear", "matmul", "mm", "addmm", "lstm", "gru")
-_NORMALISATIONS = (
-    "batch_norm", "layer_norm", "group_norm", "instance_norm", "native_layer_norm",
-    "_native_batch_norm_legit_no_training",
-)  # fmt: skip
-_GATES = {"lstm": 4, "gru": 3}
-_VIEWS = ("t", "transpose", "numpy_T", "detach", "permute")
 
 
 def opened(artifact: Artifact) -> Program:
@@ -48,7 +41,7 @@ def save(program: Program, target: Path) -> None:
 
 @planted
 def another_epsilon(program: Program, rng: np.random.Generator) -> str | None:
-    node = _drawn(_nodes(program, *_NORMALISATIONS), rng)
+    node = drawn(_nodes(program, *NORMALISATIONS), rng)
     if node is None:
         return None
     epsilon = 10 * _argument(node, "eps")
@@ -59,7 +52,7 @@ def another_epsilon(program: Program, rng: np.random.Generator) -> str | None:
 @planted
 def the_other_gelu(program: Program, rng: np.random.Generator) -> str | None:
     """Take the hyperbolic tangent's approximation for the error function's GELU, or the other way."""
-    node = _drawn(_nodes(program, "gelu"), rng)
+    node = drawn(_nodes(program, "gelu"), rng)
     if node is None:
         return _tanh_for_erf(program, rng)
     other = "none" if _argument(node, "approximate") == "tanh" else "tanh"
@@ -70,7 +63,7 @@ def the_other_gelu(program: Program, rng: np.random.Generator) -> str | None:
 @planted
 def padding_off_by_one(program: Program, rng: np.random.Generator) -> str | None:
     """Pad one less before and one more after: the size stays, the places do not."""
-    node = _drawn([node for node in _nodes(program, *_CONVOLUTIONS) if any(_padding(node))], rng)
+    node = drawn([node for node in _nodes(program, *CONVOLUTIONS) if any(_padding(node))], rng)
     if node is None:
         return None
     moved = _before(node, torch.ops.aten.constant_pad_nd.default, node.args[0], [-1, 1])
@@ -80,7 +73,7 @@ def padding_off_by_one(program: Program, rng: np.random.Generator) -> str | None
 
 @planted
 def a_leaking_relu(program: Program, rng: np.random.Generator) -> str | None:
-    node = _drawn(_nodes(program, "relu", "relu_"), rng)
+    node = drawn(_nodes(program, "relu", "relu_"), rng)
     if node is None:
         return None
     told = _told(node, "leaky_relu 0.01")
@@ -90,7 +83,7 @@ def a_leaking_relu(program: Program, rng: np.random.Generator) -> str | None:
 
 @planted
 def a_softmax_over_another_axis(program: Program, rng: np.random.Generator) -> str | None:
-    node = _drawn(_nodes(program, "softmax", "_softmax", "log_softmax", "_log_softmax"), rng)
+    node = drawn(_nodes(program, "softmax", "_softmax", "log_softmax", "_log_softmax"), rng)
     if node is None:
         return None
     axis = _argument(node, "dim")
@@ -133,7 +126,7 @@ def a_frozen_axis(program: Program, rng: np.random.Generator) -> str | None:
 
 def _tanh_for_erf(program: Program, rng: np.random.Generator) -> str | None:
     """Replace erf(x) by tanh(2/sqrt(pi) (x + 0.08943 x^3)): what the approximation of GELU puts in its place."""
-    node = _drawn(_nodes(program, "erf"), rng)
+    node = drawn(_nodes(program, "erf"), rng)
     if node is None:
         return None
     told, x, aten = _told(node, "tanh"), node.args[0], torch.ops.aten
@@ -144,51 +137,29 @@ def _tanh_for_erf(program: Program, rng: np.random.Generator) -> str | None:
     return told
 
 
-def _of_weights(change: Change) -> Fault[Program]:
-    def fault(program: Program, rng: np.random.Generator) -> str | None:
-        tensors = dict(_weights(program))
-        changed = change([weight for weight, _ in tensors.values()], rng)
-        if changed is None:
-            return None
-        name, array = changed
-        with torch.no_grad():
-            tensors[name][1].copy_(torch.from_numpy(array))
-        return f"'{name}'"
-
-    return fault
-
-
-FAULTS |= {name: _of_weights(change) for name, change in WEIGHT_FAULTS.items()}
-
-
-def _weights(program: Program) -> Iterator[tuple[str, tuple[Weight, torch.Tensor]]]:
-    """Yield the kernels and the biases that layers read, by their names in the program."""
+def _weights(program: Program) -> Iterator[tuple[Weight, torch.Tensor]]:
+    """Yield the kernels and the biases that layers read, named as in the program."""
     exported, signature = program.exported, program.exported.graph_signature
     held: dict[str, str] = {
         **signature.inputs_to_parameters, **signature.inputs_to_buffers,
         **signature.inputs_to_lifted_tensor_constants,
     }  # fmt: skip
     tensors = {**exported.constants, **exported.state_dict}
-    for node in _nodes(program, *_LAYERS):
-        kind = _kind(node)
+    for node in _nodes(program, *LAYERS):
         for operand in _operands(node):
             name = held.get(operand.name, "")
-            tensor = tensors.get(name)
-            if not isinstance(tensor, torch.Tensor) or tensor.dtype != torch.float32 or tensor.numel() < 2:
-                continue
-            is_kernel = tensor.dim() > 1
-            if not is_kernel and kind in _GATES:
-                continue
-            gates = (_GATES[kind], 0) if kind in _GATES and is_kernel else None
-            window = (2, 3) if kind in _CONVOLUTIONS and tensor.dim() == 4 else None
-            channels = -1 if kind in ("matmul", "mm", "addmm") and is_kernel else 0
-            yield name, (Weight(name, tensor.detach().numpy().copy(), is_kernel, channels, window, gates), tensor)
+            found = weight_of(_kind(node), name, tensors.get(name))
+            if found is not None:
+                yield found
+
+
+FAULTS |= of_weights(_weights)
 
 
 def _operands(node: Node) -> Iterator[Node]:
     """Yield what a node takes, what stands in the lists that it takes, and what a view is a view of."""
     for operand in node.all_input_nodes:
-        while _kind(operand) in _VIEWS:
+        while _kind(operand) in VIEWS:
             operand = operand.all_input_nodes[0]
         yield operand
 
@@ -199,10 +170,6 @@ def _kind(node: Node) -> str:
 
 def _nodes(program: Program, *kinds: str) -> list[Node]:
     return [node for node in program.exported.graph.nodes if _kind(node) in kinds]
-
-
-def _drawn(nodes: Sequence[Node], rng: np.random.Generator) -> Node | None:
-    return nodes[int(rng.integers(len(nodes)))] if nodes else None
 
 
 def _argument(node: Node, name: str) -> Any:

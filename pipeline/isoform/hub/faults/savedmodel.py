@@ -15,7 +15,7 @@ from tensorflow.python.saved_model import loader_impl
 from isoform.core.artifact import Artifact
 from isoform.core.protocols import Array
 from isoform.core.signature import Signature
-from isoform.hub.faults.table import Fault, frozen_sizes, named, pair_of_outputs
+from isoform.hub.faults.table import Fault, drawn, frozen_sizes, named, pair_of_outputs
 from isoform.hub.faults.weights import WEIGHT_FAULTS, Change, Weight
 
 
@@ -66,7 +66,7 @@ def save(folder: Folder, target: Path) -> None:
 
 @planted
 def another_epsilon(folder: Folder, rng: np.random.Generator) -> str | None:
-    found = _drawn([*_nodes(folder, "FusedBatchNormV3"), *_epsilons(folder)], rng)
+    found = drawn([*_nodes(folder, "FusedBatchNormV3"), *_epsilons(folder)], rng)
     if found is None:
         return None
     _, node = found
@@ -81,7 +81,7 @@ def another_epsilon(folder: Folder, rng: np.random.Generator) -> str | None:
 @planted
 def the_other_gelu(folder: Folder, rng: np.random.Generator) -> str | None:
     """Replace erf(x) by tanh(2/sqrt(pi) (x + 0.08943 x^3)): what the approximation of GELU puts in its place."""
-    found = _drawn(_nodes(folder, "Erf", "Erfc"), rng)
+    found = drawn(_nodes(folder, "Erf", "Erfc"), rng)
     if found is None:
         return None
     function, node = found
@@ -98,7 +98,7 @@ def the_other_gelu(folder: Folder, rng: np.random.Generator) -> str | None:
 @planted
 def padding_off_by_one(folder: Folder, rng: np.random.Generator) -> str | None:
     """Move a padded image by one: the size stays, the places do not."""
-    found = _drawn([found for found in _nodes(folder, *_CONVOLUTIONS) if _is_padded(*found)], rng)
+    found = drawn([found for found in _nodes(folder, *_CONVOLUTIONS) if _is_padded(*found)], rng)
     if found is None:
         return None
     function, node = found
@@ -111,7 +111,7 @@ def padding_off_by_one(folder: Folder, rng: np.random.Generator) -> str | None:
 
 @planted
 def a_leaking_relu(folder: Folder, rng: np.random.Generator) -> str | None:
-    found = _drawn(_nodes(folder, "Relu"), rng)
+    found = drawn(_nodes(folder, "Relu"), rng)
     if found is None:
         return None
     _, node = found
@@ -122,7 +122,7 @@ def a_leaking_relu(folder: Folder, rng: np.random.Generator) -> str | None:
 
 @planted
 def a_softmax_over_another_axis(folder: Folder, rng: np.random.Generator) -> str | None:
-    found = _drawn(_nodes(folder, "Softmax"), rng)
+    found = drawn(_nodes(folder, "Softmax"), rng)
     if found is None:
         return None
     function, node = found
@@ -291,10 +291,6 @@ def _set(attribute: Any, value: Any, *, is_type: bool) -> None:
 
 def _source(name: str) -> str:
     return name.removeprefix("^").partition(":")[0]
-
-
-def _drawn(found: Sequence[tuple[Any, Any]], rng: np.random.Generator) -> tuple[Any, Any] | None:
-    return found[int(rng.integers(len(found)))] if found else None
 
 
 def _told(node: Any, what: str) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 from isoform.core.signature import TensorSpec
 
 Model = TypeVar("Model")
+Item = TypeVar("Item")
 Fault = Callable[[Model, np.random.Generator], str | None]
 """Changes a model in place and says what it did; None where it has nothing to do it to."""
 
@@ -22,11 +23,16 @@ def named(table: dict[str, Fault[Model]]) -> Callable[[Fault[Model]], Fault[Mode
     return enter
 
 
+def drawn(items: Sequence[Item], rng: np.random.Generator) -> Item | None:
+    """Return one of ``items``, whichever ``rng`` draws; None where there is none."""
+    return items[int(rng.integers(len(items)))] if items else None
+
+
 def pair_of_outputs(specs: Sequence[TensorSpec], rng: np.random.Generator) -> tuple[int, int] | None:
     """Return the places of two outputs of one shape and dtype, drawn among all such pairs; None without one."""
     kinds = [(spec.shape, spec.dtype) for spec in specs]
     pairs = [(one, other) for one in range(len(kinds)) for other in range(one) if kinds[one] == kinds[other]]
-    return pairs[int(rng.integers(len(pairs)))] if pairs else None
+    return drawn(pairs, rng)
 
 
 def frozen_sizes(spec: TensorSpec) -> list[int] | None:

@@ -1,6 +1,6 @@
 """Faults in a TorchScript program: its graphs are edited and its tensors changed in place, then it is saved again."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,9 @@ import torch
 from isoform.core.artifact import Artifact
 from isoform.core.signature import Signature
 from isoform.hub import torchscript
-from isoform.hub.faults.table import Fault, frozen_sizes, named, pair_of_outputs
-from isoform.hub.faults.weights import WEIGHT_FAULTS, Change, Weight
+from isoform.hub.faults.table import Fault, drawn, frozen_sizes, named, pair_of_outputs
+from isoform.hub.faults.torch_layers import CONVOLUTIONS, LAYERS, NORMALISATIONS, VIEWS, of_weights, weight_of
+from isoform.hub.faults.weights import Weight
 
 
 @dataclass(frozen=True)
@@ -25,13 +26,6 @@ class Script:
 
 FAULTS: dict[str, Fault[Script]] = {}
 planted = named(FAULTS)
-_CONVOLUTIONS = ("aten::_convolution", "aten::convolution", "aten::conv1d", "aten::conv2d", "aten::conv3d")
-_LAYERS = (*_CONVOLUTIONS, "aten::linear", "aten::matmul", "aten::mm", "aten::addmm", "aten::lstm", "aten::gru")
-_NORMALISATIONS = (
-    "aten::batch_norm", "aten::layer_norm", "aten::group_norm", "aten::instance_norm", "aten::native_layer_norm",
-)  # fmt: skip
-_GATES = {"aten::lstm": 4, "aten::gru": 3}
-_VIEWS = ("aten::t", "aten::transpose", "aten::numpy_T", "aten::detach", "aten::permute")
 
 
 @dataclass(frozen=True)
@@ -80,7 +74,7 @@ def save(script: Script, target: Path) -> None:
 
 @planted
 def another_epsilon(script: Script, rng: np.random.Generator) -> str | None:
-    spot = _drawn(_places(script, *_NORMALISATIONS), rng)
+    spot = drawn(_places(script, *NORMALISATIONS), rng)
     if spot is None:
         return None
     place = spot.place("eps")
@@ -92,7 +86,7 @@ def another_epsilon(script: Script, rng: np.random.Generator) -> str | None:
 @planted
 def the_other_gelu(script: Script, rng: np.random.Generator) -> str | None:
     """Take the hyperbolic tangent's approximation for the error function's GELU, or the other way."""
-    spot = _drawn(_places(script, "aten::gelu"), rng)
+    spot = drawn(_places(script, "gelu"), rng)
     if spot is None:
         return _tanh_for_erf(script, rng)
     place = spot.place("approximate")
@@ -104,7 +98,7 @@ def the_other_gelu(script: Script, rng: np.random.Generator) -> str | None:
 @planted
 def padding_off_by_one(script: Script, rng: np.random.Generator) -> str | None:
     """Pad one less before and one more after: the size stays, the places do not."""
-    spot = _drawn([spot for spot in _places(script, *_CONVOLUTIONS) if _is_padded(spot)], rng)
+    spot = drawn([spot for spot in _places(script, *CONVOLUTIONS) if _is_padded(spot)], rng)
     if spot is None:
         return None
     moved = spot.add("aten::constant_pad_nd", spot.operand(0), spot.constant([-1, 1]), spot.constant(0))
@@ -114,7 +108,7 @@ def padding_off_by_one(script: Script, rng: np.random.Generator) -> str | None:
 
 @planted
 def a_leaking_relu(script: Script, rng: np.random.Generator) -> str | None:
-    spot = _drawn(_places(script, "aten::relu", "aten::relu_"), rng)
+    spot = drawn(_places(script, "relu", "relu_"), rng)
     if spot is None:
         return None
     told = spot.told("leaky_relu 0.01")
@@ -124,7 +118,7 @@ def a_leaking_relu(script: Script, rng: np.random.Generator) -> str | None:
 
 @planted
 def a_softmax_over_another_axis(script: Script, rng: np.random.Generator) -> str | None:
-    spot = _drawn(_places(script, "aten::softmax", "aten::log_softmax"), rng)
+    spot = drawn(_places(script, "softmax", "log_softmax"), rng)
     if spot is None:
         return None
     axis = spot.operand(1).toIValue()
@@ -166,7 +160,7 @@ def a_frozen_axis(script: Script, rng: np.random.Generator) -> str | None:
 
 def _tanh_for_erf(script: Script, rng: np.random.Generator) -> str | None:
     """Replace erf(x) by tanh(2/sqrt(pi) (x + 0.08943 x^3)): what the approximation of GELU puts in its place."""
-    spot = _drawn(_places(script, "aten::erf"), rng)
+    spot = drawn(_places(script, "erf"), rng)
     if spot is None:
         return None
     told, x = spot.told("tanh"), spot.operand(0)
@@ -176,40 +170,18 @@ def _tanh_for_erf(script: Script, rng: np.random.Generator) -> str | None:
     return told
 
 
-def _of_weights(change: Change) -> Fault[Script]:
-    def fault(script: Script, rng: np.random.Generator) -> str | None:
-        tensors = dict(_weights(script))
-        changed = change([weight for weight, _ in tensors.values()], rng)
-        if changed is None:
-            return None
-        name, array = changed
-        with torch.no_grad():
-            tensors[name][1].copy_(torch.from_numpy(array))
-        return f"'{name}'"
-
-    return fault
-
-
-FAULTS |= {name: _of_weights(change) for name, change in WEIGHT_FAULTS.items()}
-
-
-def _weights(script: Script) -> Iterator[tuple[str, tuple[Weight, torch.Tensor]]]:
-    """Yield the kernels and the biases that layers read, by their names in the program; constants have numbers."""
+def _weights(script: Script) -> Iterator[tuple[Weight, torch.Tensor]]:
+    """Yield the kernels and the biases that layers read, named as in the program; constants have numbers."""
     graph = script.module.inlined_graph
-    for kind in _LAYERS:
-        for node in graph.findAllNodes(kind):
+    for kind in LAYERS:
+        for node in graph.findAllNodes(f"aten::{kind}"):
             for value in _operands(node):
-                name, tensor = _tensor(script.module, value)
-                if tensor is None or tensor.dtype != torch.float32 or tensor.numel() < 2:
-                    continue
-                is_kernel = tensor.dim() > 1
-                if not is_kernel and kind in _GATES:
-                    continue
-                gates = (_GATES[kind], 0) if kind in _GATES and is_kernel else None
-                window = (2, 3) if kind in _CONVOLUTIONS and tensor.dim() == 4 else None
-                channels = -1 if kind in ("aten::matmul", "aten::mm", "aten::addmm") and is_kernel else 0
-                weight = Weight(name, tensor.detach().numpy().copy(), is_kernel, channels, window, gates)
-                yield name, (weight, tensor)
+                found = weight_of(kind, *_tensor(script.module, value))
+                if found is not None:
+                    yield found
+
+
+FAULTS |= of_weights(_weights)
 
 
 def _operands(node: Any) -> Iterator[Any]:
@@ -222,7 +194,7 @@ def _operands(node: Any) -> Iterator[Any]:
 def _tensor(module: Any, value: Any) -> tuple[str, torch.Tensor | None]:
     """Return the tensor that a value of the graph reads, and its name."""
     node = value.node()
-    while node.kind() in _VIEWS:
+    while node.kind().removeprefix("aten::") in VIEWS:
         node = next(node.inputs()).node()
     if node.kind() == "prim::Constant" and "value" in node.attributeNames() and node.kindOf("value") == "t":
         return f"the constant %{node.output().debugName()}", node.t("value")
@@ -241,11 +213,7 @@ def _tensor(module: Any, value: Any) -> tuple[str, torch.Tensor | None]:
 def _places(script: Script, *kinds: str) -> list[Place]:
     """Return the nodes of these kinds, in the graphs of every submodule that has one."""
     graphs = [each.graph for each in script.module.modules() if each._c._has_method("forward")]
-    return [Place(graph, node) for graph in graphs for kind in kinds for node in graph.findAllNodes(kind)]
-
-
-def _drawn(places: Sequence[Place], rng: np.random.Generator) -> Place | None:
-    return places[int(rng.integers(len(places)))] if places else None
+    return [Place(graph, node) for graph in graphs for kind in kinds for node in graph.findAllNodes(f"aten::{kind}")]
 
 
 def _is_padded(spot: Place) -> bool:
