@@ -4,6 +4,7 @@ What cannot be asked of a file is said, and the command goes on.
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -42,15 +43,10 @@ def accounted(display: Any, found: Verification, cases: Path | None, pool: Any) 
     """Yield the error by stages on each runtime that a model ran on, shown."""
     for row in _ran(found):
         display.step(str(found.path), f"running in stages on {row.name}")
-        try:
+        with _or_said(display, f"no ledger on {row.name}"):
             ledger = account.ledger(found.path, cases, row, pool)
-        except UsageError:
-            raise
-        except IsoformError as error:
-            _show(display, [f"no ledger on {row.name}: {error.what}"])
-            continue
-        _show(display, ledger.lines())
-        yield ledger
+            _show(display, ledger.lines())
+            yield ledger
 
 
 def searched(
@@ -58,21 +54,27 @@ def searched(
 ) -> Iterator[WorstCase]:
     """Yield the worst input that was found on each runtime that a model ran on, shown."""
     for row in _ran(found):
-        try:
+        with _or_said(display, f"no search on {row.name}"):
             worst = account.worst_case(
                 found.path, cases, row, count, keep, pool, lambda text: display.step(str(found.path), text)
             )
-        except UsageError:
-            raise
-        except IsoformError as error:
-            _show(display, [f"no search on {row.name}: {error.what}"])
-            continue
-        _show(display, worst.lines())
-        yield worst
+            _show(display, worst.lines())
+            yield worst
 
 
 def _ran(found: Verification) -> list[registry.Runtime]:
     return [registry.runtime(record.runtime) for record in found.records if record.verdict not in _DID_NOT_RUN]
+
+
+@contextmanager
+def _or_said(display: Any, what: str) -> Iterator[None]:
+    """Show why ``what`` could not be asked of a file, and go on; a wrong use of the command ends it as ever."""
+    try:
+        yield
+    except UsageError:
+        raise
+    except IsoformError as error:
+        _show(display, [f"{what}: {error.what}"])
 
 
 def _show(display: Any, lines: Sequence[str]) -> None:
