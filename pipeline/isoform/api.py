@@ -3,7 +3,6 @@
 The children that do the work are started for the call and gone when it returns.
 """
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -95,7 +94,7 @@ def verify(path: str | Path, *, cases: str | Path | None = None, runtimes: Seque
     """
     rows = [registry.runtime(runtime) for runtime in runtimes]
     target = Path(path)
-    with tempfile.TemporaryDirectory(prefix="isoform-logs.") as logs, Pool(Path(logs)) as pool:
+    with Pool() as pool:
         return list(verify_stage.verify_path(target, Path(cases) if cases else None, rows, pool).records)
 
 
@@ -107,6 +106,6 @@ def bench(path: str | Path, *, runtime: str | None = None, options: BenchOptions
     """
     folder = Path(path)
     row = registry.runtime(runtime or lookup(open_artifact(folder).format).runtime)
-    with tempfile.TemporaryDirectory(prefix="isoform-logs.") as logs, Pool(Path(logs)) as pool:
+    with Pool() as pool:
         record, _ = bench_stage.bench(folder, row, pool, options or BenchOptions())
     return record

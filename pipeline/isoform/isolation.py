@@ -8,9 +8,11 @@ in its log. Arrays cross as files that the arguments name, never as pickles.
 import json
 import os
 import selectors
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -212,10 +214,15 @@ class Pool:
     """Children kept warm, one framework and one user repository each; a context manager that leaves none behind.
 
     Calls may come from several threads: a busy child is never shared, another one is started.
+
+    Args:
+        log_dir: where the logs of children go; without one a temporary folder, which stays after the pool only if an
+            error has named a log in it.
     """
 
-    def __init__(self, log_dir: Path, limits: Limits = Limits()) -> None:
-        self._log_dir = log_dir
+    def __init__(self, log_dir: Path | None = None, limits: Limits = Limits()) -> None:
+        self._is_temporary = log_dir is None
+        self._log_dir = log_dir or Path(tempfile.mkdtemp(prefix="isoform-logs."))
         self.limits = limits
         self._idle: dict[tuple[str, Path | None], list[Child]] = {}
         self._all: set[Child] = set()
@@ -265,12 +272,14 @@ class Pool:
             answer = child.call(function, arguments, timeout_s or self.limits.timeout_s, on_progress)
             is_reusable = not is_fresh
             return answer
-        except ChildFailed:
+        except ChildFailed as error:
             if self.is_closed:
                 raise PoolClosed from None
+            self.keep_if_named(error)
             raise
-        except Exception:  # whatever the job raised, the child is well and may serve again
+        except Exception as error:  # whatever the job raised, the child is well and may serve again
             is_reusable = not is_fresh
+            self.keep_if_named(error)
             raise
         finally:
             self._give_back(key, child, is_reusable)
@@ -305,6 +314,13 @@ class Pool:
             children, self._idle = list(self._all), {}
         for child in children:
             self._end(child)
+        if self._is_temporary:
+            shutil.rmtree(self._log_dir, ignore_errors=True)
+
+    def keep_if_named(self, error: Exception) -> None:
+        """Let the logs stay if this error tells people to look at one."""
+        if str(self._log_dir) in getattr(error, "hint", ""):
+            self._is_temporary = False
 
     def _take(self, key: tuple[str, Path | None]) -> Child:
         with self._lock:
@@ -346,9 +362,10 @@ class OwnChild:
         """Return what the job answers, as `Pool.call` does."""
         try:
             return self.child.call(function, arguments, self.pool.limits.timeout_s, None)
-        except ChildFailed:
+        except ChildFailed as error:
             if self.pool.is_closed:
                 raise PoolClosed from None
+            self.pool.keep_if_named(error)
             raise
 
 

@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -173,3 +174,13 @@ def test_a_call_that_is_interrupted_by_closing_has_not_failed(tmp_path: Path, ro
     assert time.monotonic() - begin < 10
     with pytest.raises(PoolClosed):
         call(pool, root, "small")
+
+
+@pytest.mark.parametrize(("job", "is_kept"), [("echo", False), ("usage", False), ("crash", True), ("foreign", True)])
+def test_logs_of_nobodys_own_go_with_the_pool_unless_an_error_names_one(
+    tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch, job: str, is_kept: bool
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with Pool(limits=Limits(timeout_s=30)) as pool, suppress(IsoformError):
+        call(pool, root, job)
+    assert [path.is_dir() for path in tmp_path.glob("isoform-logs.*")] == [True] * is_kept

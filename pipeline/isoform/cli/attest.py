@@ -34,7 +34,7 @@ def command(paths: tuple[Path, ...], key: Path | None, as_json: bool) -> None:
     from isoform.stages.attest import attest
 
     written = []
-    with Display() as display, Pool(options.log_folder()) as pool:
+    with Display() as display, Pool() as pool:
         for folder in artifacts.folders(paths):
             display.step(str(folder), "verifying")
             written.append(attest(folder, key, pool))

@@ -164,7 +164,7 @@ def _compared(
     from isoform.stages import bench, compare
 
     entries: list[dict[str, Any]] = []
-    with Pool(options.log_folder()) as pool:
+    with Pool() as pool:
         for _, row in _runs(folder, rows):
             subject = f"{folder} {row.name}"
             before = compare.baseline_of(folder, root, row)

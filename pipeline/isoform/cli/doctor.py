@@ -21,7 +21,7 @@ withstands published attacks."""
 @click.pass_context
 def command(context: click.Context, as_json: bool) -> None:
     """Show versions, GPUs, ONNX Runtime's providers, which converters and runtimes work, and what to install."""
-    with Pool(options.log_folder()) as pool:
+    with Pool() as pool:
         findings = doctor.examine(pool)
     if as_json:
         options.print_json([finding.to_json() for finding in findings])

@@ -33,7 +33,7 @@ def command(path: Path | None, operators: str | None, as_json: bool) -> None:
 
     if (path is None) == (operators is None):
         raise UsageError("Give a path, or --operators and a format.", "For example: isoform inspect model.onnx")
-    with Pool(options.log_folder()) as pool:
+    with Pool() as pool:
         if operators is not None:
             found: Any = inspect.operators(operators, pool)
             text = [_operator_line(row) for row in found]

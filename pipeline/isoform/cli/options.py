@@ -2,7 +2,6 @@
 
 import json
 import shlex
-import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -104,11 +103,6 @@ def _words(parameter: click.Parameter, value: Any) -> list[str]:
     if isinstance(parameter, click.Option) and parameter.is_flag:
         return [parameter.opts[-1]]
     return [word for item in values for word in (parameter.opts[-1], item)]
-
-
-def log_folder() -> Path:
-    """Return a new folder for the logs of children, outside of what the command reads."""
-    return Path(tempfile.mkdtemp(prefix="isoform-logs."))
 
 
 def print_json(value: Any) -> None:

@@ -147,7 +147,7 @@ def command(
     lock = lock or (Path(LOCK_NAME) if update_lock else None)
     found: list[Verification] = []
     checked = [attest.check(path, public_key) for path in attestations]
-    with Display() as display, Pool(options.log_folder()) as pool:
+    with Display() as display, Pool() as pool:
         _show_attestations(display, checked)
 
         def verified(target: Path) -> Verification:
