@@ -28,15 +28,20 @@ def convert(source: Artifact, target: Path, options: ConvertOptions) -> None:
         IsoformError: an operator in a form that TFLite cannot have; with kind "broken-file", LiteRT refuses what was
             written, and the file is gone.
     """
-    model = graph.load(source.model)
-    note_lowest(model, {spec.name: spec.low for spec in source.signature.inputs})
-    tflite.build(model).save(target)
-    gc.collect()  # graphs hold their mapped weights in cycles; LiteRT is about to map and pack as much again
+    _write(source, target)
+    # Graphs hold their mapped weights in cycles, and LiteRT is about to map and pack as much again.
+    gc.collect()
     try:
         read_back(Artifact("tflite", target, source.signature), options.sizes)
     except IsoformError:
         target.unlink()
         raise
+
+
+def _write(source: Artifact, target: Path) -> None:
+    model = graph.load(source.model)
+    note_lowest(model, {spec.name: spec.low for spec in source.signature.inputs})
+    tflite.build(model).save(target)
 
 
 def read_back(artifact: Artifact, known: Mapping[str, Sequence[int]]) -> None:
