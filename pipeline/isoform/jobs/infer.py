@@ -19,6 +19,7 @@ from isoform import registry
 from isoform.core import cases as case_files
 from isoform.core.artifact import Artifact
 from isoform.core.cases import Array, Cases, Tensors
+from isoform.core.copies import altered_copies
 from isoform.core.matching import (
     SMALLEST_PARAMETER,
     UNEXPLAINED,
@@ -133,9 +134,11 @@ def match_weights(arguments: dict[str, Any], progress: Progress) -> dict[str, An
         graph.infer_shapes(between)
         uses = functools.partial(derived.uses, between)
         explanations = match_through(explanations, source, export, derived.tensors(between), uses)
+    unknown = strangers(explanations, export)
     return {
         "explanations": [entry.to_json() for entry in explanations],
-        "strangers": strangers(explanations, export),
+        "strangers": unknown,
+        "altered": altered_copies(source, export, unknown),
         "ledger": ledger(explanations, export),
     }
 

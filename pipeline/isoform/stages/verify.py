@@ -93,7 +93,7 @@ def match_weights(
         "onnx": str(onnx) if onnx is not None else None,
     }
     value = pool.call("isoform.jobs.infer:match_weights", arguments, needs=row.extra).value
-    findings = [lost(entry) for entry in value["explanations"] if entry["how"] == UNEXPLAINED]
+    findings = [lost(entry) for entry in value["explanations"] if entry["how"] == UNEXPLAINED] + value["altered"]
     remarks = [f"only in the export: {_some(value['strangers'])}"] if value["strangers"] else []
     counts = Counter(entry["how"] for entry in value["explanations"])
     summary = ", ".join(f"{count} {how}" for how, count in counts.items())
