@@ -72,3 +72,18 @@ def test_half_precision_is_widened_between_the_borders() -> None:
 
 def test_a_graph_without_half_precision_stays_as_it_is() -> None:
     assert not widen_half(model("(float[n] x) => (float[n] y) { y = Tanh(x) }"))
+
+
+def test_tables_of_angles_in_float64_are_folded_and_in_float32_left_to_the_runtime() -> None:
+    text = (
+        "(float[n,3] x) => (float[n,3] y) <{0} [3] at = {{0.5, 1.0, 2.0}}, {0}[1] w = {{0.25}}> "
+        '{{ a = Einsum<equation = "i,j->ij">(at, w)  s = Sin(a)  t = Cast<to = 1>(s)  u = Squeeze(t)  y = Add(x, u) }}'
+    )
+    wide, narrow = model(text.format("double")), model(text.format("float"))
+    while fold_small(wide) or fold_small(narrow):
+        continue
+    assert operators(wide) == ["Add"]
+    folded = constant(wide.graph[0].inputs[1])
+    assert folded is not None
+    np.testing.assert_array_equal(folded, np.sin(0.25 * np.array([0.5, 1.0, 2.0])).astype(np.float32))
+    assert operators(narrow)[:2] == ["Einsum", "Sin"]
