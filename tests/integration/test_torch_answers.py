@@ -10,6 +10,8 @@ from isoform.converters import torch_to_torchscript
 from isoform.core.artifact import Architecture, Artifact
 from isoform.core.protocols import ConvertOptions
 from isoform.core.signature import Signature, TensorSpec
+from isoform.errors import IsoformError
+from isoform.hub import answers, examples
 from isoform.hub.torchscript import has_type
 
 pytestmark = [
@@ -57,3 +59,38 @@ def test_an_answer_without_a_type_becomes_a_tuple_of_its_tensors(tmp_path: Path,
     y, z = found.values() if isinstance(found, dict) else found
     torch.testing.assert_close(y, X @ weights["layer.weight"].T + weights["layer.bias"])
     torch.testing.assert_close(z, y + 1)
+
+
+class Selected(torch.nn.Module):
+    """The rows with the highest scores, which differ by less than float32 tells, or by much."""
+
+    def __init__(self, spread: float) -> None:
+        super().__init__()
+        self.score = torch.nn.Parameter(torch.tensor([spread, 1.0]))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        rows = torch.stack([x.sin(), x.cos()], -1)
+        return x[torch.topk(((rows * rows).sum(-1) + rows @ self.score * self.score[0]), 4).indices]
+
+
+@pytest.mark.parametrize(("spread", "is_refused"), [(0.0, False), (1.0, True)])
+def test_other_values_are_refused_unless_the_module_itself_gives_others(spread: float, is_refused: bool) -> None:
+    signature = Signature((TensorSpec("x", "float32", (64,)),), (TensorSpec("y", "float32", (4,)),))
+    example = examples.checked(Selected(spread), signature)[0]
+    swapped = [example.outputs[0].flip(0)]
+    assert answers.is_unsteady(example, 0) != is_refused
+    if is_refused:
+        with pytest.raises(IsoformError, match="'y' is not what the model gives"):
+            answers.compare(signature, example, swapped)
+    else:
+        answers.compare(signature, example, swapped)
+
+
+def test_a_module_is_as_it_was_after_it_answered_in_float64() -> None:
+    module = torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.BatchNorm1d(3)).eval()
+    before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
+    signature = Signature((TensorSpec("x", "float32", ("n", 3)),), (TensorSpec("y", "float32", ("n", 3)),))
+    wide = next(iter(examples.checked(module, signature)[0].again()))
+    assert wide[0].dtype == torch.float64
+    assert torch.get_default_dtype() == torch.float32
+    assert all(torch.equal(before[name], tensor) for name, tensor in module.state_dict().items())

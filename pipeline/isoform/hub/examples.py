@@ -4,8 +4,10 @@ A network of halvings runs at multiples of 32 only, one of waves at hundreds of 
 odd sizes, the next ones are tried.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -21,6 +23,7 @@ _CHECKED = (
     (1, 2000, 1100, 900),
 )  # fmt: skip
 _CHECKS = 2
+_DISTURBANCES = 3
 _TRACED_SEED, _CHECKED_SEED = 4, 7
 """Of the first candidate; the next ones count on, so that more candidates change no draw of those before."""
 REFUSALS = (RuntimeError, ValueError, IndexError, AssertionError, TypeError)
@@ -34,11 +37,13 @@ class Example:
     Attributes:
         sizes: by dynamic dimension; empty where every dimension is fixed.
         outputs: the tensors of the answer, in order.
+        again: returns answers to the same inputs, computed and disturbed in their last bits as another runtime may.
     """
 
     sizes: dict[str, int]
     inputs: tuple[torch.Tensor, ...]
     outputs: list[torch.Tensor]
+    again: Callable[[], Iterator[list[torch.Tensor]]] = field(default=lambda: iter(()), repr=False)
 
     def __str__(self) -> str:
         return ", ".join(f"{name}={size}" for name, size in self.sizes.items()) or "the declared sizes"
@@ -102,6 +107,48 @@ def tried(module: Callable[..., Any], signature: Signature, sizes: dict[str, int
 
 
 def _answered(module: Callable[..., Any], sizes: dict[str, int], inputs: tuple[torch.Tensor, ...]) -> Example:
+    return Example(sizes, inputs, _outputs(module, inputs), partial(_disturbed, module, inputs))
+
+
+def _outputs(module: Callable[..., Any], inputs: Sequence[torch.Tensor]) -> list[torch.Tensor]:
     with torch.no_grad():
-        outputs = torch_source.flattened(module(*(tensor.clone() for tensor in inputs)))
-    return Example(sizes, inputs, [tensor.clone() for tensor in outputs])
+        return [tensor.clone() for tensor in torch_source.flattened(module(*(tensor.clone() for tensor in inputs)))]
+
+
+def _disturbed(module: Callable[..., Any], inputs: Sequence[torch.Tensor]) -> Iterator[list[torch.Tensor]]:
+    """Yield answers in float64, with other kernels, and to inputs that are off by a unit in the last place."""
+    if isinstance(module, torch.nn.Module):
+        with suppress(*REFUSALS), _in_float64(module):  # where its code says float32, it does not run in float64
+            yield _outputs(module, [_as(tensor, torch.float64) for tensor in inputs])
+    with torch.backends.mkldnn.flags(enabled=False):
+        yield _outputs(module, inputs)
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(_DISTURBANCES):
+        yield _outputs(module, [_off_by_a_unit(tensor, generator) for tensor in inputs])
+
+
+@contextmanager
+def _in_float64(module: torch.nn.Module) -> Iterator[None]:
+    """Widen what ``module`` holds, in place, for a while: float32 comes back as it was."""
+    held = [tensor for tensor in (*module.parameters(), *module.buffers()) if tensor.dtype == torch.float32]
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        for tensor in held:
+            tensor.data = tensor.data.double()
+        yield
+    finally:
+        torch.set_default_dtype(before)
+        for tensor in held:
+            tensor.data = tensor.data.float()
+
+
+def _as(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    return tensor.to(dtype) if tensor.is_floating_point() else tensor
+
+
+def _off_by_a_unit(tensor: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    if not tensor.is_floating_point():
+        return tensor
+    signs = torch.randint(0, 2, tensor.shape, generator=generator) * 2 - 1
+    return tensor * (1 + signs * torch.finfo(tensor.dtype).eps).to(tensor.dtype)

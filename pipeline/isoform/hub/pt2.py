@@ -62,5 +62,4 @@ def _prove(target: Path, signature: Signature, checked: list[examples.Example]) 
                 "Declare this dimension as fixed, or make the model accept every size.",
                 kind="frozen-axis",
             ) from error
-        for spec, wanted, tensor in zip(signature.outputs, example.outputs, found, strict=True):
-            answers.compare(spec.name, example, wanted, tensor)
+        answers.compare(signature, example, found)
