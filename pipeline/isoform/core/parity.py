@@ -152,7 +152,7 @@ def assess(
         "semantics": semantics,
         "numerics": _numerics(figures, cases, outputs),
     }
-    verdict = _verdict(gates)
+    verdict = _verdict(gates, figures)
     headline = _headline(verdict, gates, figures, cases.method)
     return ParityRecord(runtime, verdict, headline, gates, figures, len(cases), _sizes(declared, cases))
 
@@ -250,14 +250,16 @@ def _as_precise(entry: OutputFigures) -> str:
     return "" if entry.measured == PRECISION else f", as precise as {entry.measured}"
 
 
-def _verdict(gates: Mapping[str, Gate]) -> str:
+def _verdict(gates: Mapping[str, Gate], figures: Sequence[OutputFigures]) -> str:
     verdicts = [gate.verdict for gate in gates.values()]
+    is_proved = gates["weights"].verdict == gates["semantics"].verdict == PASS
     if FAIL in verdicts:
         return FAIL
-    if INCONCLUSIVE in verdicts:
-        return INCONCLUSIVE
+    if INCONCLUSIVE in verdicts:  # the source differs from itself as much: its function is all that can be proved
+        is_as_near = all(entry.r_rms <= entry.limit_rms and entry.r_max <= entry.limit_max for entry in figures)
+        return WARN if is_proved and is_as_near else INCONCLUSIVE
     if WARN in verdicts:  # more than rounding: it stands only if weights and function are the source's, both proved
-        return WARN if gates["weights"].verdict == gates["semantics"].verdict == PASS else FAIL
+        return WARN if is_proved else FAIL
     return PASS
 
 
@@ -268,6 +270,8 @@ def _headline(verdict: str, gates: Mapping[str, Gate], figures: Sequence[OutputF
     if method == INTEGERS:
         counted = [f"'{entry.name}' {entry.counted}" for entry in figures if entry.counted]
         numbers = "; ".join([f"class {CLASS}", *(counted or [numbers])])
+    if verdict == WARN and gates["numerics"].verdict == INCONCLUSIVE:
+        numbers += "; weights and function are proved, its numbers are not: rounding decides in the source itself"
     told = ("weights", "semantics") if gates["numerics"].verdict == WARN else ("weights",)
     remarks = [f"{name} not checked" for name in told if gates[name].verdict == NOT_CHECKED]
     if any(entry.left_out for entry in figures):

@@ -118,3 +118,25 @@ def test_more_than_rounding_stands_only_where_weights_and_function_are_proved(
     record = judged(recorded, lambda p: p + np.float32(10 * allowed), weights, semantics=semantics)
     assert record.gates["numerics"].verdict == "WARN"
     assert record.verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("weights", "semantics", "times", "verdict"),
+    [
+        (PROVED, PROVED, 1.0, "WARN"), (PROVED, PROVED, 10.0, "INCONCLUSIVE"),
+        (Gate(NOT_CHECKED), PROVED, 1.0, "INCONCLUSIVE"), (PROVED, Gate(NOT_CHECKED), 1.0, "INCONCLUSIVE"),
+        (PROVED, Gate("INCONCLUSIVE", ("'p': off by 1e-1",)), 1.0, "INCONCLUSIVE"),
+        (PROVED, Gate("FAIL", ("'p' means something else",)), 1.0, "FAIL"),
+    ],
+)  # fmt: skip
+def test_where_the_source_has_no_good_digits_weights_and_function_have_to_be_proved(
+    recorded: Cases, weights: Gate, semantics: Gate, times: float, verdict: str
+) -> None:
+    assert recorded.reference is not None
+    assert recorded.floors is not None
+    off = [{"p": (case["p"] + 0.01).astype(np.float32)} for case in recorded.reference]
+    cases = Cases(recorded.kinds, recorded.inputs).with_reference(recorded.reference, off, recorded.floors)
+    record = judged(cases, lambda p: p + np.float32(0.01 * (times - 1)), weights, semantics=semantics)
+    assert record.gates["numerics"].verdict == "INCONCLUSIVE"
+    assert record.verdict == verdict
+    assert ("rounding decides in the source itself" in record.headline) == (verdict == "WARN")

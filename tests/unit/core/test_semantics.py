@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from isoform.core.cases import CENTRE, Cases, Floor
-from isoform.core.semantics import LIMIT, can_be_judged, chosen, ratios
+from isoform.core.semantics import LIMIT, SAME, can_be_judged, chosen, ratios, untold
 
 RNG = np.random.default_rng(0)
 INPUTS = tuple({"x": RNG.normal(size=(rows, 4)).astype(np.float32)} for rows in (3, 1, 1, 2))
@@ -66,3 +66,23 @@ def test_a_reference_that_is_no_float64_judges_nothing() -> None:
     assert can_be_judged(known())
     assert not can_be_judged(known(CENTRE))
     assert not can_be_judged(Cases(KINDS, INPUTS))
+
+
+def unsteady(own: float) -> Cases:
+    """Return the cases of a source whose float32 run is off by ``own``."""
+    source = tuple({"y": (case["y"] + own).astype(np.float32), "n": case["n"]} for case in Y64)
+    return Cases(KINDS, INPUTS).with_reference(Y64, source, {"y": (Floor(FLOOR, 4 * FLOOR),) * 4})
+
+
+@pytest.mark.parametrize(("by", "is_told"), [(0.0, True), (1e-9, True), (1e-4, False)])
+def test_where_the_source_has_no_good_digits_float64_has_to_agree_closely(by: float, is_told: bool) -> None:
+    cases = unsteady(0.1)
+    assert ratios(cases, changed(by))["y"] < LIMIT, "held against the source's own error anything passes"
+    assert (untold(cases, changed(by)) == {}) == is_told
+    assert untold(unsteady(1e-8), changed(by)) == {}
+
+
+def test_true_ties_at_a_few_inputs_leave_the_others_to_tell() -> None:
+    tied, many = [*Y64[:3], changed(0.5)[3]], [*Y64[:2], *changed(0.5)[2:]]
+    assert untold(unsteady(0.1), tied) == {}
+    assert untold(unsteady(0.1), many)["y"] > SAME
