@@ -6,6 +6,7 @@ statistic needs no new measurement. Not aware of how the timings were taken: tha
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any
 
 from isoform.core.machine import Machine
@@ -87,7 +88,7 @@ class Timing:
     load_before: float | None = None
     load_after: float | None = None
 
-    @property
+    @cached_property
     def medians_ns(self) -> tuple[float, ...]:
         """The median latency of each process: the independent samples."""
         return tuple(median(process.latencies_ns) for process in self.processes)
@@ -97,7 +98,7 @@ class Timing:
         """The median of the process medians."""
         return median(self.medians_ns)
 
-    @property
+    @cached_property
     def interval_ns(self) -> tuple[float, float] | None:
         """The 95 % interval of `median_ns`; None where the processes are too few for one."""
         return median_interval(self.medians_ns)
@@ -106,6 +107,11 @@ class Timing:
     def range_ns(self) -> tuple[float, float]:
         """The smallest and the largest process median."""
         return min(self.medians_ns), max(self.medians_ns)
+
+    @property
+    def bounds_ns(self) -> tuple[float, float]:
+        """Where `median_ns` lies as far as can be told: its interval, or the range where there is none."""
+        return self.interval_ns or self.range_ns
 
     @property
     def queries(self) -> int:

@@ -27,14 +27,20 @@ class Axis:
         return math.log10(value) if self.is_logarithmic else value
 
 
-def logarithmic(values: Sequence[float], start: float, end: float, at_least: float = 3.0) -> Axis:
-    """Return a logarithmic axis around positive ``values``, spanning a factor of ``at_least``."""
+def logarithmic(values: Sequence[float], start: float, end: float, at_least: float = 3.0, margin: float = 1.25) -> Axis:
+    """Return a logarithmic axis around positive ``values``, spanning a factor of ``at_least``.
+
+    Args:
+        margin: the factor by which it reaches beyond them on either side.
+    """
     low, high = min(values), max(values)
-    margin = max(math.sqrt(at_least / (high / low)), 1.25)
+    margin = max(math.sqrt(at_least / (high / low)), margin)
     low, high = low / margin, high * margin
     ticks = tuple(_powers(low, high, _FACTORS[:3]))
     if len(ticks) > 6:
         ticks = tuple(_powers(low, high, (1,)))
+    if len(ticks) > 6:
+        ticks = ticks[:: math.ceil(len(ticks) / 6)]
     elif len(ticks) < 2:
         ticks = tuple(tick for tick in linear((low, high), 0, 1).ticks if low <= tick <= high)[:4]
     return Axis(low, high, ticks, True, start, end)

@@ -6,12 +6,13 @@ A record that is not whole is named as unreadable; it never stops the page.
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from isoform import store
 from isoform.core.artifact import RECORD_NAME, SCHEMA_VERSION
-from isoform.core.bench import BenchRecord
+from isoform.core.bench import BENCH_NAME, BenchRecord
 from isoform.core.format import FORMATS
 from isoform.core.parity import ERROR, ParityRecord
 from isoform.core.self_test import SelfTest
@@ -19,8 +20,10 @@ from isoform.errors import UsageError
 from isoform.stages import bench, self_test
 from isoform.stages.report.text import anchor
 
+FULL_PRECISION = "fp32"
 TRAINING_NAME = "training.json"
 FAILURE_SUFFIX = ".failure.json"
+_PLACES = {name: place for place, name in enumerate(("onnx", "savedmodel", "tflite", "torchscript", "pt2", "openvino"))}
 _DAMAGE = (KeyError, TypeError, ValueError, AttributeError)
 
 
@@ -30,8 +33,10 @@ class Entry:
 
     Attributes:
         record: artifact.json, or the failure.
+        folder: where it stands.
         parity: by runtime; none for a failure, or where verification was skipped.
         measured: its benchmarks; none where it was not measured.
+        written: the same benchmarks as bench.json has them.
         self_test: which planted faults a verification of it catches; None where that was not asked.
     """
 
@@ -39,8 +44,10 @@ class Entry:
     name: str
     framework: str
     format: str
+    folder: Path
     parity: dict[str, ParityRecord]
     measured: tuple[BenchRecord, ...] = ()
+    written: tuple[dict[str, Any], ...] = ()
     self_test: SelfTest | None = None
 
     @property
@@ -53,10 +60,38 @@ class Entry:
         return FORMATS[self.format].title if self.format in FORMATS else self.format
 
     @property
+    def precision(self) -> str:
+        """The precision it was exported in."""
+        return str(self.record.get("precision") or FULL_PRECISION)
+
+    @property
+    def is_reduced(self) -> bool:
+        return self.precision != FULL_PRECISION
+
+    @property
+    def origin(self) -> str:
+        """The framework it came from, and the precision where that was reduced."""
+        return f"{self.framework} {self.precision}" if self.is_reduced else self.framework
+
+    @property
+    def label(self) -> str:
+        """What it is called within its model."""
+        return f"{self.title} {self.origin}"
+
+    @property
+    def place(self) -> int:
+        """The format's colour and shape."""
+        return _PLACES.get(self.format, len(_PLACES))
+
+    @property
+    def identity(self) -> tuple[str, str, str, str]:
+        return self.name, self.framework, self.format, self.precision
+
+    @property
     def anchor(self) -> str:
         """An identifier within the page; the digest keeps names apart that look alike."""
-        identity = (self.name, self.framework, self.format)
-        return f"{anchor(*identity)}-{store.digest_of(ascii(identity))[:8]}"
+        parts = self.identity if self.is_reduced else self.identity[:3]
+        return f"{anchor(*parts)[:120]}-{store.digest_of(ascii(parts))[:8]}"
 
     @property
     def verdict(self) -> str:
@@ -78,8 +113,9 @@ class Entry:
         return sum(file["size_bytes"] for name, file in self.record["files"].items() if name.split("/")[0] in own)
 
     def lost_bits(self, runtime: str) -> float | None:
-        """The worst output's; None where no output was compared."""
-        return max((figures.lost_bits for figures in self.parity[runtime].outputs), default=None)
+        """The worst output's; None where no output was compared, or nothing ran there."""
+        found = self.parity.get(runtime)
+        return max((figures.lost_bits for figures in found.outputs), default=None) if found else None
 
 
 @dataclass(frozen=True)
@@ -116,12 +152,16 @@ class Collection:
     def names(self) -> list[str]:
         return list(dict.fromkeys(entry.name for entry in self.entries))
 
-    def frameworks(self, name: str) -> list[str]:
-        return list(dict.fromkeys(entry.framework for entry in self.entries if entry.name == name))
+    def origins(self, name: str) -> list[str]:
+        """Framework and precision of everything that was exported of one model: a row each."""
+        return list(dict.fromkeys(entry.origin for entry in self.entries if entry.name == name))
 
-    def entry(self, name: str, framework: str, format_name: str) -> Entry | None:
-        wanted = (name, framework, format_name)
-        return next((each for each in self.entries if (each.name, each.framework, each.format) == wanted), None)
+    def entry(self, name: str, origin: str, format_name: str) -> Entry | None:
+        return self._by_cell.get((name, origin, format_name))
+
+    @cached_property
+    def _by_cell(self) -> dict[tuple[str, str, str], Entry]:
+        return {(each.name, each.origin, each.format): each for each in self.entries}
 
 
 def collect(folder: Path) -> Collection:
@@ -147,7 +187,7 @@ def collect(folder: Path) -> Collection:
             entries.append(found)
     if not entries and not unreadable:
         raise UsageError(f"{folder}: no artifact below it.", "Export something first: isoform export models/mlp")
-    entries.sort(key=lambda entry: (entry.name, entry.framework, entry.format))
+    entries.sort(key=lambda entry: (entry.name, entry.framework, entry.is_reduced, entry.precision, entry.format))
     return Collection(tuple(entries), tuple(trainings), tuple(unreadable))
 
 
@@ -171,11 +211,18 @@ def _entry(path: Path) -> Entry:
     is_artifact = path.name == RECORD_NAME
     measured = tuple(bench.read(path.parent)) if is_artifact else ()
     tested = self_test.read(path.parent) if is_artifact else None
-    entry = Entry(
-        record, str(record["name"]), str(record["framework"]), str(record["format"]), parity, measured, tested
-    )
+    written = _written(path.parent) if measured else ()
     _check(record)
-    return entry
+    return Entry(
+        record, str(record["name"]), str(record["framework"]), str(record["format"]), path.parent, parity, measured,
+        written, tested,
+    )  # fmt: skip
+
+
+def _written(folder: Path) -> tuple[dict[str, Any], ...]:
+    """Return the benchmarks as they were written."""
+    document = store.read_json(folder / BENCH_NAME)
+    return tuple(document["records"]) if isinstance(document, dict) else ()
 
 
 def _check(record: dict[str, Any]) -> None:

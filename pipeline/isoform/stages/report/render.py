@@ -1,8 +1,11 @@
 """From the records to the page: what each part of it shows, and the template that arranges it."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -10,47 +13,132 @@ from markupsafe import Markup
 from isoform import store
 from isoform.core.format import FORMATS
 from isoform.core.parity import PASS, WORST_FIRST
-from isoform.stages.report import charts, text
-from isoform.stages.report.collect import Collection, Training, collect
-from isoform.stages.report.ranking import Row, Table, tables
+from isoform.stages.report import change, sheet, svg, text
+from isoform.stages.report.collect import Collection, Entry, Training, collect
+from isoform.stages.report.ranking import Table, tables
+from isoform.stages.report.section import Group, Section
+from isoform.stages.report.sections import (
+    before,
+    deployment,
+    latency,
+    pareto,
+    parity,
+    placement,
+    ranks,
+    roofline,
+    throughput,
+    training,
+)
+from isoform.stages.report.sheet import Sheet
+
+SECTIONS = (latency, pareto, throughput, deployment, placement, roofline)
+"""In the order of the page; each one has ``section(tables)``."""
 
 GLYPHS = {"PASS": "✔", "WARN": "▲", "FAIL": "✘", "INCONCLUSIVE": "?", "NOT VERIFIED": "–", "ERROR": "!"}
-_PLACES = {name: place for place, name in enumerate(("onnx", "savedmodel", "tflite", "torchscript"))}
-_FRAMEWORKS = ("torch", "keras")
 
 
-def write(folder: Path, target: Path) -> dict[str, Any]:
+def write(
+    folder: Path,
+    target: Path,
+    earlier: Path | None = None,
+    turns: Path | None = None,
+    tables_to: Path | None = None,
+) -> dict[str, Any]:
     """Write the page on everything below ``folder`` to ``target``, and return its summary.
 
-    Equal records give an equal page: nothing in it depends on when or where it is written.
+    Equal records give an equal page: nothing in it depends on when it is written, and links are relative.
+
+    Args:
+        earlier: the folder of an earlier run, to tell what changed.
+        turns: what ``isoform bench FOLDER --baseline BEFORE --json`` printed: the latencies that may be compared.
+        tables_to: a folder for each table of the page as CSV, and all of them as Markdown.
 
     Raises:
-        UsageError: nothing was exported there.
+        UsageError: nothing was exported there, or ``turns`` is something else.
     """
     collection = collect(folder)
-    store.write_bytes(target, render(collection).encode())
-    return {
+    found = None
+    if earlier is not None:
+        found = change.changes(collect(earlier), collection, folder, change.read_turns(turns) if turns else {})
+    page = compose(collection, found)
+    store.write_bytes(target, render(page, target.parent).encode())
+    if tables_to is not None:
+        for each in page.sheets:
+            store.write_bytes(tables_to / f"{each.name}.csv", each.csv.encode("utf-8", "backslashreplace"))
+        store.write_bytes(tables_to / "tables.md", sheet.markdown(page.sheets).encode())
+    summary = {} if found is None else {"changes": _summary(found)}
+    return summary | {
         "artifacts": sum(entry.is_published for entry in collection.entries),
         "verdicts": _counts(collection),
         "unreadable": list(collection.unreadable),
     }
 
 
-def render(collection: Collection) -> str:
-    """Return the page."""
-    ranked = tables(collection.entries)
+@dataclass(frozen=True)
+class Page:
+    """Everything that the page shows, section by section, each with the figures behind it."""
+
+    collection: Collection
+    verdicts: Sheet
+    ranked: list[tuple[Table, Sheet]]
+    first: list[Section]
+    sections: list[Section]
+    trainings: list[tuple[Group, list[Training]]]
+
+    @property
+    def sheets(self) -> list[Sheet]:
+        """Every table of figures, in the order of the page."""
+        return [
+            *(each for section in self.first for each in section.sheets),
+            self.verdicts,
+            *(each for _, each in self.ranked),
+            *(each for section in self.sections for each in section.sheets),
+            *(figure.sheet for group, _ in self.trainings for figure in group.figures),
+        ]
+
+
+def compose(collection: Collection, changes: Sequence[change.Change] | None = None) -> Page:
+    """Return what the page shows of the records, and of what changed since an earlier run."""
+    compared = tables(collection.entries)
+    return Page(
+        collection,
+        parity.sheet(collection),
+        [(table, ranks.sheet(table)) for table in compared],
+        [] if changes is None else [before.section(changes)],
+        [each.section(compared) for each in SECTIONS],
+        training.groups(collection.trainings),
+    )
+
+
+def render(page: Page, home: Path) -> str:
+    """Return the page; ``home`` is the folder that it will stand in."""
+    machines = {table.machine.digest: table.machine for table, _ in page.ranked}
     return _environment().get_template("page.html.j2").render(
-        collection=collection,
+        page=page,
+        collection=page.collection,
         glyphs=GLYPHS,
         titles={name: row.title for name, row in FORMATS.items()},
-        counts=_counts(collection),
-        machines=list({table.machine.digest: table.machine for table in ranked}.values()),
-        versions=_versions(collection),
-        tables=[(table, Markup(_latency_chart(table))) for table in ranked],
-        keys=[(Markup(charts.key(place)), FORMATS[name].title) for name, place in _PLACES.items()],
-        hollow=Markup(charts.key(0, is_filled=False)),
-        trainings=list(_training_charts(collection.trainings)),
+        headline=_headline(page.collection),
+        counts=_counts(page.collection),
+        machines=list(machines.values()),
+        versions=_versions(page.collection),
+        links=_links(home),
+        everything=sheet.address("application/json", sheet.everything(page.sheets)),
+        raw=Markup,
+        key=lambda entry: Markup(svg.key(entry.place)),
     )  # fmt: skip
+
+
+def _summary(changes: Sequence[change.Change]) -> dict[str, list[str]]:
+    """Return what is worse and better, export by export, for ``--json``."""
+    return {
+        word: [
+            f"{each.entry.name} {each.entry.label}: {', '.join(told)}"
+            for each in changes
+            if (told := getattr(each, word))
+        ]
+        for word in ("worse", "better")
+    }
 
 
 def _environment() -> Environment:
@@ -64,6 +152,7 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "size": text.size_text, "time": text.time_text, "css": text.css_class, "figure": text.figure_text,
+        "threads": text.threads_text, "shortened": text.shortened,
     }  # fmt: skip
     return environment
 
@@ -71,6 +160,32 @@ def _environment() -> Environment:
 def _shown(value: Any) -> Any:
     """Return what an expression of the template writes: our own markup as it is, all else visible, then escaped."""
     return value if isinstance(value, Markup) else text.visible(value)
+
+
+def _links(home: Path) -> Callable[[Entry], list[tuple[str, str]]]:
+    """Return a function that gives (what, relative address) of the files of an artifact."""
+
+    def links(entry: Entry) -> list[tuple[str, str]]:
+        names = {"model": str(entry.record["model"]), "artifact.json": "artifact.json"}
+        names |= {name: name for name in ("bench.json", "cases.npz") if (entry.folder / name).is_file()}
+        there = Path(os.path.relpath(entry.folder.resolve(), home.resolve()))
+        return [(what, f"./{quote((there / name).as_posix(), errors='replace')}") for what, name in names.items()]
+
+    return links
+
+
+def _headline(collection: Collection) -> str:
+    """Return what the whole page says, in a line."""
+    entries, models = collection.entries, collection.names
+    passed = sum(entry.passed for entry in entries)
+    of_models = f"{_count(len(entries), 'export')} of {_count(len(models), 'model')}"
+    if passed == len(entries) and entries:
+        return f"{of_models}: {'all passed' if passed > 1 else 'it passed'}"
+    return f"{of_models}: {passed} passed"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def _counts(collection: Collection) -> dict[str, int]:
@@ -88,48 +203,3 @@ def _versions(collection: Collection) -> dict[str, str]:
             for package, version in versions.items():
                 found.setdefault(str(package), set()).add(str(version))
     return {package: " and ".join(sorted(found[package])) for package in sorted(found)}
-
-
-def _latency_chart(table: Table) -> str:
-    title = f"{table.name}: median latency and size of each artifact, batch {table.batch}"
-    points = [_point(row) for row in table.rows]
-    return charts.scatter(points, title, "size on disk, MB", f"latency, ms ({_threads(table.rows[0].first.threads)})")
-
-
-def _point(row: Row) -> charts.Point:
-    timing = row.first
-    low, high = timing.interval_ns or timing.range_ns
-    note = "" if row.entry.passed else f" {GLYPHS.get(row.entry.verdict, '')}"
-    return charts.Point(
-        row.record.size_bytes / 1e6,
-        timing.median_ns / 1e6,
-        _PLACES.get(row.entry.format, len(_PLACES)),
-        f"{row.entry.title} {row.entry.framework} {text.time_text(timing.median_ns)}{note}",
-        is_filled=row.entry.framework == _FRAMEWORKS[0],
-        is_struck=row.entry.failed,
-        interval=(low / 1e6, high / 1e6),
-    )
-
-
-def _threads(count: int) -> str:
-    return "1 thread" if count == 1 else f"{count} threads"
-
-
-def _training_charts(trainings: tuple[Training, ...]) -> Iterator[dict[str, Any]]:
-    """Give, for each model, the trainings of all frameworks and their curves."""
-    for name in dict.fromkeys(training.name for training in trainings):
-        group = [training for training in trainings if training.name == name]
-        drawn = {
-            quantity: Markup(charts.curves(list(_lines(group, quantity)), f"{name}: {quantity} by epoch", quantity))
-            for quantity in ("loss", "accuracy")
-        }
-        yield {"name": name, "group": group, **drawn}
-
-
-def _lines(group: list[Training], quantity: str) -> Iterator[charts.Line]:
-    for place, training in enumerate(group):
-        for side, field in (("test", f"test_{quantity}"), ("train", quantity)):
-            values = [float(epoch[field]) for epoch in training.record["epochs"] if epoch.get(field) is not None]
-            if values:
-                label = f"{training.framework} {side} {values[-1]:.3f}"
-                yield charts.Line(place, label, values, is_dashed=side == "train")

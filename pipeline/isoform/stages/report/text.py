@@ -1,5 +1,6 @@
 """Numbers and foreign text as a reader should see them."""
 
+import hashlib
 import math
 import re
 from typing import Any
@@ -30,6 +31,22 @@ def css_class(verdict: str) -> str:
     return anchor(verdict)
 
 
+def shortened(text: Any, most: int) -> str:
+    """Return text of at most ``most`` characters, its middle left out: names that differ often differ at an end."""
+    shown = visible(text)
+    if len(shown) <= most:
+        return shown
+    head = (most - 1) // 2
+    return f"{shown[:head]}…{shown[len(shown) - (most - 1 - head) :]}"
+
+
+def slug(name: str) -> str:
+    """Return an identifier that also serves as the stem of a file name, a different one for each name."""
+    if re.fullmatch(r"[a-z0-9_]{1,60}", name):
+        return name
+    return f"{anchor(name)[:40]}-{hashlib.sha256(ascii(name).encode()).hexdigest()[:8]}"
+
+
 def size_text(size_bytes: float) -> str:
     """Return a size in decimal units."""
     for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
@@ -44,6 +61,30 @@ def time_text(time_ns: float) -> str:
         if time_ns >= factor:
             return f"{_three(time_ns / factor)} {unit}"
     return f"{time_ns:.0f} ns"
+
+
+def threads_text(count: int) -> str:
+    return "1 thread" if count == 1 else f"{count} threads"
+
+
+def rate_text(rate: float, unit: str) -> str:
+    """Return a rate such as ``12.3 GFLOP/s`` in the decimal unit that suits it."""
+    for prefix, factor in (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if rate >= factor:
+            return f"{_three(rate / factor)} {prefix}{unit}"
+    return f"{rate:.3g} {unit}"
+
+
+def tick_text(text: str) -> str:
+    """Return a text such as ``5.00 ms`` as an axis has it: ``5 ms``."""
+    return re.sub(r"(\.\d*?)0+(?=\D|$)", lambda match: match[1].removesuffix("."), text, count=1)
+
+
+def share_text(share: float | None) -> str:
+    """Return a part of one as a percentage; what is not nothing is never shown as nothing."""
+    if share is None:
+        return "–"
+    return "< 0.1 %" if 0 < share < 0.001 else f"{100 * share:.1f} %"
 
 
 def figure_text(value: float | None, pattern: str) -> str:

@@ -4,70 +4,17 @@ import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from isoform.core.bench import BenchRecord, Process, Timing
-from isoform.core.machine import Machine
 from isoform.errors import UsageError
-from isoform.stages.report import axis, write
-from isoform.stages.report.charts import Line, Point, curves, scatter
+from isoform.stages.report import write
 from isoform.stages.report.collect import collect
 from isoform.stages.report.ranking import tables
 from isoform.stages.report.text import figure_text, size_text, time_text, visible
+from written_records import artifact, measured, training
 
 HOSTILE = "<script>alert(1)</script>\x1b[31m\u202eevil"
-
-
-def parity(verdict: str, output: str = "probabilities", lost_bits: float | None = 1.5) -> dict[str, Any]:
-    return {
-        "runtime": "ort-cpu", "verdict": verdict, "headline": "1.5 bits lost", "cases": 32, "sizes": {"batch": [1, 2]},
-        "gates": {"structure": {"verdict": "PASS", "findings": []}}, "seconds": 1.0, "versions": {}, "error": None,
-        "outputs": [{
-            "name": output, "verdict": verdict, "reason": "", "lost_bits": lost_bits, "correct_bits": 20.0,
-            "r_rms": None if lost_bits is None else 2.8, "r_max": 3.0, "limit_rms": 8.0, "limit_max": 16.0,
-            "rtol": 1e-6, "atol": 1e-9, "allowed_peak": 1e-6, "elements": 320, "measured": "float32",
-        }],
-    }  # fmt: skip
-
-
-def artifact(folder: Path, name: str, format_name: str, verdict: str, framework: str = "torch", **given: Any) -> Path:
-    place = folder / "m" / framework / format_name
-    place.mkdir(parents=True)
-    statuses = {"PASS": "passed", "NOT VERIFIED": "unverified"}
-    record = {
-        "schema_version": 1, "name": name, "framework": framework, "format": format_name, "model": "model.bin",
-        "files": {"model.bin": {"sha256": "ab" * 32, "size_bytes": 1500}}, "verdict": verdict, "key": "k",
-        "status": statuses.get(verdict, "failed"),
-        "parity": {} if verdict == "NOT VERIFIED" else {"ort-cpu": parity(verdict, **given)},
-        "route": [{"converter": "torch_to_onnx", "versions": {"torch": "2"}, "seconds": 1.0, "peak_rss_bytes": 5}],
-        "tried": [], "reproduce": "isoform export m",
-    }  # fmt: skip
-    (place / "artifact.json").write_text(json.dumps(record))
-    return place
-
-
-def measured(place: Path, *medians_ns: int, is_steady: bool = True, load: float = 0.1, batch: int = 1) -> None:
-    """Put a benchmark beside an artifact: one process for each median."""
-    processes = tuple(Process(9, 8, 7, 6, 40, is_steady, (median,) * 3, 100, 200) for median in medians_ns)
-    here = Machine("Example 9000", "x86_64", 8, 16 << 30, "Linux 6.1", "CPython 3.11.7")
-    timing = Timing(1, processes, load, load)
-    record = BenchRecord("k", "ort-cpu", "cpu", True, batch, {}, here, ("x:float32[1,4]",), "cd" * 32, 1500, (timing,))
-    (place / "bench.json").write_text(json.dumps({"schema_version": 1, "records": [record.to_json()]}))
-
-
-def training(folder: Path, framework: str, *, is_generated: bool) -> None:
-    place = folder / "m" / framework / "training"
-    place.mkdir(parents=True)
-    epochs = [
-        {"epoch": n, "loss": 1 / n, "accuracy": 1 - 0.5 / n, "test_loss": 1 / n, "test_accuracy": 0.9} for n in (1, 2)
-    ]
-    record = {
-        "schema_version": 1, "framework": framework, "epochs": epochs, "test_accuracy": 0.9125, "seconds": 3.0,
-        "dataset": {"name": "reviews", "is_generated": is_generated, "description": "d", "train_samples": 10},
-    }  # fmt: skip
-    (place / "training.json").write_text(json.dumps(record))
 
 
 class Words(HTMLParser):
@@ -240,45 +187,6 @@ def test_unfinished_folders_and_files_inside_a_model_are_no_records(tmp_path: Pa
 def test_an_empty_folder_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no artifact below it"):
         write(tmp_path, tmp_path / "report.html")
-
-
-def test_a_scatter_chart_labels_every_point_and_strikes_out_what_failed() -> None:
-    points = [Point(1.0, 0.1, 0, "a & b"), Point(1.1, 0.1, 1, "c", is_struck=True, interval=(0.09, 0.2))]
-    drawing = scatter(points, "title <x>", "size", "latency")
-    assert ">a &amp; b</text>" in drawing
-    assert 'class="label struck"' in drawing
-    assert drawing.count('class="cross"') == 1
-    assert "title &lt;x&gt;" in drawing
-
-
-def test_labels_of_points_in_one_place_do_not_overlap() -> None:
-    placed = axis.spread([100.0, 100.0, 101.0, 240.0], 17, 0, 250)
-    assert all(abs(a - b) >= 17 for i, a in enumerate(placed) for b in placed[:i])
-    assert max(placed) <= 250
-
-
-def test_labels_keep_the_order_of_what_they_name() -> None:
-    assert axis.spread([50.0, 10.0, 30.0], 5, 0, 100) == [50.0, 10.0, 30.0]
-    assert axis.spread([99.0, 98.0], 10, 0, 100) == [100.0, 90.0]
-
-
-def test_axes_hold_all_values_and_write_at_least_two_of_them() -> None:
-    for values in ([0.205, 0.225], [3.0], [1e-3, 5e4], [67.4, 67.5]):
-        scale = axis.logarithmic(values, 0, 100)
-        assert all(0 < scale.place(value) < 100 for value in values)
-        assert len(scale.ticks) >= 2
-        assert all(0 <= scale.place(tick) <= 100 for tick in scale.ticks)
-
-
-def test_a_logarithmic_axis_gives_equal_factors_equal_lengths() -> None:
-    scale = axis.logarithmic([1.0, 100.0], 0, 100)
-    assert scale.place(10) - scale.place(1) == pytest.approx(scale.place(100) - scale.place(10))
-
-
-def test_curves_survive_one_epoch_and_equal_values() -> None:
-    assert "polyline" in curves([Line(0, "torch train", [0.5])], "loss by epoch", "loss")
-    assert "polyline" in curves([Line(0, "torch train", [0.5, 0.5])], "loss by epoch", "loss")
-    assert curves([], "loss by epoch", "loss") == ""
 
 
 @pytest.mark.parametrize(
