@@ -64,6 +64,16 @@ def placement(row: Row) -> Placement | None:
     return _read(lambda: _placement(row.written["placement"]))
 
 
+def unplaced(row: Row) -> str | None:
+    """Return why it is not known where the operators of a row ran; None where it is known, or was never asked."""
+
+    def found() -> str | None:
+        record = row.written["placement"]
+        return None if record["is_known"] else str(record["reason"] or "not known")
+
+    return _read(found)
+
+
 def achieved(row: Row, threads: int) -> Achieved | None:
     """Return how far a timing got, or None where that is not recorded."""
     return _read(lambda: _achieved(_summary(row, threads)["roofline"]))

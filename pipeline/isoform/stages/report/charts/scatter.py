@@ -34,15 +34,24 @@ class Point:
 
 @dataclass(frozen=True)
 class Scale:
-    """What an axis says: its title, and how it writes a value. Logarithmic unless ``is_linear``."""
+    """What an axis says: its title, and how it writes a value.
+
+    Attributes:
+        is_linear: logarithmic otherwise.
+        margin: by which part of what it spans a logarithmic axis reaches further on either side, if that is more than
+            usual: room for what is written there.
+    """
 
     title: str
     show: svg.Show
     is_linear: bool = False
+    margin: float = 0.0
 
     def axis(self, values: Sequence[float], start: float, end: float) -> Axis:
         """Return the axis around ``values``."""
-        return (axis.linear if self.is_linear else axis.logarithmic)(values, start, end)
+        if self.is_linear:
+            return axis.linear(values, start, end)
+        return axis.logarithmic(values, start, end, margin=max(1.25, (max(values) / min(values)) ** self.margin))
 
 
 @dataclass(frozen=True)

@@ -88,6 +88,10 @@ def _rate(row: Row) -> float:
     return row.record.batch * 1e9 / row.last.median_ns
 
 
+def _tick(rate: float) -> str:
+    return tick_text(rate_text(rate, ""))
+
+
 def _figure(name: str, sources: Sequence[_Source]) -> Figure:
     points = [Point(source.server_rate, source.phone_rate, 0, source.name) for source in sources]
     halves = (median([point.x for point in points]), median([point.y for point in points]))
@@ -101,8 +105,8 @@ def _figure(name: str, sources: Sequence[_Source]) -> Figure:
         for source in sources
     )  # fmt: skip
     drawing = scatter(
-        name, points[:MOST], Scale("server: samples a second", lambda tick: tick_text(rate_text(tick, ""))),
-        Scale("phone: /s for each MB", lambda tick: tick_text(rate_text(tick, ""))), title,
+        name, points[:MOST], Scale("server: samples a second", _tick, margin=0.1),
+        Scale("phone: /s for each MB", _tick, margin=0.15), title,
         f"{len(points)} sources; the figures are in the table below.", ground,
     )  # fmt: skip
     note = "" if ground else f"Fewer than {FEWEST} sources: no quadrants."

@@ -1,8 +1,8 @@
 """What each export costs in size, time and accuracy at once, and which of them nothing beats."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from isoform.stages.report.charts.scatter import Ground, Point, Scale, scatter
 from isoform.stages.report.front import Cost, front, steps
@@ -58,23 +58,26 @@ def _figures(table: Table) -> list[Figure]:
     bits = Scale("bits lost", lambda tick: f"{tick:g}", is_linear=True)
     endless = [each.row.label for each in exports if each.row.lost_bits == math.inf]
     note = f"Not drawn, for they lose every bit: {', '.join(endless)}." if endless else ""
+    sized = [(each, float(each.row.record.size_bytes)) for each in exports if each.row.record.size_bytes > 0]
+    compared = [(each, each.bits) for each in exports if math.isfinite(each.bits)]
     charts = (
-        ("size", size, [(each, each.row.record.size_bytes) for each in exports if each.row.record.size_bytes > 0], ""),
-        ("bits lost", bits, [(each, each.bits) for each in exports if math.isfinite(each.bits)], note),
+        ("size", size, sized, lambda each: replace(_cost(each.row), lost_bits=0.0), ""),
+        ("bits lost", bits, compared, lambda each: replace(_cost(each.row), size_bytes=0.0), note),
     )
     found = []
-    for what, scale, points, remark in charts:
+    for what, scale, points, cost, remark in charts:
         if points:
             title = f"{table.title}: latency over {what}"
             sheet = Sheet(f"front-{table.slug}-{what.split()[0]}", title, _COLUMNS, rows)
-            drawing = _drawing(sheet.name, points, scale, time, title, _told(exports))
+            drawing = _drawing(sheet.name, points, cost, (scale, time), title, _told(exports))
             found.append(Figure(f"Latency over {what}", drawing, sheet, remark))
     return found
 
 
 def _drawing(
-    name: str, exports: Sequence[tuple[_Export, float]], x_scale: Scale, y_scale: Scale, title: str, told: str
-) -> str:
+    name: str, exports: Sequence[tuple[_Export, float]], cost: Callable[[_Export], Cost], scales: tuple[Scale, Scale],
+    title: str, told: str,
+) -> str:  # fmt: skip
     points = [
         Point(
             x, each.row.first.median_ns, each.row.entry.place, each.row.label,
@@ -82,9 +85,16 @@ def _drawing(
         )
         for each, x in exports
     ]  # fmt: skip
-    line = steps([(x, each.row.first.median_ns) for each, x in exports if each.row.entry.passed])
+    line = steps([(x, each.row.first.median_ns) for each, x in _unbeaten(exports, cost)])
     ground = Ground(lines=[("front", line)] if len(line) > 1 else [])
-    return scatter(name, points, x_scale, y_scale, title, told, ground)
+    return scatter(name, points, *scales, title, told, ground)
+
+
+def _unbeaten(exports: Sequence[tuple[_Export, float]], cost: Callable[[_Export], Cost]) -> list[tuple[_Export, float]]:
+    """Return what passed and is on the front of the two figures that ``cost`` looks at."""
+    passed = [(each, x) for each, x in exports if each.row.entry.passed]
+    told = front([cost(each) for each, _ in passed])
+    return [pair for pair, is_on in zip(passed, told, strict=True) if is_on]
 
 
 def _judged(table: Table) -> list[_Export]:

@@ -27,9 +27,10 @@ _COLUMNS = (
 
 def section(tables: Sequence[Table]) -> Section:
     """Return two charts for each model whose operators are known to have run somewhere."""
+    reasons = "".join(f" {told}" for table in tables if (told := _unknown(table)))
     return Section(
         "placement", "Where it ran", "Placement", _LEAD, tuple(_groups(tables)),
-        missing="Not recorded where operators ran:", command="isoform bench FOLDER",
+        missing=f"Not recorded where operators ran.{reasons}", command="isoform bench FOLDER",
     )  # fmt: skip
 
 
@@ -40,12 +41,20 @@ def _groups(tables: Sequence[Table]) -> Iterator[Group]:
             yield Group(table.title, tuple(_figures(table, found)))
 
 
+def _unknown(table: Table) -> str:
+    """Return of which rows it is not known, and why."""
+    found = [f"{row.label}: {reason}" for row in table.rows if (reason := depth.unplaced(row)) is not None]
+    return f"Not known of {'; '.join(found)}." if found else ""
+
+
 def _figures(table: Table, found: Sequence[tuple[Row, Placement]]) -> Iterator[Figure]:
     rows = tuple(_line(row, where) for row, where in found)
     targets = [(row.label, _parts(where.target, where.macs or where.operators)) for row, where in found]
     title = f"{table.title}: share of arithmetic by provider or delegate"
     sheet = Sheet(f"placement-{table.slug}", title, _COLUMNS, rows)
-    yield Figure("By provider or delegate", shares(sheet.name, targets[:MOST], title, _told(targets)), sheet)
+    yield Figure(
+        "By provider or delegate", shares(sheet.name, targets[:MOST], title, _told(targets)), sheet, _unknown(table)
+    )
     kinds = [(row.label, _by_kind(where.by_arithmetic)) for row, where in found if where.by_arithmetic]
     if kinds:
         title = f"{table.title}: share of arithmetic on integers and floats"

@@ -1,0 +1,195 @@
+"""What each section makes of the records: figures worked out by hand, and what is missing or damaged."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from isoform.stages.report import write
+from isoform.stages.report.collect import collect
+from isoform.stages.report.ranking import tables
+from isoform.stages.report.section import Section
+from isoform.stages.report.sections import deployment, latency, pareto, placement, roofline, throughput
+from isoform.stages.report.sheet import Sheet
+from written_records import artifact, measured
+from written_records import placement as placed
+from written_records import roofline as reached
+
+ALL = (latency, pareto, throughput, deployment, placement, roofline)
+CEILINGS = {"kernel": "numpy", "threads": {"1": {"flops_per_s": 100.0, "bytes_per_s": 10.0}}}
+
+
+def shown(module: Any, folder: Path) -> Section:
+    found: Section = module.section(tables(collect(folder).entries))
+    return found
+
+
+def rows(sheet: Sheet) -> list[dict[str, Any]]:
+    return [dict(zip(sheet.document["columns"], row, strict=True)) for row in sheet.document["data"]]
+
+
+@pytest.mark.parametrize("module", ALL, ids=lambda module: module.__name__.rpartition(".")[2])
+def test_a_section_without_records_says_which_command_makes_them(tmp_path: Path, module: Any) -> None:
+    artifact(tmp_path, "m", "onnx", "PASS")
+    section = shown(module, tmp_path)
+    assert section.groups == ()
+    assert section.missing
+    assert section.command.startswith("isoform ")
+    write(tmp_path, tmp_path / "report.html")
+    text = (tmp_path / "report.html").read_text()
+    assert text.count("<svg") == 0
+    assert text.count("<code>isoform bench FOLDER</code>") >= 4
+
+
+def test_a_median_comes_with_its_interval_and_says_which_kind_it_is(tmp_path: Path) -> None:
+    measured(artifact(tmp_path, "m", "onnx", "PASS"), 10, 30)
+    measured(artifact(tmp_path, "m", "tflite", "PASS"), 10, 11, 12, 13, 14, 15)
+    few, many = sorted(rows(shown(latency, tmp_path).sheets[0]), key=lambda row: row["processes"])
+    assert (few["median_ns"], few["interval_low_ns"], few["interval_high_ns"]) == (20, 10, 30)
+    assert few["interval"] == "fastest to slowest process"
+    assert many["interval"] == "95 % of the median"
+
+
+def test_quantiles_of_a_process_are_queries_that_there_were(tmp_path: Path) -> None:
+    measured(artifact(tmp_path, "m", "onnx", "PASS"), 100, scatter=tuple(each / 100 for each in range(1, 102)))
+    (row,) = rows(shown(latency, tmp_path).sheets[1])
+    assert [row[f"q{part}_ns"] for part in (0, 1, 5, 25, 50, 75, 95, 99, 100)] == [1, 2, 6, 26, 51, 76, 96, 100, 101]
+
+
+def test_what_failed_is_on_no_front_even_if_it_is_best_in_everything(tmp_path: Path) -> None:
+    measured(artifact(tmp_path, "m", "onnx", "FAIL", lost_bits=0.0), 10, size_bytes=10)
+    measured(artifact(tmp_path, "m", "tflite", "PASS", lost_bits=1.0), 500)
+    section = shown(pareto, tmp_path)
+    assert {row["export"]: row["on_front"] for row in rows(section.sheets[0])} == {
+        "ONNX torch": None, "TFLite torch": True,
+    }  # fmt: skip
+    drawing = section.groups[0].figures[0].drawing
+    assert drawing.count('class="cross"') == 1
+    assert 'class="label strong"' in drawing
+    assert 'class="label struck"' in drawing
+
+
+def test_an_export_that_loses_every_bit_is_named_and_not_drawn(tmp_path: Path) -> None:
+    measured(artifact(tmp_path, "m", "onnx", "FAIL", lost_bits=None), 10)
+    measured(artifact(tmp_path, "m", "tflite", "PASS"), 10)
+    figure = shown(pareto, tmp_path).groups[0].figures[1]
+    assert figure.note == "Not drawn, for they lose every bit: ONNX torch."
+    assert "ONNX" not in figure.drawing.partition("</desc>")[2]
+
+
+def test_throughput_is_drawn_over_the_batches_that_were_measured(tmp_path: Path) -> None:
+    own = artifact(tmp_path, "m", "onnx", "PASS")
+    for batch, rate in ((1, 100.0), (32, 900.0)):
+        measured(own, 10, batch=batch, summaries=[{"throughput": rate, "throughput_95": [rate - 1, rate + 1]}])
+    (group,) = shown(throughput, tmp_path).groups
+    (figure,) = group.figures
+    assert [(row["batch"], row["samples_per_s"], row["low_per_s"]) for row in rows(figure.sheet)] == [
+        (1, 100.0, 99.0), (32, 900.0, 899.0),
+    ]  # fmt: skip
+    assert ">32</text>" in figure.drawing
+    assert "Most: ONNX torch with 900 samples/s at batch 32." in figure.drawing
+
+
+def test_one_batch_alone_is_no_curve(tmp_path: Path) -> None:
+    measured(artifact(tmp_path, "m", "onnx", "PASS"), 10, summaries=[{"throughput": 100.0}])
+    assert shown(throughput, tmp_path).groups == ()
+
+
+def test_phone_and_server_are_what_the_legend_says(tmp_path: Path) -> None:
+    """TFLite: 2 ms with one thread, 4 MB, so 500 / 4. ONNX: 8 samples in 4 ms with two threads, so 2,000."""
+    measured(artifact(tmp_path, "m", "tflite", "PASS"), 2_000_000, size_bytes=4_000_000, threads=(1, 2))
+    own = artifact(tmp_path, "m", "onnx", "PASS")
+    measured(own, 2_000_000, threads=(1, 2))
+    measured(own, 8_000_000, threads=(1, 2), batch=8)
+    (row,) = rows(shown(deployment, tmp_path).sheets[0])
+    assert row["phone_per_s_per_mb"] == pytest.approx(125)
+    assert (row["server_per_s"], row["server_batch"], row["server_threads"]) == (pytest.approx(2000), 8, 2)
+
+
+def test_a_source_that_failed_one_way_is_not_placed_between_phone_and_server(tmp_path: Path) -> None:
+    measured(artifact(tmp_path, "m", "tflite", "PASS"), 10)
+    measured(artifact(tmp_path, "m", "onnx", "FAIL"), 10)
+    assert shown(deployment, tmp_path).groups == ()
+
+
+def test_another_precision_is_another_source(tmp_path: Path) -> None:
+    for precision in (None, "int8"):
+        for name in ("tflite", "onnx"):
+            measured(artifact(tmp_path, "m", name, "PASS", precision=precision), 10)
+    assert {row["source"] for row in rows(shown(deployment, tmp_path).sheets[0])} == {"m torch", "m torch int8"}
+
+
+def test_placement_counts_arithmetic_and_not_operators(tmp_path: Path) -> None:
+    nodes = [("Conv", "XNNPACK", "float", 900), ("Gather", "CPU", "none", 0), ("Gemm", "CPU", "integer", 100)]
+    measured(artifact(tmp_path, "m", "tflite", "PASS"), 10, placement=placed("XNNPACK", nodes, partitions=2))
+    section = shown(placement, tmp_path)
+    (row,) = rows(section.sheets[0])
+    assert row["off_target_share"] == pytest.approx(0.1)
+    assert row["integer_share"] == pytest.approx(0.1)
+    assert (row["partitions"], row["off_target"], row["inserted"]) == (2, "1 Gather, 1 Gemm", "2 copies")
+    assert "XNNPACK 90.0 %, CPU 10.0 %" in section.groups[0].figures[0].drawing
+    assert "float 90.0 %, integer 10.0 %" in section.groups[0].figures[1].drawing
+
+
+def test_a_graph_without_arithmetic_is_placed_by_its_operators(tmp_path: Path) -> None:
+    nodes = [("Add", "A", "none", 0), ("Mul", "B", "none", 0)]
+    measured(artifact(tmp_path, "m", "onnx", "PASS"), 10, placement=placed("A", nodes))
+    (figure,) = shown(placement, tmp_path).groups[0].figures
+    assert "A 50.0 %, B 50.0 %" in figure.drawing
+
+
+def test_a_runtime_that_does_not_tell_where_is_said_with_its_reason(tmp_path: Path) -> None:
+    unknown = {"is_known": False, "reason": "TensorFlow does not say"}
+    measured(artifact(tmp_path, "m", "savedmodel", "PASS"), 10, placement=unknown)
+    assert "SavedModel torch: TensorFlow does not say" in shown(placement, tmp_path).missing
+    measured(artifact(tmp_path, "m", "onnx", "PASS"), 10, placement=placed("A", [("Conv", "A", "float", 5)]))
+    assert "SavedModel torch: TensorFlow does not say" in shown(placement, tmp_path).groups[0].figures[0].note
+
+
+def test_the_roofline_shows_what_was_reached_below_its_ceiling(tmp_path: Path) -> None:
+    summary = {"roofline": reached(25.0, (2.0, 5.0), (100.0, 10.0))}
+    measured(artifact(tmp_path, "m", "onnx", "PASS"), 10, summaries=[summary], ceilings=CEILINGS)
+    section = shown(roofline, tmp_path)
+    (row,) = rows(section.sheets[0])
+    assert (row["attainable_flops_per_s"], row["share"]) == (50.0, 0.5)
+    assert ">ONNX torch 50 %</text>" in section.groups[0].figures[0].drawing
+    assert ">100 FLOP/s</text>" in section.groups[0].figures[0].drawing
+
+
+@pytest.mark.parametrize("damage", [
+    {"placement": "no"}, {"placement": {"is_known": True}}, {"placement": None}, {"ceilings": {"threads": {}}},
+    {"ceilings": [1]}, {"summaries": [{"roofline": {"intensity": [0, 1]}, "throughput": "fast"}]},
+    {"summaries": [{"roofline": None, "throughput": -1.0}]},
+    {"summaries": [{"roofline": reached(1.0, (1.0, 2.0), (9.0, 9.0)) | {"achieved_flops_per_s": float("nan")}}]},
+])  # fmt: skip
+def test_a_damaged_record_is_left_out_and_stops_nothing(tmp_path: Path, damage: dict[str, Any]) -> None:
+    own = artifact(tmp_path, "m", "onnx", "PASS")
+    for batch in (1, 8):
+        measured(own, 10, batch=batch, **damage)
+    assert [shown(module, tmp_path).groups for module in (throughput, placement, roofline)] == [(), (), ()]
+    assert write(tmp_path, tmp_path / "report.html")["artifacts"] == 1
+
+
+def test_an_export_measured_on_another_runtime_says_which(tmp_path: Path) -> None:
+    own = artifact(tmp_path, "m", "onnx", "PASS")
+    measured(own, 10)
+    text = (own / "bench.json").read_text().replace('"ort-cpu"', '"ort-cuda"')
+    (own / "bench.json").write_text(text)
+    assert rows(shown(latency, tmp_path).sheets[0])[0]["export"] == "ONNX torch on ort-cuda"
+
+
+def test_names_from_records_are_text_wherever_they_are_drawn(tmp_path: Path) -> None:
+    nodes = [("<b>Conv", "<script>", "float", 5)]
+    measured(artifact(tmp_path, "<i>m", "onnx", "PASS"), 10, placement=placed("<script>", nodes))
+    write(tmp_path, tmp_path / "report.html")
+    text = (tmp_path / "report.html").read_text()
+    assert not {"<script", "<b>Conv", "<i>m"} & {found for found in ("<script", "<b>Conv", "<i>m") if found in text}
+
+
+def test_a_page_of_five_hundred_exports_stays_below_forty_kilobytes_each(tmp_path: Path) -> None:
+    formats = ("onnx", "tflite", "savedmodel", "torchscript")
+    for number in range(500):
+        own = artifact(tmp_path, f"m{number // 4}", formats[number % 4], "PASS", place=f"m{number // 4}")
+        measured(own, 1000 + number, 1100 + number, 1200 + number)
+    assert write(tmp_path, tmp_path / "report.html")["artifacts"] == 500
+    assert (tmp_path / "report.html").stat().st_size < 500 * 40_000
