@@ -23,7 +23,8 @@ from isoform.stages.report.text import anchor
 FULL_PRECISION = "fp32"
 TRAINING_NAME = "training.json"
 FAILURE_SUFFIX = ".failure.json"
-_PLACES = {name: place for place, name in enumerate(("onnx", "savedmodel", "tflite", "torchscript", "pt2", "openvino"))}
+_IN_COLOURS = ("onnx", "savedmodel", "tflite", "torchscript", "pt2", "openvino", "executorch", "ort")
+_PLACES = {name: place for place, name in enumerate(_IN_COLOURS)}
 _DAMAGE = (KeyError, TypeError, ValueError, AttributeError)
 
 
@@ -81,7 +82,7 @@ class Entry:
     @property
     def place(self) -> int:
         """The format's colour and shape."""
-        return _PLACES.get(self.format, len(_PLACES))
+        return _PLACES.get(self.format, len(_PLACES) - 1)
 
     @property
     def identity(self) -> tuple[str, str, str, str]:

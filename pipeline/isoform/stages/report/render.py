@@ -20,6 +20,7 @@ from isoform.stages.report.section import Group, Section
 from isoform.stages.report.sections import (
     before,
     deployment,
+    glance,
     latency,
     pareto,
     parity,
@@ -104,7 +105,7 @@ def compose(collection: Collection, changes: Sequence[change.Change] | None = No
         collection,
         parity.sheet(collection),
         [(table, ranks.sheet(table)) for table in compared],
-        [] if changes is None else [before.section(changes)],
+        [*([] if changes is None else [before.section(changes)]), glance.section(compared)],
         [each.section(compared) for each in SECTIONS],
         training.groups(collection.trainings),
     )

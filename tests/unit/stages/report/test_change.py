@@ -34,8 +34,7 @@ def timed(path: Path, artifact_path: str, word: str, ratio: float = 1.1) -> Path
 
 
 def line(runs: tuple[Path, Path], found: list[Change]) -> dict[str, object]:
-    sheet = compose(collect(runs[1]), found).first[0].table
-    assert sheet is not None
+    sheet = next(each for each in compose(collect(runs[1]), found).sheets if each.name == "before-after")
     return dict(zip(sheet.document["columns"], sheet.document["data"][0], strict=True))
 
 

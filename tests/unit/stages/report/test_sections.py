@@ -9,13 +9,13 @@ from isoform.stages.report import write
 from isoform.stages.report.collect import collect
 from isoform.stages.report.ranking import tables
 from isoform.stages.report.section import Section
-from isoform.stages.report.sections import deployment, latency, pareto, placement, roofline, throughput
+from isoform.stages.report.sections import deployment, glance, latency, pareto, placement, roofline, throughput
 from isoform.stages.report.sheet import Sheet
 from written_records import artifact, measured
 from written_records import placement as placed
 from written_records import roofline as reached
 
-ALL = (latency, pareto, throughput, deployment, placement, roofline)
+ALL = (glance, latency, pareto, throughput, deployment, placement, roofline)
 CEILINGS = {"kernel": "numpy", "threads": {"1": {"flops_per_s": 100.0, "bytes_per_s": 10.0}}}
 
 
@@ -32,13 +32,26 @@ def rows(sheet: Sheet) -> list[dict[str, Any]]:
 def test_a_section_without_records_says_which_command_makes_them(tmp_path: Path, module: Any) -> None:
     artifact(tmp_path, "m", "onnx", "PASS")
     section = shown(module, tmp_path)
-    assert section.groups == ()
+    assert (section.groups, section.table) == ((), None)
     assert section.missing
     assert section.command.startswith("isoform ")
     write(tmp_path, tmp_path / "report.html")
     text = (tmp_path / "report.html").read_text()
     assert text.count("<svg") == 0
     assert text.count("<code>isoform bench FOLDER</code>") >= 4
+
+
+def test_the_best_of_a_model_are_those_that_cannot_be_told_apart(tmp_path: Path) -> None:
+    for name, medians, size in (("onnx", (10, 14), 1000), ("tflite", (13, 15), 1004), ("savedmodel", (20, 21), 900)):
+        measured(artifact(tmp_path, "m", name, "PASS", lost_bits=0.2), *medians, size_bytes=size)
+    measured(artifact(tmp_path, "m", "torchscript", "FAIL", lost_bits=0.0), 1, size_bytes=1)
+    table = shown(glance, tmp_path).table
+    assert table is not None
+    (row,) = rows(table)
+    assert row["passed"] == "3 of 4"
+    assert row["fastest"] == "12 ns on 1 thread: ONNX torch, TFLite torch"
+    assert row["smallest"] == "900 B: SavedModel torch"
+    assert row["most_exact"] == "0.2: ONNX torch, TFLite torch and 1 more"
 
 
 def test_a_median_comes_with_its_interval_and_says_which_kind_it_is(tmp_path: Path) -> None:

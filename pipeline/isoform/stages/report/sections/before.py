@@ -42,12 +42,14 @@ _OF_TURNS = (
 
 
 def section(found: Sequence[Change]) -> Section:
-    """Return the table of all exports of either run, and a chart of those timed in turns."""
-    sheet = Sheet("before-after", "Before and after", _COLUMNS, tuple(map(_line, found)))
-    chart = _chart(found)
-    groups = (Group("", (chart,)),) if chart else ()
-    counts = _counts(found)
-    return Section("before", "Before and after", "Before and after", f"{counts} {_LEAD}", groups, sheet)
+    """Return the table of what changed, a chart of what was timed in turns, and the figures of all exports."""
+    changed = [change for change in found if change.status or change.worse or change.better]
+    table = Sheet("changed", "What changed", _COLUMNS[:-1], tuple(_line(change)[:-1] for change in changed))
+    every = Sheet("before-after", "All exports of both runs", _COLUMNS, tuple(map(_line, found)))
+    figures = [chart] if (chart := _chart(found)) else []
+    groups = (Group("", (*figures, Figure(every.title, "", every))),)
+    lead = f"{_counts(found)} {_LEAD}"
+    return Section("before", "Before and after", "Before and after", lead, groups, table if changed else None)
 
 
 def _line(change: Change) -> tuple[object, ...]:
