@@ -16,7 +16,7 @@ ZOO_FLAGS = $(if $(FILTER),--filter "$(FILTER)") $(if $(FORCE),--again everythin
 EXPORT_FLAGS = $(if $(IMAGE_SIZE),-p image_size=$(IMAGE_SIZE)) $(if $(DATA),--data $(DATA)) --out $(OUT)
 
 .DEFAULT_GOAL := help
-.PHONY: help install export train verify self-test bench report test test-fast test-formats test-torch test-tensorflow conformance figures calibration fresh zoo docs lint format clean
+.PHONY: help install export train verify self-test bench report report-picture test test-fast test-formats test-torch test-tensorflow conformance figures calibration fresh zoo docs lint format clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,7 +42,10 @@ train: $(STAMP) ## Train the reference models only
 verify: $(STAMP) ## Prove every exported artifact again
 	$(BIN)/isoform verify $(OUT)
 
-self-test: $(STAMP) ## Plant faults in copies of every exported artifact: does a verification catch them?
+self-report-picture: $(STAMP) ## Take the picture of the report that the documentation shows (needs Chromium)
+	cd tests && PYTHONPATH=. ../$(BIN)/python -m figures.picture $(abspath $(OUT))/report.html ../docs/report.png
+
+test: $(STAMP) ## Plant faults in copies of every exported artifact: does a verification catch them?
 	$(BIN)/isoform verify $(OUT) --self-test
 
 bench: $(STAMP) ## Measure every exported artifact with the full protocol
@@ -50,6 +53,9 @@ bench: $(STAMP) ## Measure every exported artifact with the full protocol
 
 report: $(STAMP) ## Write exports/report.html from the records on disk
 	$(BIN)/isoform report $(OUT)
+
+report-picture: $(STAMP) ## Take the picture of the report that the documentation shows (needs Chromium)
+	cd tests && PYTHONPATH=. ../$(BIN)/python -m figures.picture $(abspath $(OUT))/report.html ../docs/report.png
 
 test: $(STAMP) ## Run every test: the fast ones first, then the others, a group for each framework, two at a time
 	$(BIN)/python -m pytest tests/unit tests/cli tests/test_architecture.py

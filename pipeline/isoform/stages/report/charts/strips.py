@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from isoform.core.statistics import median
 from isoform.stages.report import axis, svg
@@ -15,6 +15,8 @@ BINS = 76
 TALLEST = 15
 _WIDEST = 4.0
 """An axis of ratios never reaches further than this factor: queries beyond are counted, not drawn."""
+_RATIOS = (1.0, 2.0, 0.5, 4.0, 0.25, 1.5, 3.0, 0.7, 1.2, 0.8, 1.1, 0.9)
+_TICK_GAP = 44
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,18 @@ def _ratios(rows: Sequence[Strip]) -> Axis:
         lows.append(ordered[int(0.01 * (len(ordered) - 1))])
         highs.append(ordered[math.ceil(0.99 * (len(ordered) - 1))])
     low, high = max(min(lows), 1 / _WIDEST), min(max(highs), _WIDEST)
-    return axis.logarithmic((min(low, 1.0), max(high, 1.0)), LEFT, RIGHT, at_least=1.4, margin=1.03)
+    found = axis.logarithmic((min(low, 1.0), max(high, 1.0)), LEFT, RIGHT, at_least=1.4, margin=1.03)
+    return replace(found, ticks=_ratio_ticks(found))
+
+
+def _ratio_ticks(xs: Axis) -> tuple[float, ...]:
+    """Return the ratios to write: 1 first, then others in the order of `_RATIOS` where there is room beside it."""
+    chosen: list[float] = []
+    for ratio in _RATIOS:
+        place = xs.place(ratio)
+        if LEFT + 8 <= place <= RIGHT - 8 and all(abs(place - xs.place(other)) >= _TICK_GAP for other in chosen):
+            chosen.append(ratio)
+    return tuple(sorted(chosen))
 
 
 def _medians(row: Strip) -> list[float]:
