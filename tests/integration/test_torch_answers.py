@@ -11,8 +11,8 @@ from isoform.core.artifact import Architecture, Artifact
 from isoform.core.protocols import ConvertOptions
 from isoform.core.signature import Signature, TensorSpec
 from isoform.errors import IsoformError
-from isoform.hub import answers, examples
-from isoform.hub.torchscript import has_type
+from isoform.hub import answers, examples, torch_trace
+from isoform.hub.torchscript import Named, has_type
 
 pytestmark = [
     pytest.mark.torch,
@@ -94,3 +94,10 @@ def test_a_module_is_as_it_was_after_it_answered_in_float64() -> None:
     assert wide[0].dtype == torch.float64
     assert torch.get_default_dtype() == torch.float32
     assert all(torch.equal(before[name], tensor) for name, tensor in module.state_dict().items())
+
+
+def test_the_older_exporter_leaves_a_network_in_eval_mode() -> None:
+    network = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Dropout()).eval()
+    signature = Signature((TensorSpec("x", "float32", ("n", 2)),), (TensorSpec("y", "float32", ("n", 2)),))
+    torch_trace.export(Named(network, signature, is_flat=True), signature, (X,))
+    assert not any(child.training for child in network.modules())

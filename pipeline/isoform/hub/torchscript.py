@@ -31,6 +31,7 @@ class Named(torch.nn.Module):
     def __init__(self, module: torch.nn.Module, signature: Signature, *, is_flat: bool = False) -> None:
         super().__init__()
         self.module = module
+        self.training = module.training  # an exporter that leaves eval mode afterwards goes by the outermost module
         names = [spec.name for spec in signature.inputs]
         for name in names:
             if not name.isidentifier() or keyword.iskeyword(name):
