@@ -13,6 +13,7 @@ from isoform.core.bench import BenchOptions, BenchRecord
 from isoform.core.format import lookup
 from isoform.core.layout import KEEP
 from isoform.core.parity import ParityRecord
+from isoform.core.precision import FP32
 from isoform.core.signature import TensorSpec
 from isoform.isolation import Pool
 from isoform.stages import bench as bench_stage
@@ -36,12 +37,13 @@ def convert(
     via: str | None = None,
     avoid: Sequence[str] = (),
     io_layout: str = KEEP,
+    precision: str | Sequence[str] = FP32,
     allow_pickle: bool = False,
     allow_nonfinite: bool = False,
     verify: bool = True,
     force: bool = False,
 ) -> list[Result]:
-    """Return one result for each format in ``to``; a failed one says so in ``status`` and ``error``.
+    """Return one result for each format in ``to`` and each ``precision``; a failed one says so in ``status``.
 
     The arguments have the words of the command line; see ``isoform convert --help``.
 
@@ -52,6 +54,7 @@ def convert(
         signature: which one of a SavedModel or TFLite file; ``serving_default``, or the only one, unless given.
         cases: an npz of your own inputs to verify with.
         io_layout: "keep", "nhwc" or "nchw": the axes on the outside; an input names its own as ``...]:NCHW``.
+        precision: "fp32", "fp16", "bf16", "dynamic-int8" or "int8"; several as in ``to``.
         allow_pickle: let a PyTorch checkpoint run the code in it, in a child process; only if you trust who made it.
         allow_nonfinite: weights may hold NaN and infinities.
 
@@ -63,7 +66,8 @@ def convert(
         source=Path(source),
         formats=_listed(to),
         out=Path(out),
-        reproduce=f"isoform.convert({str(source)!r}, to='{{format}}')",
+        reproduce=f"isoform.convert({str(source)!r}, to='{{format}}'{{precision}})",
+        spelt_precision=", precision='{precision}'",
         name=name,
         arch=arch,
         arch_arguments=arch_arguments,
@@ -77,6 +81,7 @@ def convert(
         allow_nonfinite=allow_nonfinite,
         is_verified=verify,
         is_forced=force,
+        precisions=_listed(precision),
     )
     with Pool(request.out / ".logs") as pool:
         return convert_stage(request, pool, lambda subject, text: None)

@@ -13,9 +13,14 @@ from isoform.registry import CONVERTERS, Converter, converter, missing, require
 
 @dataclass(frozen=True)
 class Route:
-    """A chain of converters; each one's target is the next one's source."""
+    """A chain of converters; each one's target is the next one's source.
+
+    Attributes:
+        begin: the format that it starts from, where there is no step: a file that stays what it is.
+    """
 
     steps: tuple[Converter, ...]
+    begin: str = ""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -32,7 +37,7 @@ class Route:
 
     def passes(self, format_name: str) -> bool:
         """Tell whether the route starts from, leads through or ends in a format."""
-        return any(format_name in (step.source, step.target) for step in self.steps)
+        return self.begin == format_name or any(format_name in (step.source, step.target) for step in self.steps)
 
     def require(self) -> None:
         """Raise MissingDependency if a package that one of the converters needs is not installed."""
@@ -41,7 +46,7 @@ class Route:
 
     def __str__(self) -> str:
         ends = (f"{step.target} ({step.way})" if step.way else step.target for step in self.steps)
-        return " -> ".join([self.steps[0].source, *ends])
+        return " -> ".join([self.steps[0].source if self.steps else self.begin, *ends])
 
 
 def ranked(source: str, target: str, *, via: str | None = None, avoid: Collection[str] = ()) -> tuple[Route, ...]:

@@ -96,6 +96,7 @@ def test_as_json_a_plan_is_one_document(answer, only) -> None:
         "plan": [
             {
                 "format": "onnx",
+                "precision": "fp32",
                 "destination": "exports/model/onnx",
                 "is_there": False,
                 "files": ["model.onnx", "artifact.json", "cases.npz", "weights.json"],

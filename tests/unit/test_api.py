@@ -10,7 +10,7 @@ from isoform.api import _listed
 from isoform.cli.convert import command
 from isoform.errors import UsageError
 
-OTHER_WORDS = {"targets": "to", "arch_arguments": "arch_arguments", "no_verify": "verify"}
+OTHER_WORDS = {"targets": "to", "arch_arguments": "arch_arguments", "no_verify": "verify", "precisions": "precision"}
 ONLY_TYPED = {"as_json", "is_dry"}
 """What a program has no use for: it gets the records themselves."""
 

@@ -9,9 +9,13 @@ from isoform.cli.console import Display
 from isoform.cli.sections import Sectioned
 from isoform.cli.usage import Word
 from isoform.core.layout import CHOICES, KEEP
+from isoform.core.precision import FP32
 from isoform.core.signature import TensorSpec
 from isoform.isolation import Pool
 from isoform.stages.convert import ConvertRequest, convert, plan
+
+_NOT_AGAIN = ("targets", "precisions", "force", "as_json", "is_dry")
+"""Options that the command of one artifact alone says anew, or not at all."""
 
 
 @click.command(
@@ -20,7 +24,7 @@ from isoform.stages.convert import ConvertRequest, convert, plan
         "What the source is": (
             "--arch", "--arch-arg", "--input", "--signature", "--allow-pickle", "--allow-nonfinite",
         ),
-        "What is written": ("--to", "--out", "--name", "--io-layout"),
+        "What is written": ("--to", "--precision", "--out", "--name", "--io-layout"),
         "How, and how it is proved": ("--via", "--avoid", "--cases", "--no-verify"),
     },
     epilog="""\b
@@ -28,6 +32,7 @@ Examples:
   isoform convert                                      what is in this folder, and what to type
   isoform convert model.onnx --to tflite,savedmodel
   isoform convert model.onnx --to tflite --dry-run     what would be done
+  isoform convert model.onnx --to onnx,tflite --precision fp32,fp16
   isoform convert weights.safetensors --arch net.py:build --input 'image:float32[batch,3,32,32]' --to onnx
   isoform convert model.keras --to onnx,torchscript --cases inputs.npz
   isoform convert saved_model --to onnx --signature encode
@@ -38,6 +43,7 @@ load or run failed.""",
 )  # fmt: skip
 @click.argument("source", required=False, type=click.Path(path_type=Path))
 @options.to
+@options.precision
 @options.out
 @click.option("--name", help="What to call the model; default: the name of the file.")
 @click.option("--arch", metavar="FILE_OR_MODULE:CALLABLE", help="What builds the network, for weights-only files.")
@@ -72,6 +78,7 @@ def command(
     context: click.Context,
     source: Path | None,
     targets: str | None,
+    precisions: str | None,
     out: Path,
     name: str | None,
     arch: str | None,
@@ -102,7 +109,7 @@ def command(
         source=source,
         formats=options.listed(targets, ()),
         out=out,
-        reproduce=options.typed_again(context, "--to {format}", without=("targets", "force", "as_json", "is_dry")),
+        reproduce=options.typed_again(context, "--to {format}{precision}", without=_NOT_AGAIN),
         name=name,
         arch=arch,
         arch_arguments=options.key_values(arch_arguments, "--arch-arg"),
@@ -116,6 +123,7 @@ def command(
         allow_nonfinite=allow_nonfinite,
         is_verified=not no_verify,
         is_forced=force,
+        precisions=options.listed(precisions, (FP32,)),
     )
     if is_dry:
         context.exit(_show_plan(request, as_json))

@@ -7,6 +7,7 @@ import click
 
 from isoform import executor
 from isoform.cli import options, plans
+from isoform.core.precision import Variant
 from isoform.errors import IsoformError
 
 
@@ -14,11 +15,13 @@ from isoform.errors import IsoformError
     epilog="""\b
 Examples:
   isoform export models/mlp
-  isoform export models/image_classifier -p image_size=224 --framework torch --to onnx,tflite"""
+  isoform export models/image_classifier -p image_size=224 --framework torch --to onnx,tflite
+  isoform export models/text_classifier --precision fp32,fp16       in every format that carries them"""
 )
 @click.argument("models", nargs=-1, required=True, type=click.Path(path_type=Path))
 @options.framework
 @options.to
+@options.precision
 @options.parameter
 @options.data
 @options.out
@@ -33,6 +36,7 @@ def command(
     models: tuple[Path, ...],
     frameworks: tuple[str, ...],
     targets: str | None,
+    precisions: str | None,
     parameters: tuple[str, ...],
     data: Path | None,
     out: Path,
@@ -52,16 +56,19 @@ def command(
     from isoform.stages import export, train
 
     loaded = export.load_models(models, options.key_values(parameters, "--parameter"))
-    formats = options.listed(targets, export.TARGETS)
-    tasks = train.plan(train.TrainRequest(loaded, out, frameworks, data))
+    formats, named = options.listed(targets, ()), options.listed(precisions, ())
+    tasks = [
+        (task, export.variants_of(task.model, formats, named))
+        for task in train.plan(train.TrainRequest(loaded, out, frameworks, data))
+    ]
     if is_dry:
-        context.exit(_show_plan(tasks, formats, out, not no_verify, as_json))
+        context.exit(_show_plan(tasks, out, not no_verify, as_json))
     with Display() as display, Pool(out / ".logs") as pool:
-        trained = [_trained(task, formats, pool, display) for task in tasks]
+        trained = [(_trained(task, wanted, pool, display), wanted) for task, wanted in tasks]
         groups = executor.run_all(
             trained,
             lambda item: (
-                item if isinstance(item, list) else _exported(item, formats, out, no_verify, force, pool, display)
+                item[0] if isinstance(item[0], list) else _exported(*item, out, no_verify, force, pool, display)
             ),
             workers,
             cancel=pool.close,
@@ -71,13 +78,13 @@ def command(
         results.end(context, found, document, as_json, display)
 
 
-def _show_plan(tasks: list[Any], formats: tuple[str, ...], out: Path, is_verified: bool, as_json: bool) -> int:
+def _show_plan(tasks: list[tuple[Any, tuple[Variant, ...]]], out: Path, is_verified: bool, as_json: bool) -> int:
     from isoform.stages.export import outlook
 
     found = []
-    for task in tasks:
+    for task, wanted in tasks:
         folder = out / task.model.label / task.framework
-        found.append((task, outlook(task.framework, formats, folder, is_verified=is_verified)))
+        found.append((task, outlook(task.framework, wanted, folder, is_verified=is_verified)))
     if as_json:
         rows = [
             {"model": task.model.label, "framework": task.framework, "trains": not task.is_current,
@@ -93,8 +100,8 @@ def _show_plan(tasks: list[Any], formats: tuple[str, ...], out: Path, is_verifie
     return max((plans.exit_code(items) for _, items in found), default=0)
 
 
-def _trained(task: Any, formats: tuple[str, ...], pool: Any, display: Any) -> Any:
-    """Return the training's record, or the failed results that stand for all of its formats."""
+def _trained(task: Any, wanted: tuple[Variant, ...], pool: Any, display: Any) -> Any:
+    """Return the training's record, or the failed results that stand for all of its variants."""
     from isoform.cli.train import run_task
     from isoform.stages.export import Result
 
@@ -102,14 +109,18 @@ def _trained(task: Any, formats: tuple[str, ...], pool: Any, display: Any) -> An
         return run_task(task, pool, display)
     except IsoformError as error:
         display.line(f"{task.model.label}/{task.framework}", f"training failed: {error.what}")
-        return [Result(task.model.label, task.framework, name, "failed", error=error) for name in formats]
+        return [
+            Result(
+                task.model.label, task.framework, each.format, "failed", error=error, precision=each.precision
+            ) for each in wanted
+        ]  # fmt: skip
 
 
 def _exported(
-    trained: Any, formats: tuple[str, ...], out: Path, no_verify: bool, force: bool, pool: Any, display: Any
+    trained: Any, wanted: tuple[Variant, ...], out: Path, no_verify: bool, force: bool, pool: Any, display: Any
 ) -> Any:
     from isoform.stages import export
 
-    request = export.request_for(trained, formats, out, is_verified=not no_verify, is_forced=force)
+    request = export.request_for(trained, wanted, out, is_verified=not no_verify, is_forced=force)
     subject = f"{request.name}/{request.framework}"
     return export.run(request, pool, lambda name, text: display.step(f"{subject}/{name}" if name else subject, text))

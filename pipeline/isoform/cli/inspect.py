@@ -7,6 +7,7 @@ import click
 
 from isoform.cli import options
 from isoform.cli.console import printable
+from isoform.core.precision import FP32
 from isoform.core.signature import TensorSpec
 from isoform.errors import UsageError
 from isoform.stages.inspect import CARRIERS
@@ -62,6 +63,7 @@ def _lines(record: dict[str, Any]) -> list[str]:
         for table in (record.get("signature") or {}).get(side, []):
             lines.append(f"{side.removesuffix('s'):<9} {printable(str(TensorSpec.from_json(table)))}")
     if "verdict" in record:
+        lines.append(f"computes  in {record.get('precision', FP32)}")
         lines.append(f"verdict   {record['verdict']}")
         lines += [f"runtime   {name}: {printable(found['headline'])}" for name, found in record["parity"].items()]
         lines.append(f"route     {' -> '.join(step['converter'] for step in record['route'])}")

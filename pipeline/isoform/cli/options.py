@@ -11,6 +11,7 @@ from click.core import ParameterSource
 
 from isoform.cli.usage import Word
 from isoform.core.format import FORMATS
+from isoform.core.precision import PRECISIONS
 from isoform.errors import UsageError
 from isoform.registry import CONVERTERS, RUNTIMES
 from isoform.stages.export.build import MODEL_NAMES
@@ -40,6 +41,10 @@ out = click.option(
 to = click.option(
     "--to", "targets", metavar="FORMAT[,FORMAT...]", shell_complete=one_of(MODEL_NAMES),
     help=f"Formats to write, separated by commas: {', '.join(sorted(set(MODEL_NAMES) - {'keras'}))}.",
+)  # fmt: skip
+precision = click.option(
+    "--precision", "precisions", metavar="NAME[,NAME...]", shell_complete=one_of(PRECISIONS),
+    help=f"What is stored and computed in: {', '.join(PRECISIONS)}; several are written beside each other.",
 )  # fmt: skip
 via = click.option(
     "--via", metavar="FORMAT", shell_complete=one_of(FORMATS), help="A format that the route has to pass."

@@ -8,6 +8,7 @@ import click
 from isoform import registry
 from isoform.cli import options
 from isoform.cli.console import printable
+from isoform.core.precision import FP32
 from isoform.errors import MissingDependency
 from isoform.stages.export import Outlook
 
@@ -23,11 +24,12 @@ def show_outlook(subject: str, outlook: Iterable[Outlook]) -> None:
     click.echo(printable(subject))
     for item in outlook:
         verb = "replace" if item.is_there else "write"
-        click.echo(f"\n{item.format}\n  {verb:<9}{item.destination}/  {' '.join(item.files)}")
+        click.echo(f"\n{item.variant.label}\n  {verb:<9}{item.destination}/  {' '.join(item.files)}")
+        last = "" if item.variant.precision == FP32 else f" -> {item.variant.precision}"
         for place, route in enumerate(item.routes[:_SHOWN]):
-            click.echo(f"  {'then' if place else 'route':<9}{route}{_to_install(route.missing)}")
+            click.echo(f"  {'then' if place else 'route':<9}{route}{last}{_to_install(route.missing)}")
         if len(item.routes) > _SHOWN:
-            ends = f"{item.routes[0].steps[0].source} {item.format}"
+            ends = f"{item.routes[0].steps[0].source} {item.variant.format}"
             click.echo(f"           and {len(item.routes) - _SHOWN} more: isoform routes {ends}")
         for row in item.runtimes:
             click.echo(f"  {'prove':<9}on {row.name}{_to_install(registry.missing(row))}")

@@ -72,7 +72,7 @@ def exit_code(results: Sequence[Result]) -> int:
 def _cells(result: Result, is_one_model: bool) -> tuple[str, ...]:
     steps = tuple(CONVERTERS[name] for name in result.route if name in CONVERTERS)
     return (
-        result.format if is_one_model else f"{result.name}/{result.framework}/{result.format}",
+        result.label if is_one_model else f"{result.name}/{result.framework}/{result.label}",
         result.verdict if result.path else "FAILED",
         readable_size(result.size_bytes) if result.size_bytes is not None else "",
         "unchanged" if result.is_reused else f"{result.seconds:.1f}",

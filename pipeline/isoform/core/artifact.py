@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from isoform.core.precision import FP32
 from isoform.core.signature import Signature
 from isoform.errors import IsoformError
 
@@ -63,6 +64,7 @@ class Artifact:
         architecture: the code behind a weights-only checkpoint; None where the file holds the network too.
         tokenizer: the tokenizer.json that turns text into this model's ids, if it has one.
         entry: the signature that is meant, of a SavedModel or TFLite file; None for its default one.
+        precision: a name of core/precision.py: what it stores and computes in.
     """
 
     format: str
@@ -71,6 +73,7 @@ class Artifact:
     architecture: Architecture | None = None
     tokenizer: Path | None = None
     entry: str | None = None
+    precision: str = FP32
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -80,6 +83,7 @@ class Artifact:
             "architecture": self.architecture.to_json() if self.architecture else None,
             "tokenizer": str(self.tokenizer) if self.tokenizer else None,
             "entry": self.entry,
+            "precision": self.precision,
         }
 
     @classmethod
@@ -92,6 +96,7 @@ class Artifact:
             Architecture.from_json(architecture) if architecture else None,
             Path(tokenizer) if tokenizer else None,
             record.get("entry"),
+            record.get("precision", FP32),
         )
 
     def moved_to(self, model: Path) -> "Artifact":
@@ -133,6 +138,7 @@ def open_artifact(folder: Path) -> Artifact:
         (folder / record["model"]).resolve(),
         Signature.from_json(record["signature"]),
         tokenizer=(folder / tokenizer).resolve() if tokenizer else None,
+        precision=record.get("precision", FP32),
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from isoform.core import precision as known_precisions
 from isoform.core import spelling
 from isoform.core.artifact import Architecture
 from isoform.core.signature import Signature, TensorSpec
@@ -18,12 +19,13 @@ MANIFEST_NAME = "isoform.toml"
 FRAMEWORKS = ("torch", "keras")
 
 _KNOWN_KEYS = {
-    "": {"model", "parameters", "inputs", "outputs", "data", "train", "tokenizer", *FRAMEWORKS},
+    "": {"model", "parameters", "inputs", "outputs", "data", "train", "tokenizer", "export", *FRAMEWORKS},
     "model": {"name", "description"},
     "inputs": {"name", "dtype", "shape", "layout", "low", "high"},
     "outputs": {"name", "dtype", "shape", "layout"},
     "data": {"source"},
     "train": {"epochs", "batch_size", "learning_rate", "loss", "seed"},
+    "export": {"precision"},
     "tokenizer": {"file", "input", "vocabulary_size"},
     "torch": {"factory", "checkpoint", "layouts"},
     "keras": {"factory", "checkpoint", "layouts"},
@@ -76,6 +78,7 @@ class Model:
     Attributes:
         parameters: keyword arguments of the factories; ``{name}`` in a shape stands for one of them.
         data: which data set it is trained on, a name that isoform.data knows; None for a model that comes trained.
+        precisions: in which it is exported unless the command says otherwise.
     """
 
     name: str
@@ -87,6 +90,7 @@ class Model:
     data: str | None = None
     tokenizer: Tokenizer | None = None
     overridden: Mapping[str, Any] = field(default_factory=dict)
+    precisions: tuple[str, ...] = (known_precisions.FP32,)
 
     @property
     def label(self) -> str:
@@ -157,7 +161,15 @@ def _model(root: Path, tables: dict[str, Any], overridden: dict[str, Any]) -> Mo
         data=tables.get("data", {}).get("source"),
         tokenizer=Tokenizer(**tokenizer) if tokenizer is not None else None,
         overridden={key: value for key, value in overridden.items() if value != defaults[key]},
+        precisions=_precisions(path, tables.get("export", {}).get("precision", known_precisions.FP32)),
     )
+
+
+def _precisions(path: Path, found: Any) -> tuple[str, ...]:
+    names = [found] if isinstance(found, str) else found
+    if not isinstance(names, list) or not names:
+        raise UsageError(f"{path}: precision in [export] is {found!r}.", 'Write it as "int8", or ["fp32", "int8"].')
+    return tuple(known_precisions.lookup(str(name)).name for name in names)
 
 
 def _tensor(path: Path, table: dict[str, Any], parameters: Mapping[str, Any]) -> TensorSpec:

@@ -17,13 +17,15 @@ from isoform.core.conditioning import Conditioning
 from isoform.core.integer_steps import CLASS, judge_steps
 from isoform.core.integer_steps import THRESHOLD as STEPS_THRESHOLD
 from isoform.core.numerics import OutputFigures, Threshold, judge, threshold_of
+from isoform.core.precision import FP32, Precision, lookup
 from isoform.core.signature import Signature
 from isoform.errors import IsoformError
 
 PASS, WARN, FAIL, INCONCLUSIVE = "PASS", "WARN", "FAIL", "INCONCLUSIVE"
 NOT_VERIFIED, ERROR = "NOT VERIFIED", "ERROR"
 NOT_CHECKED = "NOT CHECKED"
-PRECISION = "float32"
+TOLD = "TOLD"
+"""Of a gate whose figures are there to be read, while another one decides."""
 WORST_FIRST = (ERROR, FAIL, INCONCLUSIVE, WARN, PASS, NOT_VERIFIED)
 
 
@@ -44,10 +46,11 @@ class ParityRecord:
 
     Attributes:
         headline: one sentence for people.
-        gates: structure, weights, semantics and numerics, in this order, as far as they were reached.
+        gates: structure, weights, semantics, numerics and, of less than float32, task; as far as they were reached.
         sizes: every size that each dynamic dimension took.
         axes: what became of each dynamic axis.
         versions: of the packages behind the runtime.
+        precision: what was asked for.
     """
 
     runtime: str
@@ -61,6 +64,7 @@ class ParityRecord:
     seconds: float = 0.0
     versions: Mapping[str, str] = field(default_factory=dict)
     error: Mapping[str, Any] | None = None
+    precision: str = FP32
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -75,6 +79,7 @@ class ParityRecord:
             "seconds": round(self.seconds, 3),
             "versions": dict(self.versions),
             "error": dict(self.error) if self.error else None,
+            "precision": self.precision,
         }
 
     @classmethod
@@ -126,11 +131,15 @@ def assess(
     weights: Gate,
     semantics: Gate,
     findings: Sequence[str] = (),
+    precision: str = FP32,
+    task: Gate | None = None,
 ) -> ParityRecord:
     """Return the verdict on ``outputs``, what ``runtime`` answered to ``cases``.
 
     Args:
         findings: what is wrong with the structure already: files, axes that do not run.
+        precision: that of the artifact: rounding is held to its class, and integers to their decisions.
+        task: gate 4, of an artifact of less than float32.
 
     Raises:
         IsoformError: ``cases`` hold no reference outputs.
@@ -144,20 +153,30 @@ def assess(
         *structure.compare_signatures(declared, found),
         *structure.compare_outputs(declared, cases, outputs),
     ]
-    figures = _figures(runtime, declared, cases, outputs)
-    exact += _changed_decisions(declared, cases, outputs, figures)
+    asked = lookup(precision)
+    figures = _figures(runtime, declared, cases, outputs, asked)
+    if not asked.is_integer:  # gate 4 counts the decisions of integers
+        exact += _changed_decisions(declared, cases, outputs, figures)
+    numerics = _numerics(figures, cases, outputs, asked)
     gates = {
         "structure": Gate(FAIL if exact else PASS, tuple(exact)),
         "weights": weights,
         "semantics": semantics,
-        "numerics": _numerics(figures, cases, outputs),
+        "numerics": replace(numerics, verdict=TOLD) if asked.is_integer else numerics,
     }
+    if task is not None:
+        gates["task"] = task
     verdict = _verdict(gates, figures)
     headline = _headline(verdict, gates, figures, cases.method)
-    return ParityRecord(runtime, verdict, headline, gates, figures, len(cases), _sizes(declared, cases))
+    if asked.is_reduced:
+        headline = f"{asked.name}; {headline}"
+    sizes = _sizes(declared, cases)
+    return ParityRecord(runtime, verdict, headline, gates, figures, len(cases), sizes, precision=precision)
 
 
-def _figures(runtime: str, declared: Signature, cases: Cases, outputs: Sequence[Tensors]) -> tuple[OutputFigures, ...]:
+def _figures(
+    runtime: str, declared: Signature, cases: Cases, outputs: Sequence[Tensors], asked: Precision
+) -> tuple[OutputFigures, ...]:
     assert cases.reference is not None
     assert cases.source is not None
     assert cases.floors is not None
@@ -175,7 +194,7 @@ def _figures(runtime: str, declared: Signature, cases: Cases, outputs: Sequence[
         ):
             floors, step = cases.floors[spec.name], cases.steps.get(spec.name)
             if step is None:
-                entry = _judge(spec.name, reference, source, export, floors, threshold)  # type: ignore[arg-type]
+                entry = _judge(spec.name, reference, source, export, floors, threshold, asked.roundoff)  # type: ignore[arg-type]
             else:
                 floor = Floor.over(floors, _sizes_of(reference))  # type: ignore[arg-type]
                 entry = judge_steps(spec.name, source, export, step, floor, threshold)  # type: ignore[arg-type]
@@ -190,11 +209,12 @@ def _judge(
     export: Sequence[Array],
     floors: Sequence[Floor],
     threshold: Threshold,
+    roundoff: str,
 ) -> OutputFigures:
     """Return the figures of one float output over the cases that say something about it."""
     conditioning = Conditioning.of(reference, source, floors)
     exact, own, found, counted = (conditioning.kept(column) for column in (reference, source, export, floors))
-    entry = judge(name, exact, own, found, Floor.over(counted, _sizes_of(exact)), threshold)
+    entry = judge(name, exact, own, found, Floor.over(counted, _sizes_of(exact)), threshold, roundoff)
     text, is_near = conditioning.finding(reference, export, threshold.rms)
     verdict, reason = (entry.verdict, entry.reason) if is_near else (FAIL, entry.reason or text)
     return replace(entry, verdict=verdict, reason=reason, left_out=text)
@@ -235,19 +255,19 @@ def _largest(name: str, cases: Cases, outputs: Sequence[Tensors]) -> str:
     return f"'{name}' differs most at {where}: {run:.7g}, the reference is {known:.7g}"
 
 
-def _numerics(figures: Sequence[OutputFigures], cases: Cases, outputs: Sequence[Tensors]) -> Gate:
+def _numerics(figures: Sequence[OutputFigures], cases: Cases, outputs: Sequence[Tensors], asked: Precision) -> Gate:
     verdicts = {entry.verdict for entry in figures}
     verdict = next((word for word in (FAIL, INCONCLUSIVE, WARN) if word in verdicts), PASS)
-    findings = [f"'{entry.name}': {entry.reason}{_as_precise(entry)}" for entry in figures if entry.reason]
+    findings = [f"'{entry.name}': {entry.reason}{_as_precise(entry, asked)}" for entry in figures if entry.reason]
     findings += [f"'{entry.name}': {entry.left_out}" for entry in figures if entry.left_out not in ("", entry.reason)]
     findings += [_largest(entry.name, cases, outputs) for entry in figures if entry.verdict in (FAIL, WARN)]
     return Gate(verdict, tuple(findings))
 
 
-def _as_precise(entry: OutputFigures) -> str:
+def _as_precise(entry: OutputFigures, asked: Precision) -> str:
     if entry.counted:
         return f" ({entry.counted})"
-    return "" if entry.measured == PRECISION else f", as precise as {entry.measured}"
+    return "" if entry.measured.split()[0] == asked.roundoff else f", as precise as {entry.measured}"
 
 
 def _verdict(gates: Mapping[str, Gate], figures: Sequence[OutputFigures]) -> str:
@@ -255,6 +275,8 @@ def _verdict(gates: Mapping[str, Gate], figures: Sequence[OutputFigures]) -> str
     is_proved = gates["weights"].verdict == gates["semantics"].verdict == PASS
     if FAIL in verdicts:
         return FAIL
+    if "task" in gates and gates["task"].verdict == INCONCLUSIVE:
+        return INCONCLUSIVE
     if INCONCLUSIVE in verdicts:  # the source differs from itself as much: its function is all that can be proved
         is_as_near = all(entry.r_rms <= entry.limit_rms and entry.r_max <= entry.limit_max for entry in figures)
         return WARN if is_proved and is_as_near else INCONCLUSIVE
@@ -280,7 +302,9 @@ def _headline(verdict: str, gates: Mapping[str, Gate], figures: Sequence[OutputF
         remarks.append(f"weaker: the reference is the {method}")
     if verdict != PASS:
         remarks += [
-            f"{name}: {gate.findings[0]}" for name, gate in gates.items() if gate.verdict not in (PASS, NOT_CHECKED)
+            f"{name}: {gate.findings[0]}"
+            for name, gate in gates.items()
+            if gate.verdict not in (PASS, NOT_CHECKED, TOLD)
         ]
     return "; ".join([numbers, *remarks])
 

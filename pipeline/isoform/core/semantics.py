@@ -40,14 +40,16 @@ def can_be_judged(cases: Cases) -> bool:
     return cases.reference is not None and cases.method == FLOAT64
 
 
-def ratios(cases: Cases, evaluated: Sequence[Tensors]) -> dict[str, float]:
+def ratios(cases: Cases, evaluated: Sequence[Tensors], roundoff: str = "float32") -> dict[str, float]:
     """Return R_sem of every float output; infinity where the export has other shapes, or is not finite and the
     reference is.
 
     Args:
         evaluated: what the export answers in float64 to `cases`, which hold their references.
+        roundoff: the class that its weights are rounded to: s is linear in u.
     """
-    return {name: math.inf if output is None else output.ratio for name, output in _outputs(cases, evaluated)}
+    u = UNIT_ROUNDOFF[roundoff]
+    return {name: math.inf if output is None else output.ratio(u) for name, output in _outputs(cases, evaluated)}
 
 
 def untold(cases: Cases, evaluated: Sequence[Tensors]) -> dict[str, float]:
@@ -71,9 +73,9 @@ class _Output:
     difference: float
     shares: tuple[float, ...]
 
-    @property
-    def ratio(self) -> float:
-        allowed = max(self.floor, self.own, UNIT_ROUNDOFF["float32"] * self.scale)
+    def ratio(self, u: float) -> float:
+        """Return R_sem at unit roundoff ``u``."""
+        allowed = max(u / UNIT_ROUNDOFF["float32"] * self.floor, self.own, u * self.scale)
         if not self.difference:
             return 0.0
         return self.difference / allowed if allowed > 0 else math.inf

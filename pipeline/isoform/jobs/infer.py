@@ -17,6 +17,7 @@ import numpy as np
 
 from isoform import registry
 from isoform.core import cases as case_files
+from isoform.core import precision as precisions
 from isoform.core.artifact import Artifact
 from isoform.core.cases import Array, Cases, Tensors
 from isoform.core.copies import altered_copies
@@ -31,6 +32,7 @@ from isoform.core.matching import (
     strangers,
 )
 from isoform.core.protocols import RunOptions
+from isoform.core.rounded import through_rounding
 
 Progress = Callable[..., None]
 _CHECKPOINTS = ("keras", "torch")
@@ -120,11 +122,14 @@ def match_weights(arguments: dict[str, Any], progress: Progress) -> dict[str, An
     """Return where each parameter of the source went, and the ledger of the tensors that hold them.
 
     Args:
-        arguments: runtime, artifact, folder (what `save_weights` wrote), onnx (the graph on the way, or None).
+        arguments: runtime, artifact, folder (what `save_weights` wrote), onnx (the graph on the way, or None), float32
+            (the file that one of a smaller precision was made of, or None).
         progress: unused; this is one step.
     """
     row, artifact = opened(arguments)
-    export = importlib.import_module(row.module).weights(artifact)
+    module = importlib.import_module(row.module)
+    float32 = arguments["float32"]
+    export = module.weights(replace(artifact, model=Path(float32)) if float32 else artifact)
     source, index = mapped_weights(Path(arguments["folder"]))
     explanations = match_rows(match(source, export, index["unused"]), source, export, index["rows"])
     if arguments["onnx"] and any(entry.how == UNEXPLAINED for entry in explanations):
@@ -135,10 +140,16 @@ def match_weights(arguments: dict[str, Any], progress: Progress) -> dict[str, An
         uses = functools.partial(derived.uses, between)
         explanations = match_through(explanations, source, export, derived.tensors(between), uses)
     unknown = strangers(explanations, export)
+    altered = altered_copies(source, export, unknown)
+    if float32:
+        before, export, unknown = export, module.weights(artifact), []
+        stored = precisions.lookup(artifact.precision).stored
+        explanations, strange = through_rounding(explanations, before, export, stored)
+        altered += strange
     return {
         "explanations": [entry.to_json() for entry in explanations],
         "strangers": unknown,
-        "altered": altered_copies(source, export, unknown),
+        "altered": altered,
         "ledger": ledger(explanations, export),
     }
 

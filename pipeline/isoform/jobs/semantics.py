@@ -12,8 +12,10 @@ from isoform import hub
 from isoform.core import cases as case_files
 from isoform.core.artifact import Artifact
 from isoform.core.cases import Cases, Tensors
+from isoform.core.precision import FP32
 from isoform.errors import MissingDependency
 from isoform.hub import graph
+from isoform.hub.passes.ignore_half import ignore_half
 from isoform.hub.passes.upcast import upcast
 
 
@@ -26,6 +28,8 @@ def evaluate(arguments: dict[str, Any], progress: Callable[..., None]) -> dict[s
     """
     artifact, cases = Artifact.from_json(arguments["artifact"]), case_files.load(Path(arguments["cases"]))
     model = _read(artifact)
+    if artifact.precision != FP32:
+        ignore_half(model)
     upcast(model)
     inputs, outputs = ([value.name for value in side] for side in (model.graph.inputs, model.graph.outputs))
     before = torch.get_default_dtype()

@@ -4,8 +4,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 
+import numpy as np
 import torch
 
+from isoform.core import precision
 from isoform.core.artifact import Artifact
 from isoform.core.protocols import Array, RunOptions
 from isoform.core.signature import Signature, TensorSpec
@@ -20,11 +22,18 @@ class ScriptSession:
     """
 
     def __init__(
-        self, module: torch.jit.ScriptModule, declared: Signature, device: str, *, is_float64: bool = False
+        self,
+        module: torch.jit.ScriptModule,
+        declared: Signature,
+        device: str,
+        *,
+        is_float64: bool = False,
+        stored: torch.dtype = torch.float32,
     ) -> None:
         self._module = module
         self._device = device
         self._is_float64 = is_float64
+        self._stored = stored
         self._declared = declared
         self.signature = replace(declared, inputs=_inputs(module, declared))
 
@@ -32,7 +41,7 @@ class ScriptSession:
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Return the outputs by name."""
         tensors = (tensor.to(self._device) for tensor in torch_source.tensors(self._declared, inputs))
-        with float64.throughout() if self._is_float64 else nullcontext():
+        with float64.throughout(also=[self._stored]) if self._is_float64 else nullcontext():
             outputs = self._module(*tensors)
         return torch_source.named(self._declared, [tensor.cpu() for tensor in torch_source.flattened(outputs)])
 
@@ -56,16 +65,23 @@ def load(artifact: Artifact, options: RunOptions) -> ScriptSession:
         module = module.double()
     if options.perturbation is not None:
         torch_source.disturb(module, options.perturbation)
-    return ScriptSession(module, artifact.signature, options.device, is_float64=options.is_float64)
+    stored = getattr(torch, precision.lookup(artifact.precision).stored or "float32")
+    return ScriptSession(module, artifact.signature, options.device, is_float64=options.is_float64, stored=stored)
 
 
 def weights(artifact: Artifact) -> dict[str, Array]:
     """Return parameters, buffers and the constants of the graph by name."""
     module = _open(artifact, "cpu")
-    found = {name: tensor.detach().numpy() for name, tensor in module.state_dict().items()}
+    found = {name: _array(tensor) for name, tensor in module.state_dict().items()}
     for index, tensor in enumerate(_constants(module.inlined_graph)):
-        found[f"constant_{index}"] = tensor.detach().numpy()
+        found[f"constant_{index}"] = _array(tensor)
     return found
+
+
+def _array(tensor: torch.Tensor) -> Array:
+    """Return the numbers; bfloat16, which numpy has not, as the float32 that holds each of them."""
+    tensor = tensor.detach()
+    return np.asarray((tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy())
 
 
 def _open(artifact: Artifact, device: str) -> torch.jit.ScriptModule:

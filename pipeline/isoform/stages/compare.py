@@ -17,6 +17,7 @@ import numpy as np
 from isoform.core import machine
 from isoform.core.artifact import RECORD_NAME, Artifact, open_artifact, read_record
 from isoform.core.comparison import CompareOptions, Comparison, Group
+from isoform.core.precision import FP32
 from isoform.errors import UsageError
 from isoform.isolation import OwnChild, Pool
 from isoform.registry import Runtime
@@ -131,8 +132,8 @@ class Comparer:
         }
 
 
-def _identity(record: Mapping[str, Any]) -> tuple[str, str, str]:
-    return str(record.get("name")), str(record.get("framework")), str(record.get("format"))
+def _identity(record: Mapping[str, Any]) -> tuple[str, ...]:
+    return (*(str(record.get(key)) for key in ("name", "framework", "format")), str(record.get("precision", FP32)))
 
 
 def _inputs(artifact: Artifact) -> list[str]:

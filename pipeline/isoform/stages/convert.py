@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from isoform import routes
-from isoform.core import format as formats
 from isoform.core.layout import KEEP
+from isoform.core.precision import FP32, Variant, variants
 from isoform.core.signature import TensorSpec
 from isoform.errors import UsageError
 from isoform.intake.container import Container, identify
@@ -42,6 +42,17 @@ class ConvertRequest:
     allow_nonfinite: bool = False
     is_verified: bool = True
     is_forced: bool = False
+    precisions: tuple[str, ...] = (FP32,)
+    spelt_precision: str = " --precision {precision}"
+
+    @property
+    def variants(self) -> tuple[Variant, ...]:
+        """What is written.
+
+        Raises:
+            UsageError: no such format or precision, or a format that does not carry one.
+        """
+        return variants(self.formats, self.precisions)
 
     @property
     def file(self) -> FileRequest:
@@ -62,7 +73,7 @@ class ConvertRequest:
 
 
 def plan(request: ConvertRequest) -> tuple[Container, list[export.Outlook]]:
-    """Return what the source is and what would be done for each format; nothing is opened, started or written.
+    """Return what the source is and what would be done for each variant; nothing is opened, started or written.
 
     Raises:
         UsageError: the request has to be changed.
@@ -72,7 +83,7 @@ def plan(request: ConvertRequest) -> tuple[Container, list[export.Outlook]]:
     container, _ = admitted(request.file)
     return container, export.outlook(
         container.format,
-        request.formats,
+        request.variants,
         request.out / request.model_name,
         via=request.via,
         avoid=request.avoid,
@@ -82,7 +93,7 @@ def plan(request: ConvertRequest) -> tuple[Container, list[export.Outlook]]:
 
 
 def convert(request: ConvertRequest, pool: Pool, on_event: Events) -> list[export.Result]:
-    """Return one result a format; artifacts stand in ``out/<name>/<format>/``.
+    """Return one result a variant; artifacts stand in ``out/<name>/<format>/``, or ``<format>-<precision>/``.
 
     Raises:
         UsageError: the request has to be changed; nothing was converted.
@@ -100,9 +111,10 @@ def convert(request: ConvertRequest, pool: Pool, on_event: Events) -> list[expor
             source=source,
             name=request.model_name,
             framework=source.format,
-            formats=request.formats,
+            variants=request.variants,
             out=request.out / request.model_name,
             reproduce=request.reproduce,
+            spelt_precision=request.spelt_precision,
             cases=request.cases,
             sizes=opened.sizes,
             origin=request.source.resolve(),
@@ -120,14 +132,12 @@ def convert(request: ConvertRequest, pool: Pool, on_event: Events) -> list[expor
 
 def _refuse_targets(request: ConvertRequest) -> None:
     """Say what is wrong with the targets before anything about the source: it is what was typed last."""
-    for name in request.formats:
-        formats.lookup(name)
-    if request.formats:
+    if request.variants:
         return
     container = identify(request.source)
     there = routes.targets(container.format)
     ready = ",".join(ready_targets(container.format))
     raise UsageError(
         f"No target format was given; {request.source} ({container.title}) can become {', '.join(there)}.",
-        f"Add --to: {request.reproduce.format(format=ready)}",
+        f"Add --to: {request.reproduce.format(format=ready, precision='')}",
     )

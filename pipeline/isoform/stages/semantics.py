@@ -13,6 +13,7 @@ from pathlib import Path
 from isoform import registry
 from isoform.core import cases as case_files
 from isoform.core import format as formats
+from isoform.core import precision as precisions
 from isoform.core.artifact import Artifact
 from isoform.core.cases import Cases, Tensors
 from isoform.core.parity import FAIL, INCONCLUSIVE, NOT_CHECKED, PASS, Gate
@@ -32,22 +33,27 @@ def evaluate(artifact: Artifact, cases: Cases, pool: Pool, onnx: Path | None = N
     """
     if not can_be_judged(cases):
         return Gate(NOT_CHECKED, ("not checked: the reference is not in float64",))
-    some = cases.only(chosen(cases))
+    row, some = precisions.lookup(artifact.precision), cases.only(chosen(cases))
+    if row.is_integer:
+        return Gate(NOT_CHECKED, (f"not checked: {row.name} rounds in every operator; decisions are compared instead",))
+    weights = f", weights rounded to {row.stored}" if row.stored else ""
     try:
-        return _judged(some, _in_float64(artifact, some, pool))
+        return _judged(some, _in_float64(artifact, some, pool), row.roundoff, weights)
     except IsoformError as error:
         reason = error.what
-    if onnx is None:
+    if onnx is None or row.is_reduced:  # the graph on the way is that of the float32 file
         return Gate(NOT_CHECKED, (f"not checked: {reason}",))
     try:
         found = _in_float64(Artifact("onnx", onnx, artifact.signature), some, pool)
     except IsoformError as error:
         return Gate(NOT_CHECKED, (f"not checked: {reason}; nor is the graph that it was written from: {error.what}",))
-    return _judged(some, found, f", of the graph that it was written from; the file itself is not checked: {reason}")
+    return _judged(
+        some, found, row.roundoff, f", of the graph that it was written from; the file itself is not checked: {reason}"
+    )
 
 
-def _judged(cases: Cases, evaluated: Sequence[Tensors], of: str = "") -> Gate:
-    found = ratios(cases, evaluated)
+def _judged(cases: Cases, evaluated: Sequence[Tensors], roundoff: str, of: str = "") -> Gate:
+    found = ratios(cases, evaluated, roundoff)
     beyond = [f"'{name}' means something else: R_sem {ratio:.3g} > {LIMIT:g}" for name, ratio in found.items()
               if ratio > LIMIT]  # fmt: skip
     open_ones = [

@@ -30,6 +30,8 @@ from isoform.isolation import Pool
 from isoform.stages import semantics
 
 LEDGER_NAME = "weights.json"
+TASK_NAME = "task.npz"
+"""Samples with the source's decisions, beside an artifact of less than float32."""
 _NAMED = 8
 """How many tensors a remark names."""
 _ABSENT = ("no-device", "missing-dependency")
@@ -44,8 +46,13 @@ def verify(
     weights: Gate,
     function: Gate,
     file_findings: Sequence[str] = (),
+    task: Gate | None = None,
 ) -> ParityRecord:
-    """Return the record of ``artifact`` on one runtime; what cannot run here says so and is never a pass."""
+    """Return the record of ``artifact`` on one runtime; what cannot run here says so and is never a pass.
+
+    Args:
+        task: gate 4 on this runtime, of an artifact of less than float32.
+    """
     begin = time.monotonic()
     try:
         registry.require(row)
@@ -68,19 +75,22 @@ def verify(
     findings = [*file_findings, *compare_runs(artifact.signature, cases.inputs, failures)]
     ran = cases.only([case for case in range(len(cases)) if case not in failures])
     found = Signature.from_json(answer.value["signature"])
-    record = assess(row.name, artifact.signature, found, ran, outputs, weights, function, findings)
+    record = assess(
+        row.name, artifact.signature, found, ran, outputs, weights, function, findings, artifact.precision, task
+    )
     by_case = dict(zip((case for case in range(len(cases)) if case not in failures), outputs, strict=True))
     kept = axes(artifact.signature, found, cases.inputs, cases.reference or (), by_case, failures)
     return replace(record, axes=kept, seconds=time.monotonic() - begin, versions=answer.value["versions"])
 
 
 def match_weights(
-    artifact: Artifact, folder: Path, pool: Pool, onnx: Path | None = None
+    artifact: Artifact, folder: Path, pool: Pool, onnx: Path | None = None, float32: Path | None = None
 ) -> tuple[Gate, dict[str, Any]]:
     """Return gate 1 against the source's weights in ``folder``, and the ledger for later checks without them.
 
     Args:
         onnx: the graph on the way to the artifact, where there was one; asked what it computes from lost parameters.
+        float32: the file of the same format that an artifact of less than float32 was made of.
 
     Raises:
         IsoformError: the weights of the artifact cannot be read.
@@ -91,6 +101,7 @@ def match_weights(
         "artifact": artifact.to_json(),
         "folder": str(folder),
         "onnx": str(onnx) if onnx is not None else None,
+        "float32": str(float32) if float32 is not None else None,
     }
     value = pool.call("isoform.jobs.infer:match_weights", arguments, needs=row.extra).value
     findings = [lost(entry) for entry in value["explanations"] if entry["how"] == UNEXPLAINED] + value["altered"]

@@ -3,7 +3,7 @@
 `plan` says what would be done; `run` does it. One failure never stops the other formats.
 """
 
-from isoform.stages.export.models import TARGETS, load_models, request_for
+from isoform.stages.export.models import TARGETS, load_models, request_for, variants_of
 from isoform.stages.export.outlook import Outlook, outlook
 from isoform.stages.export.plan import ExportRequest, Task, plan
 from isoform.stages.export.result import Result
@@ -20,4 +20,5 @@ __all__ = [
     "plan",
     "request_for",
     "run",
+    "variants_of",
 ]

@@ -45,16 +45,37 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Reduction:
+    """What became of a float32 file on its way to a smaller precision.
+
+    Attributes:
+        float32: the file that it was made of; gate 1 traces weights through it.
+        kept: what stays in float32, by its name in the file.
+        notes: why, a sentence each.
+    """
+
+    precision: str
+    float32: Path
+    kept: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return {"kept": list(self.kept), "notes": list(self.notes)}
+
+
+@dataclass(frozen=True)
 class Built:
     """A converted model that nobody has verified yet.
 
     Attributes:
         onnx: the last graph on the way to it, where the route passed one.
+        reduction: how it came to less than float32, where it did.
     """
 
     artifact: Artifact
     steps: tuple[Step, ...] = ()
     onnx: Path | None = None
+    reduction: Reduction | None = None
 
 
 @dataclass
@@ -96,6 +117,16 @@ class Builder:
             if not is_shared:
                 del self.made[route.names]
         return replace(built, artifact=built.artifact.moved_to(target))
+
+    def kept(self, route: Route) -> Built:
+        """Return the model at the end of ``route``, which stays in the workspace: it is one of those that are shared.
+
+        Raises:
+            IsoformError: a converter refused, or its child died.
+        """
+        self.ahead.finish(route.names)
+        with self.lock:
+            return self.make(route)
 
     def make(self, route: Route) -> Built:
         """Return the model at the end of ``route``, in the workspace.

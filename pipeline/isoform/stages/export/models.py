@@ -7,6 +7,7 @@ from typing import Any
 
 from isoform.core import spelling
 from isoform.core.model import Model, load_manifest
+from isoform.core.precision import Variant, variants
 from isoform.errors import UsageError
 from isoform.stages.export.plan import ExportRequest
 from isoform.stages.train import TrainRecord
@@ -31,10 +32,20 @@ def load_models(folders: Sequence[Path], parameters: Mapping[str, Any]) -> tuple
     )
 
 
+def variants_of(model: Model, formats: tuple[str, ...], precisions: tuple[str, ...]) -> tuple[Variant, ...]:
+    """Return what is made of ``model``: the formats named, else all; the precisions named, else the manifest's.
+
+    Raises:
+        UsageError: no such format or precision, or a format that was named does not carry a precision that was.
+    """
+    is_default = not (formats and precisions)
+    return variants(formats or TARGETS, precisions or model.precisions, is_default=is_default)
+
+
 def request_for(
-    trained: TrainRecord, formats: tuple[str, ...], out: Path, *, is_verified: bool = True, is_forced: bool = False
+    trained: TrainRecord, variants: tuple[Variant, ...], out: Path, *, is_verified: bool = True, is_forced: bool = False
 ) -> ExportRequest:
-    """Return the export of one trained model: ``out/<model>/<framework>/<format>/``."""
+    """Return the export of one trained model: ``out/<model>/<framework>/<format>/``, or ``<format>-<precision>/``."""
     model = trained.model
     words = [shlex.quote(_as_typed(model.root)), "--framework", trained.framework, "--to", "{format}"]
     words += ["--out", shlex.quote(str(out))]
@@ -43,9 +54,9 @@ def request_for(
         source=trained.source,
         name=model.label,
         framework=trained.framework,
-        formats=formats,
+        variants=variants,
         out=out / model.label / trained.framework,
-        reproduce=" ".join(["isoform", "export", *words]),
+        reproduce=" ".join(["isoform", "export", *words]) + "{precision}",
         samples=trained.samples,
         is_verified=is_verified,
         is_forced=is_forced,

@@ -8,13 +8,14 @@ from typing import Any
 from isoform import registry, routes
 from isoform.core.artifact import CASES_NAME, RECORD_NAME
 from isoform.core.layout import KEEP
+from isoform.core.precision import Variant, lookup
 from isoform.stages.export.build import MODEL_NAMES
-from isoform.stages.verify import LEDGER_NAME
+from isoform.stages.verify import LEDGER_NAME, TASK_NAME
 
 
 @dataclass(frozen=True)
 class Outlook:
-    """One format of one source.
+    """One format of one source, in one precision.
 
     Attributes:
         destination: the folder that would be written.
@@ -23,7 +24,7 @@ class Outlook:
         runtimes: on which the result would be proved.
     """
 
-    format: str
+    variant: Variant
     destination: Path
     is_there: bool
     routes: tuple[routes.Route, ...]
@@ -37,11 +38,13 @@ class Outlook:
     @property
     def files(self) -> tuple[str, ...]:
         written = (CASES_NAME, LEDGER_NAME) if self.runtimes else ()
-        return (MODEL_NAMES[self.format], RECORD_NAME, *written)
+        sampled = (TASK_NAME,) if self.runtimes and lookup(self.variant.precision).is_reduced else ()
+        return (MODEL_NAMES[self.variant.format], RECORD_NAME, *written, *sampled)
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "format": self.format,
+            "format": self.variant.format,
+            "precision": self.variant.precision,
             "destination": str(self.destination),
             "is_there": self.is_there,
             "files": list(self.files),
@@ -54,15 +57,19 @@ class Outlook:
 
 
 def routes_to(
-    source: str, target: str, via: str | None, avoid: Sequence[str], io_layout: str
+    source: str, target: Variant, via: str | None, avoid: Sequence[str], io_layout: str
 ) -> tuple[routes.Route, ...]:
     """Return the routes that a request allows, in the order in which they are tried.
+
+    A file may stay in its format where its precision becomes another: that route has no step.
 
     Raises:
         UsageError: an unknown format or converter.
         NoRoute: nothing leads to the target.
     """
-    found = routes.ranked(source, target, via=via, avoid=avoid)
+    if source == target.format and lookup(target.precision).is_reduced and via is None:
+        return (routes.Route((), source),)
+    found = routes.ranked(source, target.format, via=via, avoid=avoid)
     if io_layout == KEEP:
         return found
     return tuple(route for route in found if route.passes("onnx"))  # that is where images are moved
@@ -70,7 +77,7 @@ def routes_to(
 
 def outlook(
     source: str,
-    targets: Sequence[str],
+    targets: Sequence[Variant],
     out: Path,
     *,
     via: str | None = None,
@@ -87,10 +94,10 @@ def outlook(
     return [
         Outlook(
             target,
-            out / target,
-            (out / target / RECORD_NAME).is_file(),
+            out / target.label,
+            (out / target.label / RECORD_NAME).is_file(),
             routes_to(source, target, via, avoid, io_layout),
-            registry.runtimes_of(target) if is_verified else (),
+            registry.runtimes_of(target.format) if is_verified else (),
         )
-        for target in dict.fromkeys(targets)
+        for target in targets
     ]

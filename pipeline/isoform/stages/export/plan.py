@@ -8,8 +8,8 @@ from typing import Any
 import isoform
 from isoform import registry, routes, store
 from isoform.core.artifact import RECORD_NAME, SCHEMA_VERSION, Artifact
-from isoform.core.format import lookup
 from isoform.core.layout import KEEP, outside
+from isoform.core.precision import FP32, Variant
 from isoform.stages.export.outlook import routes_to
 
 _CODE = ("core", "converters", "hub", "runtimes", "jobs")
@@ -29,15 +29,18 @@ class ExportRequest:
         io_layout: "keep", "nhwc" or "nchw": the axes of images on the outside of what is written.
         origin: what the user named, where the source was made from it.
         notes: what was done to open it, a sentence each.
-        reproduce: the command that makes one format again; ``{format}`` stands for its name.
+        variants: formats in their precisions.
+        reproduce: the command that makes one of them again; ``{format}`` and ``{precision}`` stand for its names, the
+            latter as ``spelt_precision`` says it, and for nothing in float32.
     """
 
     source: Artifact
     name: str
     framework: str
-    formats: tuple[str, ...]
+    variants: tuple[Variant, ...]
     out: Path
     reproduce: str
+    spelt_precision: str = " --precision {precision}"
     samples: Path | None = None
     cases: Path | None = None
     sizes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
@@ -49,47 +52,61 @@ class ExportRequest:
     is_verified: bool = True
     is_forced: bool = False
 
+    def command(self, variant: Variant) -> str:
+        """Return the command that makes one variant again."""
+        told = "" if variant.precision == FP32 else self.spelt_precision.format(precision=variant.precision)
+        return self.reproduce.format(format=variant.format, precision=told)
+
 
 @dataclass(frozen=True)
 class Task:
-    """One format of one request.
+    """One variant of one request.
 
     Attributes:
         key: digest of everything that the result depends on.
         is_current: a published artifact with this key is there, its files unaltered.
     """
 
-    format: str
+    variant: Variant
     routes: tuple[routes.Route, ...]
     destination: Path
     key: str
     is_current: bool
+
+    @property
+    def format(self) -> str:
+        return self.variant.format
+
+    @property
+    def precision(self) -> str:
+        return self.variant.precision
+
+    @property
+    def label(self) -> str:
+        return self.variant.label
 
 
 def plan(request: ExportRequest) -> list[Task]:
     """Return the tasks, cheapest first, so that a later route can start from an earlier result.
 
     Raises:
-        UsageError: an unknown format.
         NoRoute: nothing leads to one of the formats.
     """
-    for name in request.formats:
-        lookup(name)
     outside(request.source.signature, request.io_layout)
     source = source_digest(request.source)
-    tasks = [_task(request, name, source) for name in dict.fromkeys(request.formats)]
-    return sorted(tasks, key=lambda task: (len(task.routes[0].steps), task.format))
+    tasks = [_task(request, variant, source) for variant in request.variants]
+    return sorted(tasks, key=lambda task: (len(task.routes[0].steps), task.label))
 
 
-def _task(request: ExportRequest, target: str, source: str) -> Task:
+def _task(request: ExportRequest, target: Variant, source: str) -> Task:
     found = routes_to(request.source.format, target, request.via, request.avoid, request.io_layout)
-    destination = request.out / target
+    destination = request.out / target.label
     key = store.digest_of(
         {
             "source": source,
             "inputs": [store.digest_file(path) if path else None for path in (request.samples, request.cases)],
             "tokenizer": store.digest_file(request.source.tokenizer) if request.source.tokenizer else None,
-            "target": target,
+            "target": target.label,
             "routes": [route.names for route in found],
             "sizes": {symbol: list(sizes) for symbol, sizes in request.sizes.items()},
             "io_layout": request.io_layout,

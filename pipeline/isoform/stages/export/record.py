@@ -40,6 +40,8 @@ def document(
         "name": request.name,
         "framework": request.framework,
         "format": task.format,
+        "precision": task.precision,
+        "reduction": built.reduction.to_json() if built.reduction else None,
         "model": built.artifact.model.name,
         "signature": built.artifact.signature.to_json(),
         "tokenizer": tokenizer,
@@ -61,13 +63,13 @@ def document(
             "platform": platform.platform(),
             "versions": versions((route,)),
         },
-        "reproduce": request.reproduce.format(format=task.format),
+        "reproduce": request.command(task.variant),
     }
 
 
 def failure_path(task: Task) -> Path:
     """Return where a failed export says why; the folder of an earlier artifact stays as it is."""
-    return task.destination.with_name(f"{task.format}.failure.json")
+    return task.destination.with_name(f"{task.label}.failure.json")
 
 
 def failure(request: ExportRequest, task: Task, tried: list[Attempt], error: IsoformError) -> dict[str, Any]:
@@ -77,10 +79,11 @@ def failure(request: ExportRequest, task: Task, tried: list[Attempt], error: Iso
         "name": request.name,
         "framework": request.framework,
         "format": task.format,
+        "precision": task.precision,
         "status": "failed",
         "error": error.to_json(),
         "tried": [attempt.to_json() for attempt in tried],
-        "reproduce": request.reproduce.format(format=task.format),
+        "reproduce": request.command(task.variant),
     }
 
 

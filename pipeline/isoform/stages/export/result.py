@@ -1,10 +1,11 @@
-"""What came of one format: the record that ``isoform convert --json`` prints."""
+"""What came of one format in one precision: the record that ``isoform convert --json`` prints."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from isoform.core.artifact import size_bytes
+from isoform.core.precision import FP32, label
 from isoform.errors import IsoformError
 
 
@@ -21,7 +22,7 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Result:
-    """What came of one format of one source.
+    """What came of one format of one source in one precision.
 
     Attributes:
         name: what the model is called.
@@ -53,6 +54,12 @@ class Result:
     peak_rss_bytes: int = 0
     error: IsoformError | None = None
     is_reused: bool = False
+    precision: str = FP32
+
+    @property
+    def label(self) -> str:
+        """What the variant is called: its format, and its precision where that is not float32."""
+        return label(self.format, self.precision)
 
     @property
     def size_bytes(self) -> int | None:
@@ -64,6 +71,7 @@ class Result:
             "name": self.name,
             "framework": self.framework,
             "format": self.format,
+            "precision": self.precision,
             "status": self.status,
             "verdict": self.verdict,
             "path": str(self.path) if self.path else None,

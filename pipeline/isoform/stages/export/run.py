@@ -1,4 +1,4 @@
-"""Converting, verifying and publishing one source, format by format."""
+"""Converting, verifying and publishing one source, variant by variant."""
 
 import shutil
 import tempfile
@@ -18,6 +18,7 @@ from isoform.core.artifact import CASES_NAME, RECORD_NAME, size_bytes
 from isoform.core.cases import Cases
 from isoform.core.layout import move_cases
 from isoform.core.parity import FAIL, Gate, ParityRecord, worst
+from isoform.core.precision import FP32
 from isoform.errors import IsoformError, MissingDependency
 from isoform.intake import npz_file
 from isoform.isolation import Pool
@@ -26,21 +27,21 @@ from isoform.stages import reference, semantics, verify
 from isoform.stages.export import ahead, record
 from isoform.stages.export.build import MODEL_NAMES, Builder, Built
 from isoform.stages.export.plan import ExportRequest, Task, plan
+from isoform.stages.export.reduce import reduced
 from isoform.stages.export.result import Attempt, Result
 
 Events = Callable[[str, str], None]
-"""Called with a format and what happens to it now; ("", text) concerns the source."""
+"""Called with a variant and what happens to it now; ("", text) concerns the source."""
 
 
 def run(request: ExportRequest, pool: Pool, on_event: Events) -> list[Result]:
-    """Return one result a format, in the order of the request; what failed says so and the rest goes on.
+    """Return one result a variant, in the order of the request; what failed says so and the rest goes on.
 
     Raises:
-        UsageError: an unknown format; nothing was started.
         NoRoute: nothing leads to one of the formats; nothing was started.
     """
     tasks = plan(request)
-    results = {task.format: _reused(request, task) for task in tasks if task.is_current}
+    results = {task.label: _reused(request, task) for task in tasks if task.is_current}
     for name in results:
         on_event(name, "unchanged")
     pending = [task for task in tasks if not task.is_current]
@@ -51,37 +52,36 @@ def run(request: ExportRequest, pool: Pool, on_event: Events) -> list[Result]:
             results |= _run_pending(request, pending, pool, on_event, workspace)
         finally:
             shutil.rmtree(workspace, ignore_errors=True)
-    return [results[name] for name in dict.fromkeys(request.formats)]
+    return [results[variant.label] for variant in request.variants]
 
 
 def _run_pending(
     request: ExportRequest, tasks: list[Task], pool: Pool, on_event: Events, workspace: Path
 ) -> dict[str, Result]:
-    missing = {task.format: error for task in tasks if (error := _missing(task))}
-    results = {
-        task.format: _failed(request, task, [], missing[task.format]) for task in tasks if task.format in missing
-    }
-    possible = [task for task in tasks if task.format not in missing]
+    missing = {task.label: error for task in tasks if (error := _missing(task))}
+    results = {task.label: _failed(request, task, [], missing[task.label]) for task in tasks if task.label in missing}
+    possible = [task for task in tasks if task.label not in missing]
     if not possible:
         return results
     has_room = request.is_verified and ahead.has_room(size_bytes(request.source.model))
     with ahead.threads(pool, 1) as first, ahead.threads(pool, 2 if has_room else 1) as others:
         shared = {route.names[:end] for task in possible for route in task.routes for end in range(1, len(route.steps))}
+        shared |= {route.names for task in possible if task.precision != FP32 for route in task.routes}
         builds = ahead.Ahead(first)
         builder = Builder(request.source, pool, request.io_layout, request.sizes, workspace, builds, shared)
         if has_room:
-            builds.begin(builder.make, [_first(task) for task in possible])
+            builds.begin(builder.make, list({route.names: route for route in map(_first, possible)}.values()))
         try:
             known = _reference(request, pool, on_event, workspace)
         except IsoformError as error:
-            return results | {task.format: _failed(request, task, [], error) for task in possible}
+            return results | {task.label: _failed(request, task, [], error) for task in possible}
         if known is not None and known.notes:
             for note in known.notes:
                 on_event("", note)
             request = replace(request, notes=(*request.notes, *known.notes))
         exporters = [Exporter(request, task, builder, known, pool, on_event) for task in possible]
         found = others.map(Exporter.run, exporters)
-        return results | {task.format: result for task, result in zip(possible, found, strict=True)}
+        return results | {task.label: result for task, result in zip(possible, found, strict=True)}
 
 
 def _first(task: Task) -> Route:
@@ -122,7 +122,7 @@ def _cases(request: ExportRequest) -> Cases:
 
 
 class Exporter:
-    """Takes one format through its routes until one of them gives a model that computes the same function."""
+    """Takes one variant through its routes until one of them gives a model that computes the same function."""
 
     def __init__(
         self,
@@ -147,20 +147,20 @@ class Exporter:
         result = None
         for route in self._task.routes:
             result = self._attempt(route) or result
-            if result is not None and result.status != "failed":
-                break
+            if result is not None and (result.status != "failed" or self._task.precision != FP32):
+                break  # of two files of a smaller precision none is truer: every route rounds
         if result is None:
             result = _failed(self._request, self._task, self._tried, self._tried[0].error)
         return replace(result, seconds=time.monotonic() - begin, tried=tuple(self._tried))
 
     def _attempt(self, route: Route) -> Result | None:
         """Return the result of one route, or None where no file came of it."""
-        name = self._task.format
+        name = self._task.label
         try:
             route.require()
             with store.publishing(self._task.destination) as folder:
                 self._on_event(name, f"converting {route}")
-                built = self._builder.build(route, folder / MODEL_NAMES[name])
+                built = self._built(route, folder / MODEL_NAMES[self._task.format])
                 records = self._verified(built, folder)
                 result = self._publish(route, built, records, folder)
         except IsoformError as error:
@@ -170,6 +170,16 @@ class Exporter:
         with suppress(FileNotFoundError):
             record.failure_path(self._task).unlink()
         return result
+
+    def _built(self, route: Route, target: Path) -> Built:
+        """Return the model at the end of ``route`` in the precision of the task, as the file ``target``."""
+        precision = self._task.precision
+        if precision == FP32:
+            return self._builder.build(route, target)
+        built = self._builder.kept(route)
+        self._on_event(self._task.label, f"reducing to {precision}")
+        workspace = self._builder.workspace / f"{precision}-{'-'.join(route.names)}-{self._task.format}"
+        return reduced(built, target, precision, None, workspace, self._pool)
 
     def _verified(self, built: Built, folder: Path) -> list[ParityRecord]:
         """Return a record for each runtime, the cases and the ledger of weights left beside the model."""
@@ -182,24 +192,25 @@ class Exporter:
         function = semantics.evaluate(built.artifact, cases, self._pool, built.onnx)
         records = []
         for row in registry.runtimes_of(self._task.format):
-            self._on_event(self._task.format, f"verifying on {row.name}")
+            self._on_event(self._task.label, f"verifying on {row.name}")
             records.append(verify.verify(built.artifact, cases, row, self._pool, weights, function))
         return records
 
     def _weights(self, built: Built, source: Path) -> tuple[Gate, dict[str, Any]]:
         """Return gate 1 and the ledger; a route past ONNX is explained by the source's own graph where it has to be."""
-        found = verify.match_weights(built.artifact, source, self._pool, built.onnx)
+        float32 = built.reduction.float32 if built.reduction else None
+        found = verify.match_weights(built.artifact, source, self._pool, built.onnx, float32)
         if found[0].verdict != FAIL or built.onnx is not None:
             return found
         witness = self._builder.witness()
-        return found if witness is None else verify.match_weights(built.artifact, source, self._pool, witness)
+        return found if witness is None else verify.match_weights(built.artifact, source, self._pool, witness, float32)
 
     def _publish(self, route: Route, built: Built, records: list[ParityRecord], folder: Path) -> Result:
         verdict = worst(records)
         status = record.status_of(verdict)
         if status == "failed":
             self._tried.append(Attempt(route.names, record.parity_error(records)))
-            self._on_event(self._task.format, f"left {route}: {self._tried[-1].error.what}")
+            self._on_event(self._task.label, f"left {route}: {self._tried[-1].error.what}")
         document = record.document(self._request, self._task, route, built, records, self._tried, folder)
         store.write_json(folder / RECORD_NAME, document)
         return Result(
@@ -214,12 +225,16 @@ class Exporter:
             verdict=verdict,
             peak_rss_bytes=max((step.peak_rss_bytes for step in built.steps), default=0),
             error=self._tried[-1].error if status == "failed" else None,
+            precision=self._task.precision,
         )
 
 
 def _failed(request: ExportRequest, task: Task, tried: list[Attempt], error: IsoformError) -> Result:
     store.write_json(record.failure_path(task), record.failure(request, task, tried, error))
-    return Result(request.name, request.framework, task.format, "failed", tried=tuple(tried), error=error)
+    return Result(
+        request.name, request.framework, task.format, "failed", tried=tuple(tried), error=error,
+        precision=task.precision,
+    )  # fmt: skip
 
 
 def _reused(request: ExportRequest, task: Task) -> Result:
@@ -235,4 +250,5 @@ def _reused(request: ExportRequest, task: Task) -> Result:
         parity=document["parity"],
         verdict=document["verdict"],
         is_reused=True,
+        precision=task.precision,
     )

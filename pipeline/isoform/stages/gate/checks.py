@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from isoform.core.lock import Change
-from isoform.core.parity import ERROR, NOT_CHECKED, NOT_VERIFIED, PASS, ParityRecord
+from isoform.core.parity import ERROR, NOT_CHECKED, NOT_VERIFIED, PASS, TOLD, ParityRecord
 from isoform.core.verification import Verification
 
 RUN, LOCK = "run", "lock"
@@ -15,8 +15,9 @@ class Check:
     """One gate of one artifact on one runtime, or one entry of the lock.
 
     Attributes:
-        subject: the artifact's path; runtime: where it ran; gate: structure, weights, numerics, run or lock.
-        verdict: PASS, WARN, FAIL, INCONCLUSIVE, NOT CHECKED, NOT VERIFIED or ERROR.
+        subject: the artifact's path; runtime: where it ran;
+        gate: structure, weights, semantics, numerics, task, run or lock.
+        verdict: PASS, WARN, FAIL, INCONCLUSIVE, NOT CHECKED, NOT VERIFIED, TOLD or ERROR.
         findings: why, one sentence each.
     """
 
@@ -33,7 +34,7 @@ class Check:
 
     @property
     def is_failed(self) -> bool:
-        return self.verdict != PASS and not self.is_skipped
+        return self.verdict not in (PASS, TOLD) and not self.is_skipped
 
     @property
     def text(self) -> str:

@@ -16,6 +16,7 @@ RULES = {
     "weights": "Every parameter of the source is in the artifact, bit for bit or by a known fold.",
     "semantics": "In float64, where rounding hides nothing, the artifact computes what the source computes.",
     "numerics": "The artifact is as accurate as the source, both measured against float64.",
+    "task": "Of less than float32: the artifact decides as the source does, on samples of its task.",
     LOCK: "Verdict, lost bits, size and latency are no worse than in parity.lock.",
 }
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
