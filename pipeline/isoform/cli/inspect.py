@@ -63,7 +63,6 @@ def _lines(record: dict[str, Any]) -> list[str]:
         for table in (record.get("signature") or {}).get(side, []):
             lines.append(f"{side.removesuffix('s'):<9} {printable(str(TensorSpec.from_json(table)))}")
     if "verdict" in record:
-        lines.append(f"computes  in {record.get('precision', FP32)}")
         lines.append(f"verdict   {record['verdict']}")
         lines += [f"runtime   {name}: {printable(found['headline'])}" for name, found in record["parity"].items()]
         lines.append(f"route     {' -> '.join(step['converter'] for step in record['route'])}")
@@ -78,7 +77,10 @@ def _lines(record: dict[str, Any]) -> list[str]:
 def _contents(record: dict[str, Any]) -> list[str]:
     """Return the lines about what a file holds; names in it are a stranger's words and stay on one line."""
     lines = [f"{word:<9} {printable(str(record[key]))}" for word, key in _WORDS if record.get(key)]
-    if record.get("precision"):
+    found = record.get("precision")  # of an artifact the word, of a file how many numbers of which dtype
+    if isinstance(found, str):
+        lines += [f"precision {printable(found)}"] if found != FP32 else []
+    elif found:
         lines.append(f"precision {', '.join(f'{name} {count}' for name, count in record['precision'].items())}")
     if record.get("operators"):
         listed = ", ".join(f"{name} x{count}" for name, count in record["operators"].items())
