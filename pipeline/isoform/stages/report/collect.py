@@ -70,6 +70,17 @@ class Entry:
         return self.precision != FULL_PRECISION
 
     @property
+    def reduction(self) -> list[str]:
+        """What stays in float32 in a file of less, and why, in sentences."""
+        found = self.record.get("reduction")
+        if not isinstance(found, dict):
+            return []
+        kept = [str(name) for name in found.get("kept") or ()]
+        more = f" and {len(kept) - 12} more" if len(kept) > 12 else ""
+        told = [f"Kept in float32: {', '.join(kept[:12])}{more}."] if kept else []
+        return [*(str(note) for note in found.get("notes") or ()), *told]
+
+    @property
     def origin(self) -> str:
         """The framework it came from, and the precision where that was reduced."""
         return f"{self.framework} {self.precision}" if self.is_reduced else self.framework

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from isoform.core.statistics import median, median_interval
 from isoform.stages.report.ranking import Row
 
 _DAMAGE = (KeyError, TypeError, ValueError, AttributeError)
@@ -90,14 +91,27 @@ def ceiling(row: Row, threads: int) -> Ceiling | None:
 
 
 def throughput(row: Row, threads: int) -> tuple[float, tuple[float, float] | None] | None:
-    """Return samples a second with queries back to back and their interval, or None where that is not recorded."""
+    """Return samples a second with queries back to back and its 95 % interval, or None where that was not measured."""
+    timing = row.timing(threads)
+    if timing is None:
+        return None
+    spent_ns = [(len(process.latencies_ns), sum(process.latencies_ns)) for process in timing.processes]
+    rates = [row.record.batch * queries * 1e9 / time_ns for queries, time_ns in spent_ns if time_ns]
+    return (median(rates), median_interval(rates)) if rates else None
 
-    def found() -> tuple[float, tuple[float, float] | None]:
-        summary = _summary(row, threads)
-        interval = summary.get("throughput_95")
-        return _positive(summary["throughput"]), (_positive(interval[0]), _positive(interval[1])) if interval else None
 
-    return _read(found)
+def mlperf(written: Mapping[str, Any]) -> list[str]:
+    """Return what MLPerf's load generator said of one benchmark, a sentence for each scenario."""
+    return _read(lambda: [_scenario(name, each) for name, each in (written.get("mlperf") or {}).items()]) or []
+
+
+def _scenario(name: str, record: Mapping[str, Any]) -> str:
+    word = "valid" if record["is_valid"] else "not valid"
+    brief = ", shortened and so no MLPerf result" if record.get("is_quick") else ""
+    return (
+        f"{name}: {float(record['result']):.4g} {record['unit']} ({word}{brief}), {int(record['queries'])} queries in "
+        f"{float(record['duration_s']):.0f} s"
+    )
 
 
 def _placement(record: Mapping[str, Any]) -> Placement:

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from isoform import store
 from isoform.core.format import FORMATS
 from isoform.core.parity import PASS, WORST_FIRST
-from isoform.stages.report import change, sheet, svg, text
+from isoform.stages.report import change, depth, sheet, svg, text
 from isoform.stages.report.collect import Collection, Entry, Training, collect
 from isoform.stages.report.ranking import Table, tables
 from isoform.stages.report.section import Group, Section
@@ -124,6 +124,7 @@ def render(page: Page, home: Path) -> str:
         machines=list(machines.values()),
         versions=_versions(page.collection),
         links=_links(home),
+        mlperf=depth.mlperf,
         everything=sheet.address("application/json", sheet.everything(page.sheets)),
         raw=Markup,
         key=lambda entry: Markup(svg.key(entry.place)),

@@ -1,5 +1,6 @@
 """What each section makes of the records: figures worked out by hand, and what is missing or damaged."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -91,21 +92,47 @@ def test_an_export_that_loses_every_bit_is_named_and_not_drawn(tmp_path: Path) -
 
 
 def test_throughput_is_drawn_over_the_batches_that_were_measured(tmp_path: Path) -> None:
+    """A process of three queries of 4 ms each: 250 queries a second, times the batch."""
     own = artifact(tmp_path, "m", "onnx", "PASS")
-    for batch, rate in ((1, 100.0), (32, 900.0)):
-        measured(own, 10, batch=batch, summaries=[{"throughput": rate, "throughput_95": [rate - 1, rate + 1]}])
+    for batch in (1, 32):
+        measured(own, *[4_000_000] * 6, batch=batch)
     (group,) = shown(throughput, tmp_path).groups
     (figure,) = group.figures
-    assert [(row["batch"], row["samples_per_s"], row["low_per_s"]) for row in rows(figure.sheet)] == [
-        (1, 100.0, 99.0), (32, 900.0, 899.0),
+    keys = ("batch", "samples_per_s", "low_per_s", "high_per_s")
+    assert [tuple(row[key] for key in keys) for row in rows(figure.sheet)] == [
+        (1, 250.0, 250.0, 250.0), (32, 8000.0, 8000.0, 8000.0),
     ]  # fmt: skip
     assert ">32</text>" in figure.drawing
-    assert "Most: ONNX torch with 900 samples/s at batch 32." in figure.drawing
+    assert "Most: ONNX torch with 8.00 ksamples/s at batch 32." in figure.drawing
+
+
+def test_a_slow_query_counts_in_throughput_and_not_in_the_median(tmp_path: Path) -> None:
+    own = artifact(tmp_path, "m", "onnx", "PASS")
+    for batch in (1, 2):
+        measured(own, 1_000_000, batch=batch, scatter=(1, 1, 1, 7))
+    first, _ = rows(shown(throughput, tmp_path).sheets[0])
+    assert first["samples_per_s"] == 400  # four in 10 ms
+    assert rows(shown(latency, tmp_path).sheets[0])[0]["median_ns"] == 1_000_000
 
 
 def test_one_batch_alone_is_no_curve(tmp_path: Path) -> None:
-    measured(artifact(tmp_path, "m", "onnx", "PASS"), 10, summaries=[{"throughput": 100.0}])
+    measured(artifact(tmp_path, "m", "onnx", "PASS"), 10)
     assert shown(throughput, tmp_path).groups == ()
+
+
+def test_what_mlperf_said_and_what_stays_in_float_stand_with_the_export(tmp_path: Path) -> None:
+    own = artifact(tmp_path, "m", "onnx", "PASS", precision="int8")
+    said = {"is_valid": True, "is_quick": False, "result": 5.25, "unit": "ms", "queries": 12_000, "duration_s": 60.4}
+    measured(own, 10, mlperf={"single-stream": said, "offline": said | {"is_valid": False, "is_quick": True}})
+    record = json.loads((own / "artifact.json").read_text())
+    record["reduction"] = {"kept": [f"layer{n}" for n in range(14)], "notes": ["Softmax has no kernel of integers."]}
+    (own / "artifact.json").write_text(json.dumps(record))
+    write(tmp_path, tmp_path / "report.html")
+    text = (tmp_path / "report.html").read_text()
+    assert "MLPerf LoadGen, single-stream: 5.25 ms (valid), 12000 queries in 60 s" in text
+    assert "offline: 5.25 ms (not valid, shortened and so no MLPerf result)" in text
+    assert "<li>Softmax has no kernel of integers.</li>" in text
+    assert "layer10, layer11 and 2 more." in text
 
 
 def test_phone_and_server_are_what_the_legend_says(tmp_path: Path) -> None:
@@ -171,15 +198,14 @@ def test_the_roofline_shows_what_was_reached_below_its_ceiling(tmp_path: Path) -
 
 @pytest.mark.parametrize("damage", [
     {"placement": "no"}, {"placement": {"is_known": True}}, {"placement": None}, {"ceilings": {"threads": {}}},
-    {"ceilings": [1]}, {"summaries": [{"roofline": {"intensity": [0, 1]}, "throughput": "fast"}]},
-    {"summaries": [{"roofline": None, "throughput": -1.0}]},
+    {"ceilings": [1]}, {"summaries": [{"roofline": {"intensity": [0, 1]}}]},
+    {"mlperf": "no"}, {"mlperf": {"offline": {"is_valid": 1}}},
+    {"summaries": [{"roofline": None}]},
     {"summaries": [{"roofline": reached(1.0, (1.0, 2.0), (9.0, 9.0)) | {"achieved_flops_per_s": float("nan")}}]},
 ])  # fmt: skip
 def test_a_damaged_record_is_left_out_and_stops_nothing(tmp_path: Path, damage: dict[str, Any]) -> None:
-    own = artifact(tmp_path, "m", "onnx", "PASS")
-    for batch in (1, 8):
-        measured(own, 10, batch=batch, **damage)
-    assert [shown(module, tmp_path).groups for module in (throughput, placement, roofline)] == [(), (), ()]
+    measured(artifact(tmp_path, "m", "onnx", "PASS"), 10, **damage)
+    assert [shown(module, tmp_path).groups for module in (placement, roofline)] == [(), ()]
     assert write(tmp_path, tmp_path / "report.html")["artifacts"] == 1
 
 

@@ -27,7 +27,7 @@ def section(tables: Sequence[Table]) -> Section:
     """Return samples a second over the batch, for each model, machine and number of threads with several batches."""
     return Section(
         "throughput", "Throughput by batch", "Throughput", _LEAD, tuple(_groups(tables)),
-        missing="No model was measured at several batches:", command="isoform bench FOLDER --batch 1,8,32",
+        missing="No model was measured at several batches:", command="isoform bench FOLDER --batch 8",
     )  # fmt: skip
 
 
