@@ -7,6 +7,7 @@ from typing import Any
 from isoform.core.bench import BenchRecord, Timing
 from isoform.core.format import FORMATS
 from isoform.core.machine import Machine
+from isoform.stages.report import accuracy
 from isoform.stages.report.collect import Entry
 from isoform.stages.report.text import slug
 
@@ -17,12 +18,14 @@ class Row:
 
     Attributes:
         written: the record as bench.json has it.
+        lost_bits: against float32 on the runtime that was timed; None where that cannot be told.
         place: "1", "2=" ...; empty where parity was not passed: what computes something else is not ranked.
     """
 
     entry: Entry
     record: BenchRecord
     written: Mapping[str, Any]
+    lost_bits: float | None
     place: str = ""
 
     @property
@@ -30,11 +33,6 @@ class Row:
         """The export, and the runtime where it is not the format's own."""
         own = FORMATS[self.entry.format].runtime if self.entry.format in FORMATS else ""
         return self.entry.label if self.record.runtime == own else f"{self.entry.label} on {self.record.runtime}"
-
-    @property
-    def lost_bits(self) -> float | None:
-        """Of the runtime that was timed."""
-        return self.entry.lost_bits(self.record.runtime)
 
     @property
     def first(self) -> Timing:
@@ -92,11 +90,13 @@ class Table:
 def tables(entries: Sequence[Entry]) -> list[Table]:
     """Return the tables, in each the fastest first; what did not pass is last and has no place."""
     groups: dict[tuple[str, int, str], list[Row]] = {}
+    sources = accuracy.of_sources(entries)
     for entry in entries:
         for record, written in zip(entry.measured, entry.written, strict=True):
             if record.timings:
                 key = (entry.name, record.batch, record.machine.digest)
-                groups.setdefault(key, []).append(Row(entry, record, written))
+                lost_bits = accuracy.lost_bits(entry, record.runtime, sources)
+                groups.setdefault(key, []).append(Row(entry, record, written, lost_bits))
     is_only_machine = len({digest for _, _, digest in groups}) == 1
     return [
         Table(name, batch, rows[0].record.machine, tuple(_ranked(rows)), is_only_machine)

@@ -1,6 +1,7 @@
 """What each section makes of the records: figures worked out by hand, and what is missing or damaged."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,37 @@ def test_quantiles_of_a_process_are_queries_that_there_were(tmp_path: Path) -> N
     measured(artifact(tmp_path, "m", "onnx", "PASS"), 100, scatter=tuple(each / 100 for each in range(1, 102)))
     (row,) = rows(shown(latency, tmp_path).sheets[1])
     assert [row[f"q{part}_ns"] for part in (0, 1, 5, 25, 50, 75, 95, 99, 100)] == [1, 2, 6, 26, 51, 76, 96, 100, 101]
+
+
+def precise(own: Path, r_rms: float, correct_bits: float) -> None:
+    """Say of the one output how its error stands to the source's, and how many bits it has right."""
+    record = json.loads((own / "artifact.json").read_text())
+    (found,) = record["parity"].values()
+    found["outputs"][0] |= {"r_rms": r_rms, "correct_bits": correct_bits, "lost_bits": max(0.0, math.log2(r_rms))}
+    (own / "artifact.json").write_text(json.dumps(record))
+    measured(own, 10)
+
+
+def test_half_precision_that_loses_nothing_as_such_loses_bits_against_float32(tmp_path: Path) -> None:
+    """The float32 export: four times the source's error, 20 bits right. So the source has 22; 22 - 11.5 are lost."""
+    precise(artifact(tmp_path, "m", "onnx", "PASS"), 4.0, 20.0)
+    precise(artifact(tmp_path, "m", "onnx", "PASS", precision="fp16"), 0.5, 11.5)
+    found = {row["export"]: row["lost_bits_against_float32"] for row in rows(shown(pareto, tmp_path).sheets[0])}
+    assert found == {"ONNX torch": 2.0, "ONNX torch fp16": 10.5}
+    table = shown(glance, tmp_path).table
+    assert table is not None
+    assert rows(table)[0]["most_exact"] == "2.0: ONNX torch"
+
+
+def test_half_precision_without_a_float32_export_beside_it_is_on_no_front_and_says_so(tmp_path: Path) -> None:
+    precise(artifact(tmp_path, "m", "onnx", "PASS", precision="fp16"), 0.5, 11.5)
+    precise(artifact(tmp_path, "m", "tflite", "PASS", "keras"), 1.0, 20.0)
+    section = shown(pareto, tmp_path)
+    assert {row["export"]: row["on_front"] for row in rows(section.sheets[0])} == {
+        "ONNX torch fp16": None, "TFLite keras": True,
+    }  # fmt: skip
+    note = section.groups[0].figures[1].note
+    assert note == "No float32 export of the same source to hold against: ONNX torch fp16."
 
 
 def test_what_failed_is_on_no_front_even_if_it_is_best_in_everything(tmp_path: Path) -> None:

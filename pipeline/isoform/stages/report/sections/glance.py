@@ -18,7 +18,7 @@ _LEAD = (
 _COLUMNS = (
     Column("model", "Model"), Column("passed", "Passed"),
     Column("fastest", "Fastest"), Column("smallest", "Smallest"),
-    Column("least_memory", "Least memory"), Column("most_exact", "Fewest bits lost"),
+    Column("least_memory", "Least memory"), Column("most_exact", "Fewest bits lost against float32"),
 )  # fmt: skip
 
 

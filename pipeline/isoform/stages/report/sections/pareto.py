@@ -23,7 +23,9 @@ _COLUMNS = (
     Column("size_bytes", "Size", size_text, is_number=True),
     Column("threads", "Threads", is_number=True),
     Column("median_ns", "Median", time_text, is_number=True),
-    Column("lost_bits", "Bits lost", lambda bits: figure_text(bits, ".1f"), is_number=True),
+    Column(
+        "lost_bits_against_float32", "Bits lost against float32", lambda bits: figure_text(bits, ".1f"), is_number=True
+    ),
 )  # fmt: skip
 
 
@@ -55,9 +57,11 @@ def _figures(table: Table) -> list[Figure]:
     threads = threads_text(table.rows[0].first.threads)
     time = Scale(f"median latency, {threads}", lambda tick: tick_text(time_text(tick)))
     size = Scale("size on disk", lambda tick: tick_text(size_text(tick)))
-    bits = Scale("bits lost", lambda tick: f"{tick:g}", is_linear=True)
+    bits = Scale("bits lost against float32", lambda tick: f"{tick:g}", is_linear=True)
     endless = [each.row.label for each in exports if each.row.lost_bits == math.inf]
-    note = f"Not drawn, for they lose every bit: {', '.join(endless)}." if endless else ""
+    untold = [each.row.label for each in exports if each.row.lost_bits is None]
+    note = f"Not drawn, for they lose every bit: {', '.join(endless)}. " if endless else ""
+    note += f"No float32 export of the same source to hold against: {', '.join(untold)}." if untold else ""
     sized = [(each, float(each.row.record.size_bytes)) for each in exports if each.row.record.size_bytes > 0]
     compared = [(each, each.bits) for each in exports if math.isfinite(each.bits)]
     charts = (
@@ -70,7 +74,7 @@ def _figures(table: Table) -> list[Figure]:
             title = f"{table.title}: latency over {what}"
             sheet = Sheet(f"front-{table.slug}-{what.split()[0]}", title, _COLUMNS, rows)
             drawing = _drawing(sheet.name, points, cost, (scale, time), title, _told(exports))
-            found.append(Figure(f"Latency over {what}", drawing, sheet, remark))
+            found.append(Figure(f"Latency over {what}", drawing, sheet, remark.strip()))
     return found
 
 
@@ -98,7 +102,7 @@ def _unbeaten(exports: Sequence[tuple[_Export, float]], cost: Callable[[_Export]
 
 
 def _judged(table: Table) -> list[_Export]:
-    ranked = [row for row in table.rows if row.entry.passed]
+    ranked = [row for row in table.rows if row.entry.passed and row.lost_bits is not None]
     nothing_beats = front([_cost(row) for row in ranked])
     told = {id(row): is_on for row, is_on in zip(ranked, nothing_beats, strict=True)}
     return [_Export(row, told.get(id(row))) for row in table.rows]

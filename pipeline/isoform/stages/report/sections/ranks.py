@@ -10,7 +10,7 @@ def sheet(table: Table) -> Sheet:
     columns = (
         Column("export", "Export"), Column("runtime", "Runtime"), Column("verdict", "Verdict"),
         Column("rank", "Rank", lambda rank: rank or "not ranked"),
-        Column("lost_bits", "Bits lost", lambda bits: figure_text(bits, ".1f"), is_number=True),
+        Column("lost_bits_against_float32", "Bits lost against float32", _bits, is_number=True),
         *(
             Column(f"median_{count}_threads_ns", f"Median, threads: {count}", _time, is_number=True)
             for count in table.threads
@@ -29,6 +29,10 @@ def sheet(table: Table) -> Sheet:
         for row in table.rows
     )  # fmt: skip
     return Sheet(f"ranks-{table.slug}", f"{table.title}: latency, memory and size", columns, rows)
+
+
+def _bits(bits: float | None) -> str:
+    return figure_text(bits, ".1f")
 
 
 def _time(time_ns: float | None) -> str:
