@@ -49,6 +49,7 @@ def test_every_command_has_help_with_an_example(run, name: str) -> None:
         (["export", "models/mlp", "-p", "image_size=8"], 2, "Error: No model here has the parameter 'image_size'."),
         (["export", "models/mlp", "-p", "image_size"], 2, "Error: --parameter 'image_size' is not KEY=VALUE."),
         (["report", "nowhere"], 2, "Error: nowhere: no such folder."),
+        (["report", "exports", "--turns", "README.md"], 2, "hint: Name that run: --before FOLDER"),
     ],
 )
 def test_a_wrong_request_is_one_line_with_a_hint(run, words: list[str], code: int, text: str) -> None:

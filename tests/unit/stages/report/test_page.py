@@ -4,6 +4,7 @@ import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -11,6 +12,7 @@ from isoform.errors import UsageError
 from isoform.stages.report import write
 from isoform.stages.report.collect import collect
 from isoform.stages.report.ranking import tables
+from isoform.stages.report.render import compose
 from isoform.stages.report.text import figure_text, size_text, time_text, visible
 from written_records import artifact, measured, training
 
@@ -142,6 +144,30 @@ def test_every_link_leads_to_something_on_the_page(tmp_path: Path) -> None:
     assert links
     assert set(links) <= set(ids)
     assert len(set(ids)) == len(ids)
+
+
+@pytest.mark.parametrize("home", ["", "pages/deep", "../beside"])
+@pytest.mark.parametrize("place", ["m", "a b", "50% #1?", "javascript:alert(1)", "ü"])
+def test_links_to_files_lead_there_from_wherever_the_page_stands(tmp_path: Path, place: str, home: str) -> None:
+    folder = tmp_path / "exports"
+    artifact(folder, "m", "onnx", "PASS", place=place)
+    target = folder / home / "report.html"
+    write(folder, target)
+    links = re.findall(r'<li><a href="([^"#]*)">', target.read_text())
+    assert [Path(unquote(link)).name for link in links] == ["model.bin", "artifact.json"]
+    assert all(link.startswith("./") for link in links)
+    assert all((target.parent / unquote(link)).is_file() for link in links)
+
+
+def test_tables_are_written_as_files_as_well(tmp_path: Path) -> None:
+    measured(artifact(tmp_path, "m", "onnx", "PASS"), 10)
+    write(tmp_path, tmp_path / "report.html", tables_to=tmp_path / "tables")
+    page = compose(collect(tmp_path))
+    assert {path.name for path in (tmp_path / "tables").iterdir()} == {
+        "tables.md", *(f"{sheet.name}.csv" for sheet in page.sheets),
+    }  # fmt: skip
+    assert (tmp_path / "tables" / "parity.csv").read_bytes().decode() == page.verdicts.csv
+    assert (tmp_path / "tables" / "tables.md").read_text().startswith("## The best of each model\n\n| Model |")
 
 
 def test_a_failed_export_is_shown_unless_an_artifact_stands_there(tmp_path: Path) -> None:
