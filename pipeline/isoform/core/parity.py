@@ -169,7 +169,8 @@ def assess(
     verdict = _verdict(gates, figures)
     headline = _headline(verdict, gates, figures, cases.method)
     if asked.is_reduced:
-        headline = f"{asked.name}; {headline}"
+        decided = [f"{gates['task'].findings[0]}"] if task is not None and task.verdict == PASS else []
+        headline = "; ".join([asked.name, *decided, headline])
     sizes = _sizes(declared, cases)
     return ParityRecord(runtime, verdict, headline, gates, figures, len(cases), sizes, precision=precision)
 
@@ -275,7 +276,8 @@ def _verdict(gates: Mapping[str, Gate], figures: Sequence[OutputFigures]) -> str
     is_proved = gates["weights"].verdict == gates["semantics"].verdict == PASS
     if FAIL in verdicts:
         return FAIL
-    if "task" in gates and gates["task"].verdict == INCONCLUSIVE:
+    decides = gates["task"].verdict if "task" in gates else NOT_CHECKED
+    if decides == INCONCLUSIVE or (gates["numerics"].verdict == TOLD and decides != PASS):
         return INCONCLUSIVE
     if INCONCLUSIVE in verdicts:  # the source differs from itself as much: its function is all that can be proved
         is_as_near = all(entry.r_rms <= entry.limit_rms and entry.r_max <= entry.limit_max for entry in figures)

@@ -20,6 +20,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from isoform import data, store
+from isoform.core.decisions import CALIBRATED, LARGEST_BYTES, TRAINING, WANTED
 from isoform.core.model import TrainingPlan
 from isoform.core.signature import Signature, TensorSpec
 from isoform.data.dataset import Array, Dataset, Split
@@ -32,7 +33,6 @@ SCHEMA_VERSION = 1
 RECORD_NAME = "training.json"
 SAMPLES_NAME = "samples.npz"
 CURVES_NAME = "tensorboard"
-SAMPLES = 32
 _EVENT_INTERVAL_S = 0.2
 
 Progress = Callable[..., None]
@@ -151,10 +151,18 @@ def _dataset(job: Job) -> Dataset:
         tokenizer = job.out / job.tokenizer[0]
         store.write_bytes(tokenizer, tokenizer_json(fit(raw.train.samples, job.tokenizer[1])))
     dataset = data.prepare(raw, job.input, tokenizer)
-    samples, _ = dataset.test.batch(np.arange(min(SAMPLES, len(dataset.test))))
+    name = job.input.name
+    parts = {name: _first(dataset.test, WANTED), f"{TRAINING}{name}": _first(dataset.train, CALIBRATED)}
     with publishing_file(job.out / SAMPLES_NAME) as path:
-        np.savez_compressed(path, allow_pickle=False, **{job.input.name: samples})
+        np.savez_compressed(path, allow_pickle=False, **parts)
     return dataset
+
+
+def _first(split: Split, count: int) -> Array:
+    """Return the first samples, as many as fit."""
+    single, _ = split.batch(np.arange(1))
+    samples, _ = split.batch(np.arange(min(count, len(split), max(1, LARGEST_BYTES // single.nbytes))))
+    return samples
 
 
 def _epochs(job: Job, learner: Learner, dataset: Dataset, progress: Progress) -> list[dict[str, Any]]:

@@ -16,11 +16,13 @@ class Reference:
 
     Attributes:
         notes: what the owner of the record should know, a sentence each.
+        decisions: samples of the task with the source's answers, for gate 4; None where nothing is reduced.
     """
 
     cases: Cases
     weights: Path
     notes: tuple[str, ...] = ()
+    decisions: Cases | None = None
 
 
 def record(source: Artifact, cases: Cases, pool: Pool, folder: Path) -> Reference:

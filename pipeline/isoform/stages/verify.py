@@ -15,6 +15,7 @@ from typing import Any
 from isoform import registry, store
 from isoform.core import cases as case_files
 from isoform.core import format as formats
+from isoform.core import precision as precisions
 from isoform.core.artifact import CASES_NAME, RECORD_NAME, Artifact, open_artifact, read_record, size_bytes
 from isoform.core.axes import axes
 from isoform.core.cases import Cases
@@ -27,11 +28,9 @@ from isoform.errors import IsoformError, MissingDependency, UsageError
 from isoform.intake import npz_file
 from isoform.intake.container import identify
 from isoform.isolation import Pool
-from isoform.stages import semantics
+from isoform.stages import decisions, semantics
 
 LEDGER_NAME = "weights.json"
-TASK_NAME = "task.npz"
-"""Samples with the source's decisions, beside an artifact of less than float32."""
 _NAMED = 8
 """How many tensors a remark names."""
 _ABSENT = ("no-device", "missing-dependency")
@@ -46,12 +45,12 @@ def verify(
     weights: Gate,
     function: Gate,
     file_findings: Sequence[str] = (),
-    task: Gate | None = None,
+    decided: Cases | None = None,
 ) -> ParityRecord:
     """Return the record of ``artifact`` on one runtime; what cannot run here says so and is never a pass.
 
     Args:
-        task: gate 4 on this runtime, of an artifact of less than float32.
+        decided: samples with the source's decisions, for an artifact of a smaller precision.
     """
     begin = time.monotonic()
     try:
@@ -75,6 +74,8 @@ def verify(
     findings = [*file_findings, *compare_runs(artifact.signature, cases.inputs, failures)]
     ran = cases.only([case for case in range(len(cases)) if case not in failures])
     found = Signature.from_json(answer.value["signature"])
+    is_reduced = precisions.lookup(artifact.precision).is_reduced
+    task = decisions.evaluate(artifact, decided, row, pool) if is_reduced else None
     record = assess(
         row.name, artifact.signature, found, ran, outputs, weights, function, findings, artifact.precision, task
     )
@@ -138,8 +139,10 @@ def verify_folder(
     findings = [f"{name} is not the file that was exported: its SHA-256 differs" for name in altered]
     weights = _ledger_gate(artifact, store.read_json(folder / LEDGER_NAME), pool)
     function = semantics.evaluate(artifact, known, pool)
+    task = folder / decisions.TASK_NAME
+    decided = _known(task) if task.is_file() else None
     return [
-        verify(artifact, known, row, pool, weights, _recorded(function, record, row, altered), findings)
+        verify(artifact, known, row, pool, weights, _recorded(function, record, row, altered), findings, decided)
         for row in rows(artifact.format, runtimes)
     ]
 

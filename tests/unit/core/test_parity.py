@@ -140,3 +140,22 @@ def test_where_the_source_has_no_good_digits_weights_and_function_have_to_be_pro
     assert record.gates["numerics"].verdict == "INCONCLUSIVE"
     assert record.verdict == verdict
     assert ("rounding decides in the source itself" in record.headline) == (verdict == "WARN")
+
+
+@pytest.mark.parametrize(
+    ("task", "verdict"),
+    [
+        (Gate("PASS", ("'p': all decisions",)), "PASS"), (Gate("FAIL", ("'p': few",)), "FAIL"),
+        (Gate("INCONCLUSIVE", ("'p': too few",)), "INCONCLUSIVE"), (Gate(NOT_CHECKED, ("none",)), "INCONCLUSIVE"),
+        (None, "INCONCLUSIVE"),
+    ],
+)  # fmt: skip
+def test_of_integers_decisions_count_and_numbers_are_told(recorded: Cases, task: Gate | None, verdict: str) -> None:
+    assert recorded.source is not None
+    outputs = [{"p": case["p"] + np.float32(0.01)} for case in recorded.source]
+    record = assess(
+        "ort-cpu", SIGNATURE, SIGNATURE, recorded, outputs, PROVED, Gate(NOT_CHECKED), precision="int8", task=task
+    )
+    assert record.verdict == verdict
+    assert record.gates["numerics"].verdict == "TOLD"
+    assert ("all decisions" in record.headline) == (verdict == "PASS")

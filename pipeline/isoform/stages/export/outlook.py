@@ -9,8 +9,9 @@ from isoform import registry, routes
 from isoform.core.artifact import CASES_NAME, RECORD_NAME
 from isoform.core.layout import KEEP
 from isoform.core.precision import Variant, lookup
+from isoform.stages.decisions import TASK_NAME
 from isoform.stages.export.build import MODEL_NAMES
-from isoform.stages.verify import LEDGER_NAME, TASK_NAME
+from isoform.stages.verify import LEDGER_NAME
 
 
 @dataclass(frozen=True)

@@ -3,28 +3,27 @@
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from isoform import registry, store
 from isoform.core import cases as case_files
 from isoform.core import generation
+from isoform.core import precision as precisions
 from isoform.core.artifact import CASES_NAME, RECORD_NAME, size_bytes
 from isoform.core.cases import Cases
 from isoform.core.layout import move_cases
 from isoform.core.parity import FAIL, Gate, ParityRecord, worst
 from isoform.core.precision import FP32
 from isoform.errors import IsoformError, MissingDependency
-from isoform.intake import npz_file
 from isoform.isolation import Pool
 from isoform.routes import Route
-from isoform.stages import reference, semantics, verify
-from isoform.stages.export import ahead, record
+from isoform.stages import decisions, reference, semantics, verify
+from isoform.stages.export import ahead, record, samples
 from isoform.stages.export.build import MODEL_NAMES, Builder, Built
 from isoform.stages.export.plan import ExportRequest, Task, plan
 from isoform.stages.export.reduce import reduced
@@ -72,7 +71,7 @@ def _run_pending(
         if has_room:
             builds.begin(builder.make, list({route.names: route for route in map(_first, possible)}.values()))
         try:
-            known = _reference(request, pool, on_event, workspace)
+            known = _reference(request, possible, pool, on_event, workspace)
         except IsoformError as error:
             return results | {task.label: _failed(request, task, [], error) for task in possible}
         if known is not None and known.notes:
@@ -102,23 +101,23 @@ def _missing(task: Task) -> MissingDependency | None:
     return first
 
 
-def _reference(request: ExportRequest, pool: Pool, on_event: Events, workspace: Path) -> reference.Reference | None:
+def _reference(
+    request: ExportRequest, tasks: Sequence[Task], pool: Pool, on_event: Events, workspace: Path
+) -> reference.Reference | None:
     if not request.is_verified:
         return None
     on_event("", "recording reference outputs")
-    return reference.record(request.source, _cases(request), pool, workspace / "reference")
+    found = reference.record(request.source, _cases(request), pool, workspace / "reference")
+    if all(task.precision == FP32 for task in tasks):
+        return found
+    on_event("", "recording what it decides on samples of its task")
+    return replace(found, decisions=decisions.record(request.source, samples.to_decide_on(request), pool))
 
 
 def _cases(request: ExportRequest) -> Cases:
-    signature = request.source.signature
-    if request.cases is not None:
-        npz_file.refuse_bombs(request.cases)
-        return case_files.from_user(request.cases, signature)
-    samples = []
-    if request.samples is not None:
-        with np.load(request.samples, allow_pickle=False) as archive:
-            samples = [{name: archive[name] for name in archive.files}]
-    return generation.generate(signature, samples, request.sizes)
+    test = samples.test_data(request)
+    generated = partial(generation.generate, request.source.signature, [test] if test else [], request.sizes)
+    return samples.of_the_user(request) or generated()
 
 
 class Exporter:
@@ -179,7 +178,16 @@ class Exporter:
         built = self._builder.kept(route)
         self._on_event(self._task.label, f"reducing to {precision}")
         workspace = self._builder.workspace / f"{precision}-{'-'.join(route.names)}-{self._task.format}"
-        return reduced(built, target, precision, None, workspace, self._pool)
+        return reduced(built, target, precision, self._calibration(built, workspace), workspace, self._pool)
+
+    def _calibration(self, built: Built, workspace: Path) -> Path | None:
+        """Return a file of representative inputs as ``built`` takes them, none of them a sample of gate 4."""
+        if not precisions.lookup(self._task.precision).is_calibrated:
+            return None
+        path = workspace.with_name(f"{workspace.name}.npz")
+        found = samples.to_calibrate_with(self._request)
+        case_files.save(move_cases(found, self._request.source.signature, built.artifact.signature), path)
+        return path
 
     def _verified(self, built: Built, folder: Path) -> list[ParityRecord]:
         """Return a record for each runtime, the cases and the ledger of weights left beside the model."""
@@ -190,10 +198,14 @@ class Exporter:
         cases = move_cases(self._reference.cases, self._request.source.signature, built.artifact.signature)
         case_files.save(cases, folder / CASES_NAME)
         function = semantics.evaluate(built.artifact, cases, self._pool, built.onnx)
+        known = self._reference.decisions if self._task.precision != FP32 else None
+        if known is not None:
+            known = move_cases(known, self._request.source.signature, built.artifact.signature)
+            case_files.save(known, folder / decisions.TASK_NAME)
         records = []
         for row in registry.runtimes_of(self._task.format):
             self._on_event(self._task.label, f"verifying on {row.name}")
-            records.append(verify.verify(built.artifact, cases, row, self._pool, weights, function))
+            records.append(verify.verify(built.artifact, cases, row, self._pool, weights, function, decided=known))
         return records
 
     def _weights(self, built: Built, source: Path) -> tuple[Gate, dict[str, Any]]:
