@@ -8,7 +8,7 @@ Not aware of runtimes: recording the references is the work of stages/reference.
 import io
 import json
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -191,6 +191,23 @@ def _storable(array: Array) -> Array:
         return np.asarray(array)
     text = [item.decode() if isinstance(item, bytes) else str(item) for item in array.ravel()]
     return np.array(text, dtype=str).reshape(array.shape)
+
+
+def stream_inputs(path: Path) -> Iterator[Tensors]:
+    """Yield the inputs that `save` wrote, case by case, only one of them in memory.
+
+    Raises:
+        IsoformError: the file is missing, damaged, or holds something else.
+    """
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            head = json.loads(bytes(archive["head"]))
+            for case in range(len(head["kinds"])):
+                yield {name: archive[f"in.{case}.{position}"] for position, name in enumerate(head["names"]["in"])}
+    except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+        raise IsoformError(
+            f"{path}: not a readable cases file ({error}).", "Export the artifact again.", kind="damaged"
+        ) from error
 
 
 def load(path: Path) -> Cases:

@@ -67,12 +67,17 @@ def emit(model: ir.Model) -> bytes:
     return buffer.getvalue()
 
 
-def build(model: ir.Model) -> FlatFile:
-    """Return ``model`` as a file that is not written yet, its weights still where they were."""
-    _prepare(model)
+def build(model: ir.Model, *, is_hybrid: bool = False) -> FlatFile:
+    """Return ``model`` as a file that is not written yet, its weights still where they were.
+
+    Args:
+        is_hybrid: let layers of numbers with weights of eight bits multiply in integers, whatever comes in rounded to
+            its own range; the graph says nothing of that, so only who has made it so may ask for it.
+    """
+    _prepare(model, is_hybrid)
     name_nodes(model)
     OPERATORS.require(model)
-    file = FlatFile()
+    file = FlatFile(is_hybrid=is_hybrid)
     graph = file.sub_graph("main")
     scope = Scope(graph, model)
     for value in model.graph.inputs:
@@ -83,7 +88,7 @@ def build(model: ir.Model) -> FlatFile:
     return file
 
 
-def _prepare(model: ir.Model) -> None:
+def _prepare(model: ir.Model, is_hybrid: bool) -> None:
     """Rewrite ``model`` until it says what it computes in the operators and the layout that the file will have."""
     common.RemoveInitializersFromInputsPass()(model)  # TFLite has no default values for inputs
     simplify(model)
@@ -122,7 +127,7 @@ def _prepare(model: ir.Model) -> None:
     restore_gelu(model)
     share_concat(model)
     read_last_state(model)
-    fuse_quantized(model)
+    fuse_quantized(model, keeps_recurrent=is_hybrid)
 
 
 def _output(value: ir.Value, scope: Scope) -> Tensor:

@@ -136,12 +136,15 @@ class FlatFile:
 
     Attributes:
         unrolled_steps: how many steps of recurrent operators stand in it one after the other.
+        is_hybrid: whether layers of numbers read weights of eight bits as they are stored: their kernels round what
+            comes in to integers of its own range.
     """
 
     sub_graphs: list[SubGraph] = field(default_factory=list)
     codes: list[int] = field(default_factory=list)
     versions: dict[int, int] = field(default_factory=dict)
     unrolled_steps: int = 0
+    is_hybrid: bool = False
 
     def sub_graph(self, name: str) -> SubGraph:
         """Return a new, empty sub-graph."""

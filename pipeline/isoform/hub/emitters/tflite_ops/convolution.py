@@ -10,6 +10,7 @@ from isoform.hub.emitters.tflite_builder import Tensor
 from isoform.hub.emitters.tflite_ops.arithmetic import add
 from isoform.hub.emitters.tflite_ops.call import Call, Code, op, sizes
 from isoform.hub.emitters.tflite_ops.elementwise import FLOATS, require_dtype
+from isoform.hub.emitters.tflite_ops.hybrid import require_hybrid
 from isoform.hub.emitters.tflite_ops.quantization import is_layer_weight, layer_weight
 from isoform.hub.emitters.tflite_ops.windows import Window, padded
 
@@ -39,6 +40,7 @@ def conv(call: Call) -> Tensor:
     # [1, height, width, filters] for depthwise, else [filters, height, width, channels]
     weight = transposed_weight(call, (1, 2, 3, 0) if is_depthwise else (0, 2, 3, 1))
     code = Code.DEPTHWISE_CONV_2D if is_depthwise else Code.CONV_2D
+    require_hybrid(call.graph.file, code, weight)
     return call.make(code, [x, weight, bias_row(call, filters)], call.shape, options)
 
 

@@ -8,6 +8,7 @@ from isoform.hub.emitters.tflite_ops.arithmetic import add, mul
 from isoform.hub.emitters.tflite_ops.call import Call, Code, op
 from isoform.hub.emitters.tflite_ops.call import sizes as sizes_of
 from isoform.hub.emitters.tflite_ops.elementwise import FLOATS, require_dtype
+from isoform.hub.emitters.tflite_ops.hybrid import require_hybrid
 from isoform.hub.emitters.tflite_ops.quantization import is_layer_weight, layer_weight
 
 _LARGEST_RANK = 5
@@ -116,4 +117,5 @@ def fully_connected(
     options = schema.FullyConnectedOptionsT()
     options.keepNumDims = len(shape) > 2
     options.fusedActivationFunction = call.take_activation()
+    options.asymmetricQuantizeInputs = require_hybrid(call.graph.file, Code.FULLY_CONNECTED, kernel)
     return call.make(Code.FULLY_CONNECTED, [x, kernel, bias], shape, options)

@@ -83,13 +83,17 @@ def is_layer_weight(call: Call, index: int) -> bool:
 
 
 def layer_weight(call: Call, index: int, perm: Sequence[int]) -> Tensor:
-    """Return the numbers of such an input, its axes in another order; they stay integers in the file."""
+    """Return the numbers of such an input, its axes in another order; they stay integers in the file.
+
+    In a hybrid file the layer reads the integers themselves.
+    """
     maker = dequantizer(call.node.inputs[index])
     found, stored = described(maker), maker.inputs[0] if maker is not None else None
     assert found is not None
     assert stored is not None
     tensor = stored_integers(call, stored, found, perm)
-    return to_numbers(call, tensor, tensor.shape)
+    is_read = call.graph.file.is_hybrid and not found.zero_point.any() and found.dtype == "int8"
+    return tensor if is_read else to_numbers(call, tensor, tensor.shape)
 
 
 def stored_integers(call: Call, value: ir.Value, found: Quantization, perm: Sequence[int]) -> Tensor:

@@ -9,6 +9,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from isoform.hub.emitters.tflite_builder import Array, SubGraph, Tensor
 from isoform.hub.emitters.tflite_ops.call import Call, Code, op
+from isoform.hub.emitters.tflite_ops.hybrid import Kernel, kernel_of
 from isoform.hub.emitters.tflite_ops.moving import concat, strided_slice
 from isoform.hub.emitters.tflite_ops.recurrent_layer import Cell, Layer, present, product
 from isoform.hub.emitters.tflite_ops.recurrent_loop import run_layer
@@ -18,15 +19,15 @@ from isoform.hub.passes.fold_weights import constant
 _DIRECTIONS = {"forward": [False], "reverse": [True], "bidirectional": [False, True]}
 _FAR = 1e4
 """Where a sigmoid is 0 or, with the other sign, 1 to the last bit; no product with a state comes near it."""
-Build = Callable[[Array, Array, Array | None, Array | None], Cell]
+Build = Callable[[Kernel, Kernel, Array | None, Array | None], Cell]
 
 
 @dataclass(frozen=True)
 class LstmCell:
     """Gates in ONNX' order: input, output, forget, cell; c' = f c + i tanh(g), h' = o tanh(c')."""
 
-    kernel: Array
-    recurrent: Array
+    kernel: Kernel
+    recurrent: Kernel
     bias: Array | None
     recurrent_bias: Array | None
 
@@ -57,8 +58,8 @@ class GruCell:
         resets_after: whether the reset gate is applied after the recurrent product, as PyTorch and Keras do.
     """
 
-    kernel: Array
-    recurrent: Array
+    kernel: Kernel
+    recurrent: Kernel
     bias: Array | None
     recurrent_bias: Array | None
     resets_after: bool
@@ -89,11 +90,11 @@ class GruCell:
         return [_sum(graph, candidate, _times(graph, update, difference))]
 
     @cached_property
-    def _parts(self) -> list[tuple[Array, Array | None]]:
+    def _parts(self) -> list[tuple[Kernel, Array | None]]:
         """The recurrent kernel and its bias for the gates, and for the candidate: cut once, stored once."""
-        place = [2 * self.units]
-        biases = [None, None] if self.recurrent_bias is None else np.split(self.recurrent_bias, place)
-        return list(zip(np.split(self.recurrent, place), biases, strict=True))
+        place = 2 * self.units
+        biases = [None, None] if self.recurrent_bias is None else np.split(self.recurrent_bias, [place])
+        return list(zip(self.recurrent.split(place), biases, strict=True))
 
     def _gates(self, graph: SubGraph, now: list[Tensor], before: list[Tensor]) -> list[Tensor]:
         return [_apply(graph, Code.LOGISTIC, _sum(graph, *both)) for both in zip(now, before[:2], strict=True)]
@@ -107,8 +108,8 @@ class RnnCell:
         function: the operator code of f.
     """
 
-    kernel: Array
-    recurrent: Array
+    kernel: Kernel
+    recurrent: Kernel
     bias: Array | None
     recurrent_bias: Array | None
     function: int
@@ -201,15 +202,15 @@ def _require_activations(call: Call, usual: list[str]) -> None:
         raise call.refusal("other activations")
 
 
-def _weights(call: Call, place: int, gates: int) -> tuple[Array, Array, Array | None, Array | None]:
+def _weights(call: Call, place: int, gates: int) -> tuple[Kernel, Kernel, Array | None, Array | None]:
     """Return kernel, recurrent kernel and their biases of one direction; biases of zeros are left out."""
-    kernel, recurrent, both = (call.array(index) for index in (1, 2, 3))
+    kernel, recurrent, both = kernel_of(call, 1, place), kernel_of(call, 2, place), call.array(3)
     if kernel is None or recurrent is None or (call.has(3) and both is None):
         raise call.refusal("computed weights")
-    rows = gates * recurrent.shape[2]
+    rows = gates * recurrent.shape[1]
     biases = [None, None] if both is None else [both[place, :rows], both[place, rows:]]
     first, second = (row if row is not None and row.any() else None for row in biases)
-    return kernel[place], recurrent[place], first, second
+    return kernel, recurrent, first, second
 
 
 def _states(call: Call, indices: Sequence[int], place: int) -> list[Tensor | None]:

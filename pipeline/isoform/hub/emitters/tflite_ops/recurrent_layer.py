@@ -8,13 +8,14 @@ from ai_edge_litert import schema_py_generated as schema
 
 from isoform.hub.emitters.tflite_builder import Array, SubGraph, Tensor
 from isoform.hub.emitters.tflite_ops.call import Call, Code
+from isoform.hub.emitters.tflite_ops.hybrid import Kernel, require_hybrid
 
 
 class Cell(Protocol):
     """What one step computes."""
 
     @property
-    def kernel(self) -> Array:
+    def kernel(self) -> Kernel:
         """[gates * units, features], multiplied with the input of all steps at once."""
 
     @property
@@ -71,13 +72,14 @@ def reversed_in_time(call: Call, x: Tensor) -> Tensor:
     return call.make(Code.REVERSE_V2, [x, call.constant([0])], x.shape, schema.ReverseV2OptionsT())
 
 
-def product(graph: SubGraph, x: Tensor, kernel: Array, bias: Array | None) -> Tensor:
+def product(graph: SubGraph, x: Tensor, kernel: Kernel, bias: Array | None) -> Tensor:
     """Return x [..., features] times kernel [rows, features], transposed, plus bias [rows]."""
     options = schema.FullyConnectedOptionsT()
     options.keepNumDims = len(x.shape) > 2
     row = graph.constant(bias, "bias") if bias is not None else None
-    shape = (*x.shape[:-1], kernel.shape[0])
-    return graph.make(Code.FULLY_CONNECTED, [x, graph.constant(kernel, "kernel"), row], shape, options)
+    weight = kernel.tensor(graph)
+    options.asymmetricQuantizeInputs = require_hybrid(graph.file, Code.FULLY_CONNECTED, weight)
+    return graph.make(Code.FULLY_CONNECTED, [x, weight, row], (*x.shape[:-1], kernel.shape[0]), options)
 
 
 def unpacked(graph: SubGraph, tensor: Tensor) -> list[Tensor]:

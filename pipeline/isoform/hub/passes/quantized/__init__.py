@@ -31,10 +31,13 @@ from isoform.hub.quantization import Quantization
 __all__ = ["DEQUANTIZE", "Quantization", "as_signed", "dequantizer", "described", "fuse_quantized", "noted"]
 
 
-def fuse_quantized(model: ir.Model) -> None:
+def fuse_quantized(model: ir.Model, *, keeps_recurrent: bool = False) -> None:
     """Turn quantised operators of the main graph into those that read and write integers, in place.
 
     Image operators have to be channels last; shapes have to be inferred before.
+
+    Args:
+        keeps_recurrent: leave the weights of recurrent layers as integers, for whoever multiplies by them.
     """
     graph = model.graph
     is_fused = False
@@ -55,7 +58,7 @@ def fuse_quantized(model: ir.Model) -> None:
         sign_integers(graph)
         drop_requantizations(graph)
         model.opset_imports[QUANTIZED_DOMAIN] = 1
-    settle_constants(graph)
+    settle_constants(graph, keeps_recurrent=keeps_recurrent)
 
 
 def _agree(group: Group, nodes: list[ir.Node]) -> bool:

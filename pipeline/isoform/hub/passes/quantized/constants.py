@@ -8,6 +8,7 @@ import numpy as np
 import onnx_ir as ir
 
 from isoform.hub.passes.fold_weights import constant, initializer
+from isoform.hub.passes.quantized.moves import MOVING
 from isoform.hub.passes.quantized.parameters import DEQUANTIZE, dequantizer, described, note, noted
 from isoform.hub.quantization import Quantization
 
@@ -15,16 +16,17 @@ _NEEDING_NUMBERS = {"GRU", "LSTM", "RNN"}
 _EIGHT_BITS = ("int8", "uint8")
 
 
-def settle_constants(graph: ir.Graph) -> None:
+def settle_constants(graph: ir.Graph, *, keeps_recurrent: bool = False) -> None:
     """Make numbers of constants where operators need them, pick rows before that, and note what is exact, in place."""
     for node in list(graph):
-        if node.op_type in _NEEDING_NUMBERS and node.domain == "":
+        if node.op_type in _NEEDING_NUMBERS and node.domain == "" and not keeps_recurrent:
             for place, value in enumerate(node.inputs):
                 numbers = _numbers(graph, value)
                 if numbers is not None:
                     node.replace_input_with(place, numbers)
         elif node.op_type == "Gather" and node.domain == "":
             _pick_integers(graph, node)
+            _note_picked(node)
     for node in graph:
         value, found = node.inputs[0] if node.op_type == DEQUANTIZE else None, described(node)
         if value is None or found is None or not value.is_graph_input() or not _is_plain(found):
@@ -46,6 +48,26 @@ def _numbers(graph: ir.Graph, value: ir.Value | None) -> ir.Value | None:
     shape = [-1 if axis == found.axis else 1 for axis in range(array.ndim)] if found.axis is not None else []
     numbers = (array.astype(np.int64) - found.zero_point.reshape(shape)).astype(np.float32) * found.scale.reshape(shape)
     return initializer(graph, f"{value.name}/numbers", numbers)
+
+
+def _note_picked(node: ir.Node) -> None:
+    """Note what rows of constant integers stand for where all that reads them, moved or not, is a DequantizeLinear."""
+    table, chain = node.inputs[0], [node.outputs[0]]
+    reader = _only_reader(chain[-1])
+    while reader is not None and reader.op_type in MOVING and len(reader.outputs) == 1:
+        chain.append(reader.outputs[0])
+        reader = _only_reader(chain[-1])
+    found = described(reader) if reader is not None and reader.op_type == DEQUANTIZE else None
+    if table is None or constant(table) is None or found is None or not _is_plain(found):
+        return
+    if found.same_as(noted(table) or found):
+        for value in (table, *chain):
+            note(value, found)
+
+
+def _only_reader(value: ir.Value) -> ir.Node | None:
+    uses = list(value.uses())
+    return uses[0].node if len(uses) == 1 and uses[0].idx == 0 and not value.is_graph_output() else None
 
 
 def _pick_integers(graph: ir.Graph, node: ir.Node) -> None:

@@ -1,0 +1,125 @@
+"""The job that writes a float32 file of ONNX or TFLite in integers of eight bits, in a child with ONNX Runtime."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import onnx_ir as ir
+
+from isoform import registry
+from isoform.core import cases as case_files
+from isoform.core.artifact import Artifact
+from isoform.core.cases import Tensors
+from isoform.core.generation import usual_sizes
+from isoform.core.signature import Signature
+from isoform.hub import graph as hub_graph
+from isoform.hub.quantize.agreement import judged
+from isoform.hub.quantize.arithmetic import Arithmetic, arithmetic
+from isoform.hub.quantize.onnx_form import for_onnx_runtime
+from isoform.hub.quantize.prepared import prepared
+from isoform.hub.quantize.quantizer import Quantizer, without_samples
+from isoform.hub.quantize.search import Outcome, search
+
+Progress = Callable[..., None]
+_PIECE = 8
+"""Samples that go through the graph at once."""
+_PACKAGES = {"onnx": ("onnx", "onnxruntime"), "tflite": ("onnx", "onnxruntime", "ai-edge-litert")}
+
+
+def quantize(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    """Write the file; return versions, notes, what is kept in float, the search, and how much is of integers.
+
+    Args:
+        arguments: source (Artifact as JSON), target (path), precision ("int8", or "dynamic-int8" for weights alone),
+            calibration (path of cases; of "int8"), workspace (folder; the float graph is left there), hub (Artifact of
+            the ONNX file that a TFLite source was written from, or None).
+        progress: called with each sample of each round, and each trial of the search.
+
+    Raises:
+        IsoformError: the graph cannot be read or prepared, or the samples do not suit it.
+    """
+    source = Artifact.from_json(arguments["source"])
+    target, workspace = Path(arguments["target"]), Path(arguments["workspace"])
+    model = prepared(_graph(source, arguments.get("hub")))
+    float_path = workspace / "float.onnx"
+    hub_graph.save(model, float_path)
+    outcome = None
+    if arguments["precision"] == "int8":
+        outcome, result, counted = _calibrated(model, source, Path(arguments["calibration"]), progress)
+    else:
+        result = without_samples(model, ())
+        counted = arithmetic(result, source.format, _usual_shapes(source.signature))
+    _write(result, source, target)
+    return {
+        "versions": {name: registry.version_of(name) for name in _PACKAGES[source.format]},
+        "notes": _notes(outcome, counted, source.format),
+        "kept": list(outcome.chosen.kept) if outcome is not None else [],
+        "float": str(float_path),
+        "search": outcome.to_json() if outcome is not None else None,
+        "arithmetic": counted.to_json(),
+    }
+
+
+def _graph(source: Artifact, hub: dict[str, Any] | None) -> hub_graph.Graph:
+    if source.format == "onnx":
+        return source.model
+    if hub is not None:
+        return Artifact.from_json(hub).model
+    from isoform import hub as entry
+
+    return entry.from_tflite(source.model, source.entry)
+
+
+def _calibrated(
+    model: ir.Model, source: Artifact, calibration: Path, progress: Progress
+) -> tuple[Outcome, ir.Model, Arithmetic]:
+    def samples() -> Iterator[Tensors]:
+        for case in case_files.stream_inputs(calibration):
+            yield from pieces(case, source.signature)
+
+    quantizer = Quantizer(model, samples, judged, progress)
+    outcome = search(quantizer.trial, quantizer.layers, progress)
+    result = quantizer.graph(outcome.chosen.kept, outcome.chosen.is_cut)
+    return outcome, result, quantizer.arithmetic(result, source.format)
+
+
+def pieces(case: Tensors, signature: Signature) -> Iterator[Tensors]:
+    """Yield a case a few samples at a time, where its inputs have a batch of any size in common."""
+    first = {spec.shape[0] if spec.shape else 1 for spec in signature.inputs}
+    sizes = {len(case[spec.name]) for spec in signature.inputs if spec.shape}
+    if len(first) != 1 or len(sizes) != 1 or not isinstance(next(iter(first)), str):
+        yield case
+        return
+    for start in range(0, sizes.pop(), _PIECE):
+        yield {name: array[start : start + _PIECE] for name, array in case.items()}
+
+
+def _usual_shapes(signature: Signature) -> dict[str, tuple[int, ...]]:
+    sizes = {symbol: usual_sizes(symbol)[0] for symbol in signature.symbols}
+    return {spec.name: spec.sizes(sizes) for spec in signature.inputs}
+
+
+def _write(model: ir.Model, source: Artifact, target: Path) -> None:
+    if source.format == "onnx":
+        for_onnx_runtime(model)
+        hub_graph.save(model, target)
+        return
+    from isoform.converters.onnx_to_tflite import read_back
+    from isoform.hub.emitters import tflite
+    from isoform.hub.passes.never_negative import note_lowest
+
+    note_lowest(model, {spec.name: spec.low for spec in source.signature.inputs})
+    tflite.build(model, is_hybrid=True).save(target)
+    read_back(Artifact("tflite", target, source.signature), {})
+
+
+def _notes(outcome: Outcome | None, counted: Arithmetic, format_name: str) -> list[str]:
+    notes = []
+    if outcome is not None and outcome.chosen.kept:
+        notes.append(f"kept in float by the search: {', '.join(outcome.chosen.kept)}")
+    if outcome is not None and not outcome.chosen.passed:
+        notes.append("no choice of layers passed on the samples of the search; the closest one is written")
+    if counted.share is not None and counted.share < 1:
+        largest = sorted(counted.in_float, key=lambda name: -counted.in_float[name])[:3]
+        notes.append(f"{counted.share:.0%} of the multiply-accumulates are of integers; in float: {', '.join(largest)}")
+    return notes

@@ -1,0 +1,41 @@
+"""Small float networks for the quantiser, and samples for them."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+from onnx import parser
+
+from isoform.core.cases import Tensors
+from isoform.hub import graph
+from isoform.hub.quantize.prepared import prepared
+
+
+def model_of(inputs: str, outputs: str, body: str, opset: int = 18, **weights: Any) -> ir.Model:
+    """Return a prepared graph."""
+    text = f'<ir_version: 9, opset_import: ["" : {opset}]> g ({inputs}) => ({outputs}) {{ {body} }}'
+    proto = parser.parse_model(text)
+    proto.graph.initializer.extend(
+        onnx.numpy_helper.from_array(
+            np.asarray(array, np.float32) if np.asarray(array).dtype == np.float64 else array, name
+        )
+        for name, array in weights.items()
+    )
+    return prepared(graph.load(proto))
+
+
+def drawn(count: int, *shape: int, seed: int = 0, name: str = "x") -> Callable[[], Iterator[Tensors]]:
+    """Return samples that are drawn anew, alike, each time they are asked for."""
+
+    def samples() -> Iterator[Tensors]:
+        rng = np.random.default_rng(seed)
+        for _ in range(count):
+            yield {name: rng.standard_normal(shape).astype(np.float32)}
+
+    return samples
+
+
+def silent(**_: object) -> None:
+    """Take progress and say nothing."""

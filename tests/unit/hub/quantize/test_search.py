@@ -1,0 +1,131 @@
+"""The search over made-up layers, and over a network with one layer that eight bits ruin."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import onnx_ir as ir
+import pytest
+
+from isoform.core.cases import Tensors
+from isoform.hub.quantize.agreement import judged
+from isoform.hub.quantize.local_error import signal_to_noise
+from isoform.hub.quantize.quantizer import Quantizer
+from isoform.hub.quantize.search import MOST_TRIALS, Trial, search
+from unit.hub.quantize.networks import drawn, model_of, silent
+
+LAYERS = [f"layer{place}" for place in range(20)]
+
+
+def attempt_needing(needed: set[str], needs_cut: bool = False) -> object:
+    """Return a trial that passes if all of ``needed`` are kept, each layer kept costing a hundred bytes."""
+
+    def attempt(kept: Sequence[str], is_cut: bool) -> Trial:
+        missing = needed - set(kept)
+        agreement = 1 - 0.1 * len(missing) - (0.001 if needs_cut and not is_cut else 0)
+        passed = not missing and (is_cut or not needs_cut)
+        return Trial(tuple(kept), is_cut, 1000 + 100 * len(kept), 1.0, agreement, agreement, 30.0, None, passed)
+
+    return attempt
+
+
+def test_nothing_is_kept_where_nothing_has_to_be_and_no_layer_is_asked_about() -> None:
+    def layers() -> list[str]:
+        raise AssertionError("not needed")
+
+    found = search(attempt_needing(set()), layers, silent)
+    assert (found.chosen.kept, len(found.trials)) == ((), 1)
+
+
+def test_cutting_tails_is_tried_before_layers_are_kept() -> None:
+    found = search(attempt_needing(set(), needs_cut=True), lambda: LAYERS, silent)
+    assert (found.chosen.is_cut, found.chosen.kept) == (True, ())
+
+
+@pytest.mark.parametrize("needed", [{"layer0"}, {"layer3"}, {"layer1", "layer6"}, {"layer19"}, set(LAYERS)])
+def test_just_the_layers_that_have_to_be_kept_are(needed: set[str]) -> None:
+    found = search(attempt_needing(needed), lambda: LAYERS, silent)
+    assert set(found.chosen.kept) == needed
+    assert found.chosen.passed
+
+
+def test_it_ends_and_says_so_where_trials_run_out() -> None:
+    many = [f"layer{place}" for place in range(500)]
+    found = search(attempt_needing({"layer3", "layer400"}), lambda: many, silent)
+    assert found.chosen.passed
+    assert found.is_exhausted
+    assert len(found.trials) <= MOST_TRIALS + 1
+
+
+def test_where_nothing_passes_the_closest_is_taken() -> None:
+    found = search(attempt_needing({*LAYERS, "no such layer"}), lambda: LAYERS, silent)
+    assert not found.chosen.passed
+    assert set(found.chosen.kept) == set(LAYERS)
+
+
+def test_the_front_holds_what_nothing_beats_in_size_and_agreement() -> None:
+    found = search(attempt_needing({"layer1", "layer6"}), lambda: LAYERS, silent)
+    front = found.front
+    assert [trial.size_bytes for trial in front] == sorted(trial.size_bytes for trial in front)
+    agreements = [trial.agreement for trial in front]
+    assert agreements == sorted(set(agreements))
+    assert front[0].kept == ()
+    assert found.chosen in front
+
+
+BODY = "a = Gemm(x, w) r = Relu(a) b = Gemm(r, v) s = Tanh(b) c = Gemm(s, u) y = Softmax(c)"
+UNITS = 64
+
+
+def ruined() -> ir.Model:
+    """Return a network of three layers; one unit of the second reaches 1e4, and the others around one."""
+    rng = np.random.default_rng(5)
+    spoilt = rng.standard_normal((UNITS, UNITS)) / UNITS
+    spoilt[:, 3] *= 1e4
+    return model_of(
+        "float[n,8] x", "float[n,4] y", BODY,
+        w=rng.standard_normal((8, UNITS)), v=spoilt, u=rng.standard_normal((UNITS, 4)),
+    )  # fmt: skip
+
+
+def samples() -> Sequence[Tensors]:
+    return list(drawn(8, 64, 8)())
+
+
+def within_a_tenth(teacher: Sequence[Tensors], found: Sequence[Tensors]) -> tuple[float, float, bool]:
+    """Random networks decide by narrow margins: a tenth may fall to another side."""
+    agreement, at_least, _ = judged(teacher, found)
+    assert agreement is not None
+    assert at_least is not None
+    return agreement, at_least, at_least >= 0.9
+
+
+def test_the_search_keeps_just_the_layer_that_eight_bits_ruin() -> None:
+    model = ruined()
+    [_, second, _] = [str(node.name) for node in model.graph if node.op_type == "Gemm"]
+    made = Quantizer(model, samples, within_a_tenth, silent)
+    assert made.layers()[0] == second
+    assert not made.trial((), False).passed
+    found = search(made.trial, made.layers, silent)
+    assert found.chosen.passed
+    assert found.chosen.kept == (second,)
+
+
+def test_the_error_of_a_layer_is_that_of_its_rounded_copy_given_the_same_numbers() -> None:
+    rng = np.random.default_rng(0)
+    weight = rng.standard_normal((6, 5)).astype(np.float32)
+    model = model_of("float[n,6] x", "float[n,5] y", "y = MatMul(x, w)", w=weight)
+    made = Quantizer(model, drawn(5, 32, 6), judged, silent)
+    [(name, found)] = signal_to_noise(model, made.parameters(), drawn(5, 32, 6), silent).items()
+    x = np.concatenate([sample["x"] for sample in drawn(5, 32, 6)()])
+    steps = {key: (each.step, each.zero) for key, each in made.parameters().items()}
+    y = x @ weight
+
+    def through(array: np.ndarray, step: float, zero: int) -> np.ndarray:
+        return (np.clip(np.round(array / step) + zero, -128, 127) - zero) * step
+
+    scale = np.abs(weight).max(axis=0) / 127
+    given = through(x, *steps["x"]) @ (np.round(weight / scale) * scale)
+    noise = through(given, *steps["y"]) - y
+    shares = np.square(noise).sum(axis=0) / np.square(y).sum(axis=0)
+    assert found == pytest.approx(-10 * np.log10(shares.mean()), abs=0.1)
+    assert name
