@@ -37,8 +37,8 @@ class CompareOptions:
     threads: tuple[int, ...] = (1, 0)
     batch: int = 1
     threshold: float = THRESHOLD
-    warmup_s: float = 1.0
-    warmup_limit_s: float = 10.0
+    warmup_s: float = 0.3
+    warmup_limit_s: float = 2.0
 
 
 @dataclass(frozen=True)
