@@ -42,10 +42,7 @@ train: $(STAMP) ## Train the reference models only
 verify: $(STAMP) ## Prove every exported artifact again
 	$(BIN)/isoform verify $(OUT)
 
-self-report-picture: $(STAMP) ## Take the picture of the report that the documentation shows (needs Chromium)
-	cd tests && PYTHONPATH=. ../$(BIN)/python -m figures.picture $(abspath $(OUT))/report.html ../docs/report.png
-
-test: $(STAMP) ## Plant faults in copies of every exported artifact: does a verification catch them?
+self-test: $(STAMP) ## Plant faults in copies of every exported artifact: does a verification catch them?
 	$(BIN)/isoform verify $(OUT) --self-test
 
 bench: $(STAMP) ## Measure every exported artifact with the full protocol

@@ -1,5 +1,6 @@
 """The house keeps its own rules: rows have files and files have rows, import is cheap, no name is taken from users."""
 
+import re
 import subprocess
 import sys
 import tomllib
@@ -65,3 +66,10 @@ def test_nothing_that_is_installed_takes_a_name_that_users_own() -> None:
 def test_no_source_file_is_longer_than_450_lines() -> None:
     lengths = {path: len(path.read_text().splitlines()) for path in SOURCE.rglob("*.py")}
     assert {path: length for path, length in lengths.items() if length > 450} == {}
+
+
+def test_every_target_of_the_makefile_stands_there_once_and_is_declared() -> None:
+    text = (ROOT / "Makefile").read_text()
+    targets = re.findall(r"^([a-z-]+):.* ## ", text, re.MULTILINE)
+    assert sorted(targets) == sorted(set(targets))
+    assert set(targets) == set(re.search(r"^\.PHONY: (.*)$", text, re.MULTILINE)[1].split())  # type: ignore[index]
