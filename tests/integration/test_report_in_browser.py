@@ -265,6 +265,18 @@ def test_print_shows_what_the_screen_hides_and_hides_what_paper_cannot_use(opene
     assert not page.locator(".downloads").first.is_visible()
 
 
+def test_paper_is_white_whatever_the_screen_was_and_tables_fit_on_it(browser: Any, report: Path) -> None:
+    context = browser.new_context(
+        java_script_enabled=False, offline=True, color_scheme="dark", viewport={"width": 718, "height": 1000}
+    )  # A4 at 96 dpi, less its margins
+    page = context.new_page()
+    page.goto(report.as_uri())
+    page.emulate_media(media="print", color_scheme="dark")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert page.evaluate("document.querySelector('section[aria-labelledby=cost]').scrollWidth") <= 718
+    context.close()
+
+
 def test_dark_and_light_are_two_sets_of_colours(browser: Any, report: Path) -> None:
     backgrounds = []
     for scheme in ("light", "dark"):
