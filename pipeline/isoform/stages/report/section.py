@@ -37,7 +37,7 @@ class Section:
         short: its title in the list of sections.
         lead: what is shown and how it is to be read, in a sentence or two.
         table: shown above the charts, with nothing to open.
-        missing: what is said where there is nothing to show; ``command`` makes the records.
+        missing: what is said where there is nothing to show; ``command`` makes the records, if one does.
     """
 
     anchor: str

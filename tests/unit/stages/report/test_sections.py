@@ -36,11 +36,11 @@ def test_a_section_without_records_says_which_command_makes_them(tmp_path: Path,
     section = shown(module, tmp_path)
     assert (section.groups, section.table) == ((), None)
     assert section.missing
-    assert section.command.startswith("isoform ")
+    assert section.command.startswith("isoform ") is (module not in (placement, roofline))  # nothing writes these yet
     write(tmp_path, tmp_path / "report.html")
     text = (tmp_path / "report.html").read_text()
     assert text.count("<svg") == 0
-    assert text.count("<code>isoform bench FOLDER</code>") >= 4
+    assert text.count("<code>isoform bench FOLDER</code>") == 4
 
 
 def test_the_best_of_a_model_are_those_that_cannot_be_told_apart(tmp_path: Path) -> None:

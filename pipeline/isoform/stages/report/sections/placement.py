@@ -30,7 +30,7 @@ def section(tables: Sequence[Table]) -> Section:
     reasons = "".join(f" {told}" for table in tables if (told := _unknown(table)))
     return Section(
         "placement", "Where it ran", "Placement", _LEAD, tuple(_groups(tables)),
-        missing=f"Not recorded where operators ran.{reasons}", command="isoform bench FOLDER",
+        missing=f"No benchmark here says where operators ran.{reasons}",
     )  # fmt: skip
 
 

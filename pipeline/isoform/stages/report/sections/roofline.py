@@ -32,7 +32,7 @@ def section(tables: Sequence[Table]) -> Section:
     """Return a chart for each model, batch, machine and number of threads of which the ceilings are known."""
     return Section(
         "roofline", "Roofline", "Roofline", _LEAD, tuple(_groups(tables)),
-        missing="No ceilings of the machine are recorded:", command="isoform bench FOLDER",
+        missing="No benchmark here says what the machine could do.",
     )  # fmt: skip
 
 
