@@ -15,6 +15,7 @@ from isoform.core.cases import Cases
 from isoform.core.protocols import RunOptions
 from isoform.core.signature import Signature, TensorSpec
 from isoform.hub import graph
+from isoform.hub.quantize import agreement
 from isoform.jobs.quantize import quantize
 from isoform.runtimes import litert, ort
 
@@ -94,6 +95,12 @@ def drawn(signature: Signature, count: int, seed: int) -> list[dict[str, np.ndar
 NETWORKS = {"images": image_network, "text": text_network}
 
 
+@pytest.fixture(autouse=True)
+def _lenient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Networks of random weights decide by narrow margins: nothing is to be kept in float for that."""
+    monkeypatch.setattr(agreement, "LEAST", 0.8)
+
+
 @pytest.fixture(scope="module", params=NETWORKS)
 def source(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
     network, signature = NETWORKS[request.param]()
@@ -151,8 +158,7 @@ def test_the_job_says_what_it_has_done(source: Artifact, tmp_path: Path) -> None
     _, answer = written(source, tmp_path, "onnx", "int8")
     assert answer["versions"].keys() == {"onnx", "onnxruntime"}
     assert answer["search"]["chosen"]["kept"] == answer["kept"]
-    assert 0 <= answer["arithmetic"]["integer_share"] <= 1
-    assert answer["arithmetic"]["integer_share"] or answer["kept"]
+    assert 0 < answer["arithmetic"]["integer_share"] <= 1
     float_graph = graph.load(answer["float"])
     assert "BatchNormalization" not in {node.op_type for node in float_graph.graph}
     exact = answers(Artifact("onnx", Path(answer["float"]), source.signature), drawn(source.signature, 2, seed=5))
@@ -165,9 +171,7 @@ def test_no_weight_is_left_in_floats(source: Artifact, precision: str, tmp_path:
     for format_name in ("onnx", "tflite"):
         folder = tmp_path / format_name
         folder.mkdir()
-        artifact, answer = written(source, folder, format_name, precision)
-        if answer["kept"]:
-            pytest.skip(f"the search kept {answer['kept']}")
+        artifact, _ = written(source, folder, format_name, precision)
         sizes = _onnx_floats(artifact.model) if format_name == "onnx" else _tflite_floats(artifact.model)
         assert max(sizes, default=0) <= 256  # scales, biases
 
