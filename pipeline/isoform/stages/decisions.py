@@ -1,10 +1,6 @@
 """Gate 4: what a source decides on samples of its task, and whether an export of a smaller precision does so, too."""
 
-import tempfile
-from pathlib import Path
-
 from isoform import registry
-from isoform.core import cases as case_files
 from isoform.core import format as formats
 from isoform.core.artifact import Artifact
 from isoform.core.cases import Cases, Tensors
@@ -12,6 +8,7 @@ from isoform.core.decisions import judge
 from isoform.core.parity import FAIL, NOT_CHECKED, Gate
 from isoform.errors import IsoformError
 from isoform.isolation import Pool
+from isoform.stages import answers
 
 TASK_NAME = "task.npz"
 """Samples with the source's decisions, beside an artifact of a smaller precision."""
@@ -36,23 +33,13 @@ def evaluate(artifact: Artifact, known: Cases | None, row: registry.Runtime, poo
     if known is None:
         return Gate(NOT_CHECKED, ("not checked: there are no samples with the source's decisions",))
     try:
-        registry.require(row)
         return judge(artifact.signature, known, _answers(artifact, known, row, pool))
     except IsoformError as error:
         return Gate(FAIL, (f"it does not run on the samples: {error.what}",))
 
 
 def _answers(artifact: Artifact, samples: Cases, row: registry.Runtime, pool: Pool) -> tuple[Tensors, ...]:
-    root = artifact.architecture.root if artifact.architecture else None
-    with tempfile.TemporaryDirectory(prefix="isoform-decisions.") as scratch:
-        given, answered = Path(scratch) / "samples.npz", Path(scratch) / "outputs.npz"
-        case_files.save(Cases(samples.kinds, samples.inputs), given)
-        answer = pool.call(
-            "isoform.jobs.infer:run",
-            {"runtime": row.name, "artifact": artifact.to_json(), "cases": str(given), "outputs": str(answered)},
-            needs=row.extra,
-            root=root,
-        )
-        for place, why in answer.value["failures"].items():
-            raise IsoformError(f"{row.name} does not run on batch {place} of the samples: {why}", "See its log.")
-        return case_files.load(answered).inputs
+    found, said = answers.run(artifact, samples, row, pool)
+    for place, why in said["failures"].items():
+        raise IsoformError(f"{row.name} does not run on batch {place} of the samples: {why}", "See its log.")
+    return found

@@ -4,7 +4,6 @@
 written into an artifact.
 """
 
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -28,7 +27,7 @@ from isoform.errors import IsoformError, MissingDependency, UsageError
 from isoform.intake import npz_file
 from isoform.intake.container import identify
 from isoform.isolation import Pool
-from isoform.stages import decisions, semantics
+from isoform.stages import answers, decisions, semantics
 
 LEDGER_NAME = "weights.json"
 _NAMED = 8
@@ -54,26 +53,17 @@ def verify(
     """
     begin = time.monotonic()
     try:
-        registry.require(row)
-        with tempfile.TemporaryDirectory(prefix="isoform-verify.") as scratch:
-            given, answered = Path(scratch) / "cases.npz", Path(scratch) / "outputs.npz"
-            case_files.save(Cases(cases.kinds, cases.inputs), given)
-            answer = pool.call(
-                "isoform.jobs.infer:run",
-                {"runtime": row.name, "artifact": artifact.to_json(), "cases": str(given), "outputs": str(answered)},
-                needs=row.extra,
-            )
-            outputs = case_files.load(answered).inputs
+        outputs, said = answers.run(artifact, cases, row, pool)
     except MissingDependency as error:
         return ParityRecord.not_verified(row.name, error.what)
     except IsoformError as error:
         if error.kind in _ABSENT:
             return ParityRecord.not_verified(row.name, error.what)
         return ParityRecord.failed_to_run(row.name, error)
-    failures = {int(case): why for case, why in answer.value["failures"].items()}
+    failures = {int(case): why for case, why in said["failures"].items()}
     findings = [*file_findings, *compare_runs(artifact.signature, cases.inputs, failures)]
     ran = cases.only([case for case in range(len(cases)) if case not in failures])
-    found = Signature.from_json(answer.value["signature"])
+    found = Signature.from_json(said["signature"])
     is_reduced = precisions.lookup(artifact.precision).is_reduced
     task = decisions.evaluate(artifact, decided, row, pool) if is_reduced else None
     record = assess(
@@ -81,7 +71,7 @@ def verify(
     )
     by_case = dict(zip((case for case in range(len(cases)) if case not in failures), outputs, strict=True))
     kept = axes(artifact.signature, found, cases.inputs, cases.reference or (), by_case, failures)
-    return replace(record, axes=kept, seconds=time.monotonic() - begin, versions=answer.value["versions"])
+    return replace(record, axes=kept, seconds=time.monotonic() - begin, versions=said["versions"])
 
 
 def match_weights(
