@@ -1,6 +1,6 @@
 """ONNX' own shape inference over a hub graph and the bodies in it; no large weight travels through a proto for it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import onnx
@@ -35,6 +35,21 @@ def infer_shapes(model: ir.Model) -> None:
             f"Shape inference breaks off: {reason}", "Check the graph with onnx.checker.", kind="invalid-graph"
         ) from error
     _take_over(model.graph, inferred.graph)
+
+
+def at_sizes(model: ir.Model, shapes: Mapping[str, tuple[int, ...]]) -> ir.Model:
+    """Return a copy whose inputs have these shapes, by name, and every other value those that follow.
+
+    Raises:
+        IsoformError: ONNX' inference breaks off.
+    """
+    sized = model.clone()
+    for value in sized.graph.inputs:
+        if value.name in shapes:
+            value.shape = ir.Shape(shapes[value.name])
+    forget_shapes(sized)
+    infer_shapes(sized)
+    return sized
 
 
 def forget_shapes(model: ir.Model) -> None:

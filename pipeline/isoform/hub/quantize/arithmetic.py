@@ -4,20 +4,18 @@ Counted are the products of layers, which is where time goes. Read from the grap
 integer kernel is seen from placement. Not aware of the runtimes' versions.
 """
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import onnx_ir as ir
 
-from isoform.hub import graph as hub_graph
+from isoform.hub.macs import RECURRENT, is_layer, macs
 from isoform.hub.passes.fold_weights import constant
 from isoform.hub.passes.linear_layer import is_private
 from isoform.hub.passes.quantized.parameters import dequantizer, quantizer
+from isoform.hub.shape_inference import at_sizes
 
-_RECURRENT = ("GRU", "LSTM", "RNN")
-_COUNTED = ("Conv", "ConvTranspose", "Gemm", "MatMul", *_RECURRENT)
 _NEVER = {"onnx": ("ConvTranspose", "GRU", "RNN"), "tflite": ()}
 """Layers that the format's runtime has no integer kernel for on a CPU, whatever stands around them."""
 _WITHOUT_CALIBRATION = {"onnx": ("Gemm", "LSTM", "MatMul"), "tflite": ("Conv", "Gemm", "GRU", "LSTM", "MatMul", "RNN")}
@@ -57,16 +55,11 @@ def arithmetic(model: ir.Model, format_name: str, shapes: Mapping[str, tuple[int
     Args:
         shapes: of the inputs, by name.
     """
-    sized = model.clone()
-    for value in sized.graph.inputs:
-        value.shape = ir.Shape(shapes[str(value.name)])
-    hub_graph.forget_shapes(sized)
-    hub_graph.infer_shapes(sized)
     counts: dict[bool, int] = {True: 0, False: 0}
     in_float: dict[str, int] = {}
     unknown = []
-    for node in sized.graph:
-        if node.domain != "" or node.op_type not in _COUNTED:
+    for node in at_sizes(model, shapes).graph:
+        if not is_layer(node):
             continue
         count, is_integer = macs(node), _is_integer(node, format_name)
         if count is None:
@@ -78,39 +71,11 @@ def arithmetic(model: ir.Model, format_name: str, shapes: Mapping[str, tuple[int
     return Arithmetic(sum(counts.values()), counts[True], in_float, tuple(unknown))
 
 
-def macs(node: ir.Node) -> int | None:
-    """Return the multiply-accumulates of a layer of known shapes; None where a size is not known."""
-    x, weight, y = (_sizes(value) for value in (node.inputs[0], node.inputs[1], node.outputs[0]))
-    if node.op_type in _RECURRENT:
-        recurrent = _sizes(node.inputs[2])
-        if x is None or weight is None or recurrent is None:
-            return None
-        return x[0] * x[1] * (math.prod(weight) + math.prod(recurrent))
-    if x is None or weight is None or y is None:
-        return None
-    if node.op_type == "Conv":
-        return math.prod(y) * math.prod(weight[1:])
-    if node.op_type == "ConvTranspose":
-        return math.prod(x) * math.prod(weight[1:])
-    inner = x[0] if node.op_type == "Gemm" and _flag(node, "transA") else x[-1]
-    return math.prod(y) * inner
-
-
-def _sizes(value: ir.Value | None) -> tuple[int, ...] | None:
-    if value is None or value.shape is None or not all(isinstance(dim, int) for dim in value.shape):
-        return None
-    return tuple(int(dim) for dim in value.shape if isinstance(dim, int))
-
-
-def _flag(node: ir.Node, name: str) -> bool:
-    return name in node.attributes and bool(node.attributes[name].as_int())
-
-
 def _is_integer(node: ir.Node, format_name: str) -> bool:
     if node.op_type in _NEVER[format_name]:
         return False
-    places = (1, 2) if node.op_type in _RECURRENT else (1,)
-    if dequantizer(node.inputs[0]) is not None and node.op_type not in _RECURRENT:
+    places = (1, 2) if node.op_type in RECURRENT else (1,)
+    if dequantizer(node.inputs[0]) is not None and node.op_type not in RECURRENT:
         return dequantizer(node.inputs[1]) is not None and any(map(_is_rounded, _behind(node)))
     is_stored = all(_is_stored(node.inputs[place]) for place in places)
     return is_stored and node.op_type in _WITHOUT_CALIBRATION[format_name]

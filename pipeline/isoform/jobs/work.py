@@ -1,0 +1,71 @@
+"""The job that counts what one inference of a file takes: in its graph, by running that where sizes are open."""
+
+import tempfile
+from collections.abc import Callable, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import onnx_ir as ir
+
+from isoform import hub
+from isoform.core.artifact import Artifact
+from isoform.core.protocols import Array
+from isoform.core.work import Work
+from isoform.errors import MissingDependency
+from isoform.hub import graph as hub_graph
+from isoform.hub import ort_profile, work
+from isoform.jobs.measure import inputs_of
+
+
+def count(arguments: dict[str, Any], progress: Callable[..., None]) -> dict[str, Any]:
+    """Return the core.work.Work of one query as JSON.
+
+    Args:
+        arguments: artifact (of format onnx or tflite, as JSON), inputs (path of an npz).
+        progress: unused; this is one step.
+
+    Raises:
+        IsoformError: the file cannot be read as a graph.
+    """
+    artifact = Artifact.from_json(arguments["artifact"])
+    return work_of(artifact, inputs_of(Path(arguments["inputs"]), artifact)).to_json()
+
+
+def work_of(artifact: Artifact, inputs: Mapping[str, Array]) -> Work:
+    """Return the work of one inference; an unoptimised run tells what shapes do not, where ONNX Runtime is there."""
+    model = _read(artifact)
+    found = work.counted(model, {name: array.shape for name, array in inputs.items()})
+    if found.unknown and find_spec("onnxruntime") is not None:
+        with tempfile.TemporaryDirectory(prefix="isoform-work.") as scratch:
+            path = artifact.model if artifact.format == "onnx" else _written(model, Path(scratch))
+            return work.observed(_run(path, inputs, Path(scratch)))
+    return found
+
+
+def _read(artifact: Artifact) -> ir.Model:
+    if artifact.format == "onnx":
+        return hub_graph.load(artifact.model)
+    if find_spec("ai_edge_litert") is None:
+        raise MissingDependency.of("ai_edge_litert", "reading a TFLite file's graph", "litert")
+    return hub.from_tflite(artifact.model, artifact.entry)
+
+
+def _written(model: ir.Model, folder: Path) -> Path:
+    path = folder / "model.onnx"
+    hub_graph.save(model, path)
+    return path
+
+
+def _run(path: Path, inputs: Mapping[str, Array], folder: Path) -> ort_profile.Run:
+    """Return an inference in which every operator of the file ran as it stands there."""
+    import onnxruntime
+
+    settings = onnxruntime.SessionOptions()
+    settings.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    settings.add_session_config_entry("session.disable_prepacking", "1")  # events then tell the sizes of all inputs
+    settings.log_severity_level = 3
+    ort_profile.arm(settings, folder)
+    session = onnxruntime.InferenceSession(str(path), settings, providers=["CPUExecutionProvider"])
+    (run,) = ort_profile.runs(session, inputs, folder, 1)
+    return run
