@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isoform.core.artifact import Artifact
+from isoform.core.placement import Placement
 from isoform.core.signature import Signature
 
 Array = npt.NDArray[Any]
@@ -132,6 +133,17 @@ class StepsModule(Protocol):
 
     def steps(self, artifact: Artifact) -> Steps | None:
         """Return the steps of inputs and outputs; None for a model that computes in numbers alone."""
+
+
+class PlacementModule(Protocol):
+    """What a runtime module adds where its engine tells which operators ran where."""
+
+    def placement(self, artifact: Artifact, options: RunOptions, inputs: Mapping[str, Array]) -> Placement:
+        """Return where the operators of ``artifact`` ran, in a session of its own.
+
+        Raises:
+            IsoformError: it cannot be told of this file.
+        """
 
 
 class ConverterModule(Protocol):

@@ -65,6 +65,13 @@ class LitertSession:
         interpreter.invoke()
         return {spec.name: interpreter.get_tensor(self._places[spec.name]) for spec in self.signature.outputs}
 
+    def operators(self) -> list[dict[str, Any]]:
+        """Return the operators of the main graph as they run: those of the file, then one for each delegate's piece.
+
+        Each has index, op_name, and the places of its tensors as inputs and outputs. Called after the first run.
+        """
+        return list(self._interpreter._get_ops_details())
+
     def close(self) -> None:
         del self._interpreter
 

@@ -22,8 +22,12 @@ _PRODUCTS: Mapping[str, int] = {
     "DynamicQuantizeMatMul": 1, "FusedGemm": 1, "FusedMatMul": 1, "Gemm": 1, "MatMul": 1, "MatMulInteger": 1,
     "MatMulIntegerToFloat": 1, "QGemm": 3, "QLinearMatMul": 3, "TransposeMatMul": 1,
 }  # fmt: skip
-_OF_TWO_MATRICES = ("FusedGemm", "Gemm", "QGemm")
 _ATTENTION = ("Attention", "MultiHeadAttention")
+LAYERS = frozenset({
+    *_CONVOLUTIONS, *_PRODUCTS, *RECURRENT, *_ATTENTION, "ConvTranspose", "Einsum", "MatMulNBits",
+})  # fmt: skip
+"""Operators that multiply and accumulate."""
+_OF_TWO_MATRICES = ("FusedGemm", "Gemm", "QGemm")
 
 
 def declared(value: ir.Value | None) -> Shape | None:
@@ -35,10 +39,7 @@ def declared(value: ir.Value | None) -> Shape | None:
 
 def is_layer(node: ir.Node) -> bool:
     """Return whether a node multiplies and accumulates."""
-    name = node.op_type
-    if name == "Einsum":
-        return len(node.inputs) > 1
-    return name in (*_CONVOLUTIONS, *_PRODUCTS, *RECURRENT, *_ATTENTION, "ConvTranspose", "MatMulNBits")
+    return node.op_type in LAYERS and (node.op_type != "Einsum" or len(node.inputs) > 1)
 
 
 def macs(node: ir.Node, sizes: Sizes = declared) -> int | None:

@@ -14,10 +14,12 @@ from typing import Any
 import onnx_ir as ir
 
 from isoform.core.protocols import Array
+from isoform.errors import IsoformError
 from isoform.hub.macs import Shape, declared
 
 _GRAPH, _WEIGHTS = "graph.onnx", "weights.bin"
 _SMALLEST_EXTERNAL_BYTES = 1024
+_ERRORS_ONLY = 3
 _SUFFIX = "_kernel_time"
 
 
@@ -79,6 +81,31 @@ def arm(settings: Any, folder: Path) -> None:
     prefix = "session.optimized_model_external_initializers_"
     settings.add_session_config_entry(f"{prefix}file_name", _WEIGHTS)
     settings.add_session_config_entry(f"{prefix}min_size_in_bytes", str(_SMALLEST_EXTERNAL_BYTES))
+
+
+def as_it_stands(path: Path, inputs: Mapping[str, Array], folder: Path) -> Run:
+    """Return an inference in which every operator of an ONNX file ran, nothing fused or packed.
+
+    Raises:
+        IsoformError: ONNX Runtime does not open or run it.
+    """
+    import onnxruntime
+
+    settings = onnxruntime.SessionOptions()
+    settings.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    settings.add_session_config_entry("session.disable_prepacking", "1")  # events then tell the sizes of all inputs
+    settings.log_severity_level = _ERRORS_ONLY
+    arm(settings, folder)
+    try:
+        session = onnxruntime.InferenceSession(str(path), settings, providers=["CPUExecutionProvider"])
+        (run,) = runs(session, inputs, folder, 1)
+    except Exception as error:  # the binding raises a type of its own for every status
+        raise IsoformError(
+            f"ONNX Runtime does not run {path.name} unoptimised: {str(error).strip().splitlines()[0][:300]}",
+            "Export the model again.",
+            kind="run",
+        ) from error
+    return run
 
 
 def runs(session: Any, inputs: Mapping[str, Array], folder: Path, count: int, warm_up: int = 0) -> list[Run]:

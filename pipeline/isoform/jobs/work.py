@@ -39,7 +39,7 @@ def work_of(artifact: Artifact, inputs: Mapping[str, Array]) -> Work:
     if found.unknown and find_spec("onnxruntime") is not None:
         with tempfile.TemporaryDirectory(prefix="isoform-work.") as scratch:
             path = artifact.model if artifact.format == "onnx" else _written(model, Path(scratch))
-            return work.observed(_run(path, inputs, Path(scratch)))
+            return work.observed(ort_profile.as_it_stands(path, inputs, Path(scratch)))
     return found
 
 
@@ -55,17 +55,3 @@ def _written(model: ir.Model, folder: Path) -> Path:
     path = folder / "model.onnx"
     hub_graph.save(model, path)
     return path
-
-
-def _run(path: Path, inputs: Mapping[str, Array], folder: Path) -> ort_profile.Run:
-    """Return an inference in which every operator of the file ran as it stands there."""
-    import onnxruntime
-
-    settings = onnxruntime.SessionOptions()
-    settings.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    settings.add_session_config_entry("session.disable_prepacking", "1")  # events then tell the sizes of all inputs
-    settings.log_severity_level = 3
-    ort_profile.arm(settings, folder)
-    session = onnxruntime.InferenceSession(str(path), settings, providers=["CPUExecutionProvider"])
-    (run,) = ort_profile.runs(session, inputs, folder, 1)
-    return run

@@ -1,12 +1,13 @@
 """LiteRT, through ai_edge_litert: a TFLite file by its signature, its weights, and the steps of its integers."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from isoform.core.artifact import Artifact
+from isoform.core.placement import Placement
 from isoform.core.protocols import Array, Perturbation, RunOptions, Steps
 from isoform.errors import IsoformError
 from isoform.hub.importers.tflite_entry import other_entries
@@ -26,6 +27,17 @@ def load(artifact: Artifact, options: RunOptions) -> LitertSession | SignatureSe
     if options.device != "cpu":
         raise IsoformError("LiteRT runs on the CPU here.", "Leave out the device.", kind="no-device")
     return opened(artifact, options, _model(artifact, options.perturbation))
+
+
+def placement(artifact: Artifact, options: RunOptions, inputs: Mapping[str, Array]) -> Placement:
+    """Return which operators the XNNPACK delegate took.
+
+    Raises:
+        IsoformError: as for `load`, or LiteRT does not tell it of this file.
+    """
+    from isoform.hub.placement import litert
+
+    return litert.placement(artifact, options, inputs)
 
 
 def weights(artifact: Artifact) -> dict[str, Array]:

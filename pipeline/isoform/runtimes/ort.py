@@ -1,10 +1,13 @@
 """ONNX Runtime, on the CPU or on CUDA; the provider asked for is the one that runs, or nothing runs."""
 
+import tempfile
 from collections.abc import Mapping
+from pathlib import Path
 
 import onnxruntime
 
 from isoform.core.artifact import Artifact
+from isoform.core.placement import Placement
 from isoform.core.protocols import Array, RunOptions, Steps
 from isoform.core.signature import Dim, Signature, TensorSpec
 from isoform.errors import IsoformError
@@ -16,6 +19,7 @@ _DTYPES = {
     "tensor(bfloat16)": "bfloat16", "tensor(bool)": "bool", "tensor(string)": "string",
 }  # fmt: skip
 _ERRORS_ONLY = 3
+_UNPROFILED_RUNS, _PROFILED_RUNS = 2, 5
 
 
 class OrtSession:
@@ -42,12 +46,34 @@ def load(artifact: Artifact, options: RunOptions) -> OrtSession:
     Raises:
         IsoformError: no such device (kind no-device), or ONNX Runtime refuses the file.
     """
+    return OrtSession(_opened(artifact, options, onnxruntime.SessionOptions()))
+
+
+def placement(artifact: Artifact, options: RunOptions, inputs: Mapping[str, Array]) -> Placement:
+    """Return which provider ran each node, the time of each the mean of some inferences after the first ones.
+
+    Raises:
+        IsoformError: as for `load`.
+    """
+    from isoform.hub import ort_profile
+    from isoform.hub.placement import ort
+
+    settings = onnxruntime.SessionOptions()
+    with tempfile.TemporaryDirectory(prefix="isoform-placement.") as scratch:
+        ort_profile.arm(settings, Path(scratch))
+        session = _opened(artifact, options, settings)
+        runs = ort_profile.runs(session, inputs, Path(scratch), _PROFILED_RUNS, _UNPROFILED_RUNS)
+        return ort.placement(runs, _PROVIDERS[options.device], artifact.model)
+
+
+def _opened(
+    artifact: Artifact, options: RunOptions, settings: onnxruntime.SessionOptions
+) -> onnxruntime.InferenceSession:
     provider = _PROVIDERS[options.device]
     if provider not in onnxruntime.get_available_providers():
         raise _no_device()
     if options.device == "cuda":
         onnxruntime.preload_dlls()
-    settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads = options.threads
     settings.log_severity_level = _ERRORS_ONLY
     if not options.is_optimised:
@@ -62,7 +88,7 @@ def load(artifact: Artifact, options: RunOptions) -> OrtSession:
         ) from error
     if session.get_providers()[0] != provider:
         raise _no_device()
-    return OrtSession(session)
+    return session
 
 
 def weights(artifact: Artifact) -> dict[str, Array]:

@@ -30,6 +30,7 @@ from isoform.hub.passes.unsigned_activations import unsigned_activations
 __all__ = ["OPERATORS", "build", "families", "load"]
 
 OPERATOR = "isoform.tflite.operator"
+PLACE = "isoform.tflite.place"
 OPSET = 20
 OPSET_OF_WIDE_INTEGERS = 21
 """The first opset that quantises to 16 bits. Not taken without need: there, ONNX Runtime 1.32 fails where it turns
@@ -64,7 +65,8 @@ def build(file: TfliteFile, entry: Signature) -> ir.Model:
 def as_it_stands(file: TfliteFile, entry: Signature) -> tuple[ir.Model, Frame]:
     """Return the graph as its operators are read, nothing rewritten; and which value each tensor of it has become.
 
-    A node notes under `OPERATOR`, by its place which operator of the main graph it was read from.
+    A node notes under `OPERATOR`, by its place which operator of the main graph it was read from; and under `PLACE` the
+    sub-graph and the operator in it, also inside of loops and branches.
     """
     OPERATORS.require(file)
     target = Target(file, _inline)
@@ -117,6 +119,7 @@ def _run(frame: Frame) -> None:
             frame.values[place] = frame.quantized(value, tensor) if is_real and is_quantized(tensor) else value
         for node in frame.nodes[begin:]:
             node.meta[OPERATOR] = operator.index
+            node.meta.setdefault(PLACE, (frame.graph.index, operator.index))
 
 
 def _are_alike(tensors: Sequence[Tensor]) -> bool:
