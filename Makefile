@@ -75,7 +75,7 @@ conformance: $(STAMP) ## Run ONNX' backend tests through every emitter (TARGETS=
 
 figures: $(STAMP) ## Measure conversions and what comes out of them, and write docs/figures.md (SECTIONS=applications)
 	@$(BIN)/python -c "import timm" 2>/dev/null || $(BIN)/python -m pip install --quiet --constraint constraints.txt --group zoo
-	cd tests && PYTHONPATH=. ../$(BIN)/python -m figures $(SECTIONS)
+	cd tests && OUT=$(abspath $(OUT)) PYTHONPATH=. ../$(BIN)/python -m figures $(SECTIONS)
 
 calibration: $(STAMP) ## Count false alarms and misses of the gates, and write docs/calibration.md (FILTER=bert FORCE=1)
 	@$(BIN)/python -c "import importlib.util as i, sys; sys.exit(not all(map(i.find_spec, ('timm', 'transformers'))))" \

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from isoform.core.bench import BenchRecord, Process, Timing
+from isoform.core.bench import SCHEMA_VERSION, BenchRecord, Process, Timing
 from isoform.core.machine import Machine
 
 HERE = Machine("Example 9000", "x86_64", 8, 16 << 30, "Linux 6.1", "CPython 3.11.7")
@@ -82,7 +82,10 @@ def measured(
         Timing(
             count,
             tuple(
-                Process(9, 8, 7, 6, 40, is_steady, tuple(int(median * each / count) for each in scatter), 100, 200)
+                Process(
+                    9, 8, 7, 6, 40, is_steady, tuple(int(median * each / count) for each in scatter),
+                    (int(median / count),), 100, 200,
+                )
                 for median in medians_ns
             ),
             load, load,
@@ -97,7 +100,7 @@ def measured(
         timing["summary"] |= extra
     path = own / "bench.json"
     earlier = json.loads(path.read_text())["records"] if path.exists() else []
-    path.write_text(json.dumps({"schema_version": 1, "records": [*earlier, written | more]}))
+    path.write_text(json.dumps({"schema_version": SCHEMA_VERSION, "records": [*earlier, written | more]}))
 
 
 def training(folder: Path, framework: str, *, is_generated: bool, place: str = "m") -> None:

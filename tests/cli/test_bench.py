@@ -16,7 +16,7 @@ from isoform.core.signature import Signature, TensorSpec
 from isoform.stages import bench, compare
 
 SIGNATURE = Signature((TensorSpec("x", "float32", ("n", 4)),), (TensorSpec("y", "float32", ("n", 2)),))
-PROCESS = Process(1, 2_000_000, 3, 4, 40, True, (2_000_000,) * 3, 1, 50 << 20)
+PROCESS = Process(1, 2_000_000, 3, 4, 40, True, (2_000_000,) * 3, (2_100_000,), 1, 50 << 20)
 RECORD = BenchRecord(
     "k", "ort-cpu", "cpu", True, 1, {}, Machine("cpu", "x86_64", 2, None, "Linux", "3.11"), (), "", 5_000_000,
     (Timing(1, (PROCESS,)),),

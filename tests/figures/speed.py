@@ -21,6 +21,7 @@ TORCHSCRIPT = {
 }  # fmt: skip
 QUANTISED = {"resnet18": 128, "mobilenetv2_100": 128, "vit_tiny_patch16_224": 224}
 SAVEDMODEL = {"ResNet50": "resnet50", "MobileNetV2": "mobilenetv2_100", "DenseNet121": "densenet121"}
+HARNESS = ("mlp", "text_classifier", "image_classifier")
 
 _FOREIGN = {"figures.peer_recurrent"}
 """What runs in the interpreter of the peer, which has no isoform."""
@@ -64,7 +65,14 @@ def quantised() -> list[dict[str, Any]]:
     return _rows((name, [("figures.compare_quantised", name, str(size))]) for name, size in QUANTISED.items())
 
 
+def harness() -> list[dict[str, Any]]:
+    """Return what isoform measures / a bare loop over bound buffers, for the reference models on ONNX Runtime."""
+    exports = Path(os.environ.get("OUT", TESTS.parent / "exports"))
+    return _rows((name, [("figures.compare_harness", str(exports / name / "torch" / "onnx"))]) for name in HARNESS)
+
+
 SECTIONS: dict[str, Callable[[], list[dict[str, Any]]]] = {
+    "harness": harness,
     "recurrent": recurrent,
     "quantised": quantised,
     "torchscript-speed": torchscript,

@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 import tempfile
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 
 from figures.measure import machine
 from isoform import registry
+from isoform.core.bench import MEASUREMENT
 from isoform.core.comparison import CompareOptions, Comparison
 from isoform.core.machine import load
 from isoform.isolation import Pool
@@ -19,6 +21,7 @@ from isoform.stages.bench import Query
 from isoform.stages.compare import Comparer
 from trials import networks, page
 
+OPTIONS = CompareOptions(threads=(1,))
 DOCS = Path(__file__).parents[2] / "docs"
 
 
@@ -28,8 +31,7 @@ def main() -> None:
     parser.add_argument("--force", action="store_true", help="begin anew")
     arguments = parser.parse_args()
     path = DOCS / "trials.json"
-    known = json.loads(path.read_text()) if path.is_file() and not arguments.force else {"rows": []}
-    rows: list[dict[str, Any]] = known["rows"]
+    rows = [] if arguments.force else _known(path)
     with tempfile.TemporaryDirectory(prefix="isoform-trials.") as folder:
         baseline = networks.written(Path(folder, "baseline.onnx"), networks.LAYERS)
         candidates = {
@@ -45,14 +47,27 @@ def main() -> None:
                     continue
                 before = load()
                 with Pool() as pool:
-                    options = CompareOptions(threads=(1,))
-                    (found,) = Comparer(baseline, candidate, query, registry.runtime("ort-cpu"), pool, options).run()
+                    (found,) = Comparer(baseline, candidate, query, registry.runtime("ort-cpu"), pool, OPTIONS).run()
                 rows.append(_row(kind, found, [before or 0.0, load() or 0.0]))
                 print(f"{place + 1} of {arguments.count}, {kind}: {found}", file=sys.stderr, flush=True)
-                about = {"layers": networks.LAYERS, "slower": networks.SLOWER_LAYERS, "machine": machine()}
-                document = {**about, "date": date.today().isoformat(), "rows": rows}
+                document = {**_about(), "machine": machine(), "date": date.today().isoformat(), "rows": rows}
                 path.write_text(json.dumps(document, indent=1) + "\n")
                 (DOCS / "trials.md").write_text(page.rendered(document))
+
+
+def _about() -> dict[str, Any]:
+    """Return what is compared, and how."""
+    return {
+        "layers": networks.LAYERS, "slower": networks.SLOWER_LAYERS, "shape": list(networks.SIGNATURE.inputs[0].shape),
+        "measurement": MEASUREMENT, "protocol": asdict(OPTIONS) | {"threads": list(OPTIONS.threads)},
+    }  # fmt: skip
+
+
+def _known(path: Path) -> list[dict[str, Any]]:
+    """Return the rows there are, of the same networks and protocol; those of others are not mixed with new ones."""
+    known: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
+    is_alike = {key: known.get(key) for key in _about()} == _about()
+    return list(known["rows"]) if is_alike else []
 
 
 def _row(kind: str, found: Comparison, loads: list[float]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from isoform.core.artifact import Artifact
 from isoform.core.signature import Signature, TensorSpec
 
 LAYERS, SLOWER_LAYERS = 40, 42
-_WIDTH, _ROWS = 256, 16
+_WIDTH, _ROWS = 128, 128
 SIGNATURE = Signature((TensorSpec("x", "float32", (_ROWS, _WIDTH)),), (TensorSpec("y", "float32", (_ROWS, _WIDTH)),))
 
 

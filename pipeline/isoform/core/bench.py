@@ -13,7 +13,9 @@ from isoform.core.machine import Machine
 from isoform.core.statistics import median, median_interval, quantile, queries_needed
 
 BENCH_NAME = "bench.json"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+MEASUREMENT = 2
+"""Raised when figures are taken in another way, so that old ones are not mistaken for new."""
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99.9": 0.999}
 
 
@@ -51,7 +53,8 @@ class Process:
         import_ns: importing the runtime; load_ns: opening the file; first_ns: the first inference.
         warmup_ns: time spent on warm-up, over ``warmup_runs`` inferences.
         is_steady: the last two windows of the warm-up agreed.
-        latencies_ns: the timed queries in the order they ran.
+        latencies_ns: the timed queries in the order they ran: computing alone, inputs and outputs in place.
+        run_latencies_ns: queries that copy the inputs in and the outputs out as well.
         imported_rss_bytes: resident memory with the runtime imported and nothing loaded.
         peak_rss_bytes: highest resident memory of the whole process.
     """
@@ -63,15 +66,18 @@ class Process:
     warmup_runs: int
     is_steady: bool
     latencies_ns: tuple[int, ...]
+    run_latencies_ns: tuple[int, ...]
     imported_rss_bytes: int
     peak_rss_bytes: int
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self) | {"latencies_ns": list(self.latencies_ns)}
+        raw = {"latencies_ns": list(self.latencies_ns), "run_latencies_ns": list(self.run_latencies_ns)}
+        return asdict(self) | raw
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> "Process":
-        return cls(**{**record, "latencies_ns": tuple(record["latencies_ns"])})
+        raw = {name: tuple(record[name]) for name in ("latencies_ns", "run_latencies_ns")}
+        return cls(**{**record, **raw})
 
 
 @dataclass(frozen=True)
@@ -134,6 +140,11 @@ class Timing:
         return median([process.first_ns for process in self.processes])
 
     @property
+    def run_ns(self) -> float:
+        """One query with its copies: the median of the process medians."""
+        return median([median(process.run_latencies_ns) for process in self.processes])
+
+    @property
     def peak_rss_bytes(self) -> int:
         """The highest of all processes."""
         return max(process.peak_rss_bytes for process in self.processes)
@@ -172,6 +183,7 @@ class Timing:
                 else f"too few: {self.queries} of {queries_needed(fraction)} queries"
                 for name, fraction in QUANTILES.items()
             },
+            "run_ns": self.run_ns,
             "queries": self.queries,
             "is_steady": self.is_steady,
             "import_ns": self.import_ns,

@@ -6,7 +6,7 @@ A module in converters/ or runtimes/ satisfies one of these; mypy and the contra
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ from isoform.core.placement import Placement
 from isoform.core.signature import Signature
 
 Array = npt.NDArray[Any]
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,36 @@ class Steps:
     outputs: Mapping[str, float]
 
 
+@dataclass(frozen=True)
+class Bound:
+    """A session with one input set in place: what it takes to compute, apart from what it takes to copy.
+
+    It holds until the session runs or is bound again.
+
+    Attributes:
+        run: computes once and returns when that is done; outputs stay where the runtime puts them.
+        outputs: copies out what the last run gave, in signature order; the caller owns the arrays.
+    """
+
+    run: Callable[[], object]
+    outputs: Callable[[], dict[str, Array]]
+
+    @classmethod
+    def of(cls, compute: Callable[[], Answer], fetch: Callable[[Answer], dict[str, Array]]) -> "Bound":
+        """Return what is bound where a runtime answers with its outputs: ``fetch`` turns an answer into arrays."""
+        answers: list[Answer] = []
+
+        def run() -> None:
+            answers[:] = (compute(),)
+
+        return cls(run, lambda: fetch(answers[0]))
+
+    def answer(self) -> dict[str, Array]:
+        """Run once and return the outputs."""
+        self.run()
+        return self.outputs()
+
+
 class Session(Protocol):
     """A loaded model. Inputs and outputs are numpy arrays by name, in the dtypes of the signature."""
 
@@ -95,6 +126,12 @@ class Session(Protocol):
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Return the outputs in signature order; the caller owns the arrays."""
+
+    def bind(self, inputs: Mapping[str, Array]) -> Bound:
+        """Return ``inputs`` put in place, as the runtime needs them, to be run any number of times.
+
+        The arrays must stay as they are meanwhile.
+        """
 
     def close(self) -> None:
         """Free what the runtime holds."""

@@ -7,7 +7,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from isoform.core.artifact import Artifact
-from isoform.core.protocols import Array, RunOptions
+from isoform.core.protocols import Array, Bound, RunOptions
 from isoform.core.signature import Dim, Signature, TensorSpec
 from isoform.errors import IsoformError
 from isoform.hub.importers.tflite_entry import entry_of
@@ -31,8 +31,15 @@ class SignatureSession:
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Return the outputs in the order of the file."""
-        found = self._runner(**{name: np.ascontiguousarray(array) for name, array in inputs.items()})
-        return {spec.name: np.asarray(found[spec.name]) for spec in self.signature.outputs}
+        return self.bind(inputs).answer()
+
+    def bind(self, inputs: Mapping[str, Array]) -> Bound:
+        """Return the inputs as the runner takes them; it copies them in and the outputs out at each run."""
+        arrays = {name: np.ascontiguousarray(array) for name, array in inputs.items()}
+        return Bound.of(
+            lambda: self._runner(**arrays),
+            lambda found: {spec.name: np.asarray(found[spec.name]) for spec in self.signature.outputs},
+        )
 
     def close(self) -> None:
         del self._runner
@@ -53,6 +60,10 @@ class LitertSession:
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Return the outputs in the order of the file."""
+        return self.bind(inputs).answer()
+
+    def bind(self, inputs: Mapping[str, Array]) -> Bound:
+        """Return the inputs in the interpreter's own memory; a run writes its outputs there too."""
         interpreter = self._interpreter
         shapes = {name: array.shape for name, array in inputs.items()}
         if shapes != self._shapes:
@@ -62,8 +73,10 @@ class LitertSession:
             self._shapes = shapes
         for name, array in inputs.items():
             interpreter.set_tensor(self._places[name], np.ascontiguousarray(array))
-        interpreter.invoke()
-        return {spec.name: interpreter.get_tensor(self._places[spec.name]) for spec in self.signature.outputs}
+        return Bound(
+            interpreter.invoke,
+            lambda: {spec.name: interpreter.get_tensor(self._places[spec.name]) for spec in self.signature.outputs},
+        )
 
     def operators(self) -> list[dict[str, Any]]:
         """Return the operators of the main graph as they run: those of the file, then one for each delegate's piece.

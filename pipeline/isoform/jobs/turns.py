@@ -6,14 +6,13 @@ Run them in a child of one's own. The child that is not asked waits for its pipe
 import importlib
 from collections.abc import Callable
 from pathlib import Path
-from time import perf_counter_ns
 from typing import Any
 
 from isoform import registry
 from isoform.core.artifact import Artifact
 from isoform.core.protocols import RunOptions, RuntimeModule
 from isoform.core.statistics import median
-from isoform.jobs.measure import inputs_of, timed_runs, warm_up
+from isoform.jobs.measure import inputs_of, timed, timed_runs, warm_up
 
 _open: list[Callable[[], int]] = []
 """What times one query of the session of this child; one at most."""
@@ -32,12 +31,7 @@ def open_session(arguments: dict[str, Any], progress: Callable[..., None]) -> di
     inputs = inputs_of(Path(arguments["inputs"]), artifact)
     module: RuntimeModule = importlib.import_module(row.module)
     session = module.load(artifact, RunOptions(device=row.device, threads=arguments["threads"]))
-
-    def query() -> int:
-        begin = perf_counter_ns()
-        session.run(inputs)
-        return perf_counter_ns() - begin
-
+    query = timed(session.bind(inputs).run)
     latencies, _ = warm_up(query, arguments["warmup_s"], arguments["warmup_limit_s"])
     _open[:] = [query]
     return {"query_ns": median(latencies)}

@@ -3,17 +3,18 @@
 The network runs inside one tf.function, as Keras' own predict does, without XLA. Not aware of other formats.
 """
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
 
 from isoform.core.artifact import Artifact
-from isoform.core.protocols import Array, Perturbation, RunOptions
+from isoform.core.protocols import Array, Bound, Perturbation, RunOptions
 from isoform.core.signature import Dim, Signature, TensorSpec
 from isoform.errors import IsoformError
 from isoform.hub import keras_source
-from isoform.runtimes.tf import set_threads
+from isoform.runtimes.tf import named, set_threads
 
 
 class KerasSession:
@@ -28,9 +29,12 @@ class KerasSession:
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Return the outputs in signature order; float64 ones for a float64 session."""
+        return self.bind(inputs).answer()
+
+    def bind(self, inputs: Mapping[str, Array]) -> Bound:
+        """Return the inputs as tensors."""
         tensors = [tf.constant(inputs[spec.name], self._dtype(spec)) for spec in self.signature.inputs]
-        outputs = self._function(*tensors)
-        return {spec.name: value.numpy() for spec, value in zip(self.signature.outputs, outputs, strict=True)}
+        return Bound.of(lambda: self._function(*tensors), functools.partial(named, self.signature))
 
     def close(self) -> None:
         self._model = self._function = None

@@ -12,7 +12,7 @@ from onnx import TensorProto, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from isoform.core.artifact import Artifact
-from isoform.core.protocols import Array, RunOptions
+from isoform.core.protocols import Array, Bound, RunOptions
 from isoform.core.signature import Signature, TensorSpec
 from isoform.errors import IsoformError
 from isoform.runtimes import ort
@@ -31,8 +31,16 @@ class EvaluatorSession:
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Return the outputs in the graph's order."""
+        return self.bind(inputs).answer()
+
+    def bind(self, inputs: Mapping[str, Array]) -> Bound:
+        """Return the inputs as they are; the evaluator computes with arrays."""
         names = [spec.name for spec in self.signature.outputs]
-        return dict(zip(names, map(np.asarray, self._evaluator.run(names, dict(inputs))), strict=True))
+        given = dict(inputs)
+        return Bound.of(
+            lambda: self._evaluator.run(names, given),
+            lambda outputs: dict(zip(names, map(np.asarray, outputs), strict=True)),
+        )
 
     def close(self) -> None:
         del self._evaluator

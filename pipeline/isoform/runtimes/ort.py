@@ -1,14 +1,15 @@
 """ONNX Runtime, on the CPU or on CUDA; the provider asked for is the one that runs, or nothing runs."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import onnxruntime
 
 from isoform.core.artifact import Artifact
 from isoform.core.placement import Placement
-from isoform.core.protocols import Array, RunOptions, Steps
+from isoform.core.protocols import Array, Bound, RunOptions, Steps
 from isoform.core.signature import Dim, Signature, TensorSpec
 from isoform.errors import IsoformError
 from isoform.intake import onnx_tensors
@@ -25,16 +26,42 @@ _UNPROFILED_RUNS, _PROFILED_RUNS = 2, 5
 class OrtSession:
     """An InferenceSession, called by name."""
 
-    def __init__(self, session: onnxruntime.InferenceSession) -> None:
+    def __init__(self, session: onnxruntime.InferenceSession, device: str) -> None:
         self._session = session
         self.signature = Signature(
             tuple(map(_spec, session.get_inputs())), tuple(map(_spec, session.get_outputs()))
         )  # fmt: skip
         self._names = [spec.name for spec in self.signature.outputs]
+        self._device = device
+        self._has_strings = any(spec.dtype == "string" for spec in (*self.signature.inputs, *self.signature.outputs))
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Return the outputs in the graph's order."""
-        return dict(zip(self._names, self._session.run(self._names, dict(inputs)), strict=True))
+        return self._named(self._session.run(self._names, dict(inputs)))
+
+    def bind(self, inputs: Mapping[str, Array]) -> Bound:
+        """Return the inputs in the device's memory; outputs are allocated by the first run and written over by others.
+
+        Strings have no place outside of ONNX Runtime: where there are any, each run copies.
+        """
+        if self._has_strings:
+            given = dict(inputs)
+            return Bound.of(lambda: self._session.run(self._names, given), self._named)
+        binding = self._session.io_binding()
+        values = {
+            name: onnxruntime.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(array), self._device)
+            for name, array in inputs.items()
+        }
+        for name, value in values.items():
+            binding.bind_ortvalue_input(name, value)
+        for name in self._names:
+            binding.bind_output(name, self._device)
+        binding.synchronize_inputs()
+        run = self._session.run_with_iobinding
+        return Bound(lambda: run(binding), lambda: self._named(binding.copy_outputs_to_cpu()))
+
+    def _named(self, outputs: Sequence[Array]) -> dict[str, Array]:
+        return dict(zip(self._names, outputs, strict=True))
 
     def close(self) -> None:
         del self._session
@@ -46,7 +73,7 @@ def load(artifact: Artifact, options: RunOptions) -> OrtSession:
     Raises:
         IsoformError: no such device (kind no-device), or ONNX Runtime refuses the file.
     """
-    return OrtSession(_opened(artifact, options, onnxruntime.SessionOptions()))
+    return OrtSession(_opened(artifact, options, onnxruntime.SessionOptions()), options.device)
 
 
 def placement(artifact: Artifact, options: RunOptions, inputs: Mapping[str, Array]) -> Placement:
@@ -69,7 +96,7 @@ def placement(artifact: Artifact, options: RunOptions, inputs: Mapping[str, Arra
 def _opened(
     artifact: Artifact, options: RunOptions, settings: onnxruntime.SessionOptions
 ) -> onnxruntime.InferenceSession:
-    provider = _PROVIDERS[options.device]
+    provider = _PROVIDERS.get(options.device)
     if provider not in onnxruntime.get_available_providers():
         raise _no_device()
     if options.device == "cuda":

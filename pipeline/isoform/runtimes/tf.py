@@ -4,6 +4,7 @@ A SavedModel keeps outputs by name only, sorted; their order comes from the arti
 extra shows in the signature that is read back. Not aware of how the folder was written.
 """
 
+import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from tensorflow.python.framework import tensor_util
 from tensorflow.python.saved_model import loader_impl
 
 from isoform.core.artifact import Artifact
-from isoform.core.protocols import Array, Perturbation, RunOptions
+from isoform.core.protocols import Array, Bound, Perturbation, RunOptions
 from isoform.core.signature import Dim, Signature, TensorSpec
 from isoform.errors import IsoformError
 from isoform.hub.importers.tensorflow import float64
@@ -34,9 +35,15 @@ class SavedModelSession:
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Return the outputs in signature order."""
+        return self.bind(inputs).answer()
+
+    def bind(self, inputs: Mapping[str, Array]) -> Bound:
+        """Return the inputs as tensors."""
         tensors = {spec.name: tf.constant(inputs[spec.name], getattr(tf, spec.dtype)) for spec in self.signature.inputs}
-        outputs = self._function(**tensors)  # type: ignore[operator]
-        return {spec.name: outputs[spec.name].numpy() for spec in self.signature.outputs}
+        return Bound.of(
+            lambda: self._function(**tensors),  # type: ignore[operator]
+            lambda outputs: {spec.name: outputs[spec.name].numpy() for spec in self.signature.outputs},
+        )
 
     def close(self) -> None:
         self._loaded = self._function = None
@@ -51,11 +58,20 @@ class Float64Session:
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Return the outputs in signature order."""
-        outputs = self._function(*(tf.constant(inputs[spec.name]) for spec in self.signature.inputs))
-        return {spec.name: value.numpy() for spec, value in zip(self.signature.outputs, outputs, strict=True)}
+        return self.bind(inputs).answer()
+
+    def bind(self, inputs: Mapping[str, Array]) -> Bound:
+        """Return the inputs as tensors."""
+        tensors = [tf.constant(inputs[spec.name]) for spec in self.signature.inputs]
+        return Bound.of(lambda: self._function(*tensors), functools.partial(named, self.signature))
 
     def close(self) -> None:
         del self._function
+
+
+def named(signature: Signature, outputs: Sequence[Any]) -> dict[str, Array]:
+    """Return tensors in signature order as arrays by name."""
+    return {spec.name: value.numpy() for spec, value in zip(signature.outputs, outputs, strict=True)}
 
 
 def load(artifact: Artifact, options: RunOptions) -> SavedModelSession | Float64Session:

@@ -1,14 +1,14 @@
 """Eager PyTorch: the source as its framework runs it, in float32 or in float64. It gives the reference outputs."""
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
 
 from isoform.core.artifact import Artifact
-from isoform.core.protocols import Array, RunOptions
+from isoform.core.protocols import Array, Bound, RunOptions
 from isoform.core.signature import Signature
 from isoform.errors import IsoformError
 from isoform.hub import examples, float64, torch_reach, torch_source
@@ -26,13 +26,19 @@ class EagerSession:
         self._dtype = dtype
         self.signature = signature
 
-    @torch.no_grad()
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Return the outputs by name."""
+        return self.bind(inputs).answer()
+
+    def bind(self, inputs: Mapping[str, Array]) -> Bound:
+        """Return the inputs as tensors."""
         tensors = torch_source.tensors(self.signature, inputs)
+        return Bound.of(lambda: self._called(tensors), functools.partial(torch_source.named, self.signature))
+
+    @torch.no_grad()
+    def _called(self, tensors: Sequence[torch.Tensor]) -> Any:
         with _default_dtype(self._dtype), float64.widened() if self._dtype == torch.float64 else nullcontext():
-            outputs = torch_source.call(self._module, self.signature, tensors)
-        return torch_source.named(self.signature, outputs)
+            return torch_source.call(self._module, self.signature, tensors)
 
     def close(self) -> None:
         del self._module

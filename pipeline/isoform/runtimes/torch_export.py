@@ -1,12 +1,12 @@
 """PyTorch on an exported program (.pt2), without the code that made it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 
 import torch
 
 from isoform.core.artifact import Artifact
-from isoform.core.protocols import Array, RunOptions
+from isoform.core.protocols import Array, Bound, RunOptions
 from isoform.core.signature import Signature
 from isoform.errors import IsoformError
 from isoform.hub import float64, pt2_archive, torch_program, torch_source
@@ -25,12 +25,24 @@ class ProgramSession:
         found = torch_program.signature_of(program)
         self.signature = found if not declared.outputs else Signature(found.inputs, declared.outputs)
 
-    @torch.no_grad()
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Return the outputs by name."""
+        return self.bind(inputs).answer()
+
+    def bind(self, inputs: Mapping[str, Array]) -> Bound:
+        """Return the inputs as tensors on the device."""
         given = [tensor.to(self._device) for tensor in torch_source.tensors(self.signature, inputs)]
+        return Bound.of(lambda: self._called(given), self._fetched)
+
+    @torch.no_grad()
+    def _called(self, given: Sequence[torch.Tensor]) -> Sequence[torch.Tensor]:
         with float64.throughout() if self._is_float64 else nullcontext():
-            outputs = self._module(*given)
+            outputs: Sequence[torch.Tensor] = self._module(*given)
+        if self._device == "cuda":
+            torch.cuda.synchronize()
+        return outputs
+
+    def _fetched(self, outputs: Sequence[torch.Tensor]) -> dict[str, Array]:
         return torch_source.named(self.signature, [tensor.cpu() for tensor in outputs])
 
     def close(self) -> None:
@@ -43,7 +55,7 @@ def load(artifact: Artifact, options: RunOptions) -> ProgramSession:
     Raises:
         IsoformError: no such device, the archive could run code, or torch.export refuses it.
     """
-    if options.device == "cuda" and not torch.cuda.is_available():
+    if options.device != "cpu" and not (options.device == "cuda" and torch.cuda.is_available()):
         raise IsoformError("no CUDA device", "Run on a machine with an NVIDIA GPU.", kind="no-device")
     if options.threads:
         torch.set_num_threads(options.threads)

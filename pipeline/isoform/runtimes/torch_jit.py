@@ -1,15 +1,16 @@
 """libtorch, through torch.jit: a TorchScript file without the code that made it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
 
 from isoform.core import precision
 from isoform.core.artifact import Artifact
-from isoform.core.protocols import Array, RunOptions
+from isoform.core.protocols import Array, Bound, RunOptions
 from isoform.core.signature import Signature, TensorSpec
 from isoform.errors import IsoformError
 from isoform.hub import float64, torch_source
@@ -37,12 +38,24 @@ class ScriptSession:
         self._declared = declared
         self.signature = replace(declared, inputs=_inputs(module, declared))
 
-    @torch.no_grad()
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Return the outputs by name."""
-        tensors = (tensor.to(self._device) for tensor in torch_source.tensors(self._declared, inputs))
+        return self.bind(inputs).answer()
+
+    def bind(self, inputs: Mapping[str, Array]) -> Bound:
+        """Return the inputs as tensors on the device."""
+        tensors = [tensor.to(self._device) for tensor in torch_source.tensors(self._declared, inputs)]
+        return Bound.of(lambda: self._called(tensors), self._fetched)
+
+    @torch.no_grad()
+    def _called(self, tensors: Sequence[torch.Tensor]) -> Any:
         with float64.throughout(also=[self._stored]) if self._is_float64 else nullcontext():
             outputs = self._module(*tensors)
+        if self._device == "cuda":
+            torch.cuda.synchronize()
+        return outputs
+
+    def _fetched(self, outputs: Any) -> dict[str, Array]:
         return torch_source.named(self._declared, [tensor.cpu() for tensor in torch_source.flattened(outputs)])
 
     def close(self) -> None:

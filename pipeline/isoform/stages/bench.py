@@ -17,14 +17,11 @@ import isoform.core.cases
 from isoform import store
 from isoform.core import machine
 from isoform.core.artifact import CASES_NAME, Artifact, open_artifact, read_record, size_bytes
-from isoform.core.bench import BENCH_NAME, SCHEMA_VERSION, BenchOptions, BenchRecord, Process, Timing
+from isoform.core.bench import BENCH_NAME, MEASUREMENT, SCHEMA_VERSION, BenchOptions, BenchRecord, Process, Timing
 from isoform.core.cases import Array, Cases, Tensors
 from isoform.errors import IsoformError, UsageError
 from isoform.isolation import Pool
 from isoform.registry import Runtime
-
-_MEASUREMENT = 1
-"""Part of every key; raised when figures are taken in another way, so that old ones are not mistaken for new."""
 
 Progress = Callable[[dict[str, Any]], None]
 
@@ -205,7 +202,7 @@ def _key(
     here: machine.Machine,
 ) -> str:
     return store.digest_of({
-        "measurement": _MEASUREMENT,
+        "measurement": MEASUREMENT,
         "artifact": artifact_key,
         "files": dict(files),
         "runtime": row.name,

@@ -75,6 +75,25 @@ class RuntimeContract:
         for name, array in first.items():
             np.testing.assert_array_equal(array, again[name])
 
+    def test_what_is_bound_gives_what_run_gives_however_often(self, session: Any, cases: Sequence[Tensors]) -> None:
+        for case in cases:
+            expected = session.run(case)
+            bound = session.bind(case)
+            for _ in range(3):
+                bound.run()
+            found = bound.outputs()
+            assert list(found) == list(expected)
+            for name, array in expected.items():
+                np.testing.assert_array_equal(array, found[name])
+
+    def test_outputs_of_what_is_bound_belong_to_the_caller(self, session: Any, cases: Sequence[Tensors]) -> None:
+        first = session.bind(cases[0]).answer()
+        kept = {name: array.copy() for name, array in first.items()}
+        session.bind(cases[1]).answer()
+        for name, array in first.items():
+            np.testing.assert_array_equal(array, kept[name])
+            array[...] = 0  # as above
+
     def test_outputs_belong_to_the_caller(self, session: Any, cases: Sequence[Tensors]) -> None:
         first = session.run(cases[0])
         kept = {name: array.copy() for name, array in first.items()}

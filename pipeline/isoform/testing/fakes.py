@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from isoform.core.artifact import Artifact
-from isoform.core.protocols import Array, RunOptions
+from isoform.core.protocols import Array, Bound, RunOptions
 from isoform.core.signature import Signature
 from isoform.errors import IsoformError
 
@@ -21,9 +21,16 @@ class FakeSession:
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Return what the function answers, in signature order, as arrays that the caller owns."""
-        self.calls.append(inputs)
-        answer = self._function(inputs)
-        return {spec.name: answer[spec.name].copy() for spec in self.signature.outputs}
+        return self.bind(inputs).answer()
+
+    def bind(self, inputs: Mapping[str, Array]) -> Bound:
+        """Return the inputs as they are; each run is kept in ``calls``."""
+
+        def answer() -> Mapping[str, Array]:
+            self.calls.append(inputs)
+            return self._function(inputs)
+
+        return Bound.of(answer, lambda found: {spec.name: found[spec.name].copy() for spec in self.signature.outputs})
 
     def close(self) -> None:
         self.is_closed = True

@@ -13,6 +13,7 @@ HERE = Machine("Example 9000", "x86_64", 8, 16 << 30, "Linux 6.1", "CPython 3.11
 def process(latencies, **fields):
     given = {
         "import_ns": 100, "load_ns": 20, "first_ns": 9, "warmup_ns": 50, "warmup_runs": 40, "is_steady": True,
+        "run_latencies_ns": (7, 9, 8),
         "imported_rss_bytes": 1000, "peak_rss_bytes": 2000,
     }  # fmt: skip
     return Process(latencies_ns=tuple(latencies), **(given | fields))
@@ -60,6 +61,12 @@ def test_phases_are_medians_and_the_peak_is_the_highest():
         process([5], import_ns=2, load_ns=20, first_ns=8, peak_rss_bytes=60),
     ))  # fmt: skip
     assert (timing.import_ns, timing.load_ns, timing.first_ns, timing.peak_rss_bytes) == (2, 20, 8, 70)
+
+
+def test_a_query_with_its_copies_is_a_figure_of_its_own():
+    timing = Timing(1, tuple(process([5], run_latencies_ns=times) for times in ((6, 7, 9), (8,), (30, 10))))
+    assert (timing.median_ns, timing.run_ns) == (5, 8)
+    assert timing.to_json()["summary"]["run_ns"] == 8
 
 
 def test_one_unsteady_process_makes_the_timing_unsteady():

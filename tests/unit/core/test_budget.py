@@ -9,7 +9,7 @@ from isoform.core.budget import over, parse
 from isoform.core.machine import Machine
 from isoform.errors import UsageError
 
-PROCESS = Process(5_000_000, 20_000_000, 3_000_000, 1, 40, True, (2_000_000,) * 100, 1, 50 << 20)
+PROCESS = Process(5_000_000, 20_000_000, 3_000_000, 1, 40, True, (2_000_000,) * 100, (2_100_000,), 1, 50 << 20)
 RECORD = BenchRecord(
     "", "litert", "cpu", True, 1, {}, Machine("cpu", "x86_64", 2, None, "Linux", "3.11"), (), "", 5_000_000,
     (Timing(1, (PROCESS,) * 2), Timing(2, (replace(PROCESS, latencies_ns=(1_000_000,) * 100),) * 2)),

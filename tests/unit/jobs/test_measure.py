@@ -11,6 +11,7 @@ import pytest
 
 from isoform import registry
 from isoform.core.artifact import Artifact
+from isoform.core.protocols import Bound
 from isoform.core.signature import Signature, TensorSpec
 from isoform.jobs import measure
 
@@ -73,16 +74,26 @@ def test_garbage_collection_is_off_while_timing_and_on_afterwards():
 
 
 class Sleeper:
-    """A session whose first run takes 30 ms and every other one 2 ms."""
+    """A session whose first run takes 30 ms and every other one 2 ms; copying in or out takes 5 ms."""
 
     def __init__(self, log):
         self.log, self.is_first = log, True
 
     def run(self, inputs):
-        time.sleep(0.03 if self.is_first else 0.002)
-        self.is_first = False
-        self.log.append(inputs["x"].tolist())
-        return {}
+        return self.bind(inputs).answer()
+
+    def bind(self, inputs):
+        def compute():
+            time.sleep(0.03 if self.is_first else 0.002)
+            self.is_first = False
+            self.log.append(inputs["x"].tolist())
+
+        def fetch():
+            time.sleep(0.005)
+            return {}
+
+        time.sleep(0.005)
+        return Bound(compute, fetch)
 
     def close(self):
         self.log.append("closed")
@@ -113,12 +124,14 @@ def test_the_job_reports_its_phases_apart_and_closes_the_session(tmp_path, monke
         lambda **event: None,
     )  # fmt: skip
     assert value["load_ns"] >= 10 * MS
-    assert value["first_ns"] >= 30 * MS
+    assert value["first_ns"] >= (5 + 30 + 5) * MS
     assert len(value["latencies_ns"]) == 7
     assert min(value["latencies_ns"]) >= 2 * MS
+    assert min(value["run_latencies_ns"]) >= (5 + 2 + 5) * MS
     assert value["versions"] == {"numpy": np.__version__}
     assert value["peak_rss_bytes"] >= value["imported_rss_bytes"] > 0
     assert loaded == {"threads": 1, "device": "cpu"}
     assert log[0] == [[1.0, 2.0]]
     assert log[-1] == "closed"
-    assert len(log) == 1 + value["warmup_runs"] + 7 + 1
+    assert len(value["run_latencies_ns"]) == measure.WHOLE_RUNS
+    assert len(log) == 1 + value["warmup_runs"] + 7 + measure.WHOLE_RUNS + 1

@@ -34,7 +34,8 @@ class ScriptedPool:
         self.calls.append({**arguments, "function": function, "needs": needs, "is_fresh": is_fresh, "arrays": arrays})
         value = {
             "import_ns": 5, "load_ns": 4, "first_ns": 3, "warmup_ns": 9, "warmup_runs": 40, "is_steady": True,
-            "latencies_ns": [len(self.calls) * 10] * arguments["rounds"], "imported_rss_bytes": 100,
+            "latencies_ns": [len(self.calls) * 10] * arguments["rounds"], "run_latencies_ns": [99],
+            "imported_rss_bytes": 100,
             "peak_rss_bytes": 200, "device": "cpu", "is_optimised": True, "versions": {"onnxruntime": "1"},
         }  # fmt: skip
         overrides = {name: values[len(self.calls) - 1] for name, values in self.overrides.items()}
@@ -144,6 +145,14 @@ def test_a_bench_json_that_is_not_ours_is_as_if_never_written(folder, content):
     (folder / "bench.json").write_text(content)
     assert bench.read(folder) == []
     assert run(folder, ScriptedPool())[1] is False
+
+
+def test_records_of_an_earlier_way_of_measuring_are_not_mixed_with_new_ones(folder):
+    run(folder, ScriptedPool())
+    document = json.loads((folder / "bench.json").read_text())
+    store.write_json(folder / "bench.json", document | {"schema_version": 1})
+    run(folder, ScriptedPool(), BenchOptions(processes=1, threads=(1,), batch=8, rounds=3))
+    assert [entry.batch for entry in bench.read(folder)] == [8]
 
 
 def test_a_runtime_that_does_not_open_the_format_is_refused(folder):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from isoform.core.artifact import Artifact
-from isoform.core.protocols import Array, ConvertOptions, RunOptions
+from isoform.core.protocols import Array, Bound, ConvertOptions, RunOptions
 from isoform.core.signature import Signature, TensorSpec
 from isoform.errors import IsoformError
 from isoform.testing import FakeRuntime, FakeSession
@@ -77,6 +77,21 @@ class Broken(FakeSession):
             return {name: self._buffers[name][: len(array)] for name, array in found.items()}
         return found
 
+    def bind(self, inputs: Mapping[str, Array]) -> Bound:
+        if self._fault == "bound":  # a second run computes from what the first one left
+            changed = {"x": inputs["x"].copy()}
+
+            def compute() -> dict[str, Array]:
+                changed["x"] += 1
+                return computed(changed)
+
+            return Bound.of(compute, dict)
+        if self._fault == "bound buffer":
+            self._buffers.setdefault("double", np.zeros((2, 3), np.float32))
+            np.multiply(inputs["x"], 2, out=self._buffers["double"])
+            return Bound(lambda: None, lambda: {"double": self._buffers["double"], "sum": inputs["x"].sum(1)})
+        return super().bind(inputs)
+
 
 def contract_of(fault: str) -> RuntimeContract:
     class OfBroken(RuntimeContract):
@@ -92,6 +107,8 @@ def contract_of(fault: str) -> RuntimeContract:
         ("order", "test_outputs_come_by_name_in_the_order_of_the_signature"),
         ("state", "test_the_same_inputs_give_the_same_outputs"),
         ("buffer", "test_outputs_belong_to_the_caller"),
+        ("bound", "test_what_is_bound_gives_what_run_gives_however_often"),
+        ("bound buffer", "test_outputs_of_what_is_bound_belong_to_the_caller"),
         ("inputs", "test_inputs_are_left_as_they_were"),
     ],
 )
