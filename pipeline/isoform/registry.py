@@ -81,10 +81,12 @@ CONVERTERS: dict[str, Converter] = {
     for row in (
         Converter("keras_to_onnx", 1, ("keras", "tensorflow", "tf2onnx", "onnx_ir", "onnxruntime"), "tensorflow"),
         Converter("keras_to_savedmodel", 1, ("keras", "tensorflow"), "tensorflow"),
+        Converter("onnx_to_ort", 2, ("onnx_ir", "onnxruntime"), "onnxruntime"),
         Converter("onnx_to_pt2", 2, ("onnx_ir", "torch"), "torch"),
         Converter("onnx_to_savedmodel", 2, ("onnx_ir", "tensorflow"), "tensorflow"),
         Converter("onnx_to_tflite", 2, ("onnx_ir", "ai_edge_litert", "flatbuffers"), "litert"),
         Converter("onnx_to_torchscript", 2, ("onnx_ir", "torch"), "torch"),
+        Converter("ort_to_onnx", 1, ("onnx_ir",), "onnx"),
         Converter("savedmodel_to_onnx", 1, ("tensorflow", "tf2onnx", "onnx_ir", "onnxruntime"), "tensorflow"),
         Converter("tflite_to_onnx", 2, ("onnx_ir", "ai_edge_litert", "flatbuffers", "onnxruntime"), "litert"),
         Converter("pt2_to_onnx", 1, ("torch", "onnxscript"), "torch"),
@@ -103,8 +105,8 @@ RUNTIMES: dict[str, Runtime] = {
     for row in (
         Runtime("keras", "keras_eager", ("keras",), ("keras", "tensorflow"), "tensorflow", is_source=True),
         Runtime("litert", "litert", ("tflite",), ("ai_edge_litert",), "litert"),
-        Runtime("onnx-reference", "onnx_reference", ("onnx",), ("onnx",), "onnx", is_source=True),
-        Runtime("ort-cpu", "ort", ("onnx",), ("onnxruntime",), "onnxruntime"),
+        Runtime("onnx-reference", "onnx_reference", ("onnx", "ort"), ("onnx", "onnx_ir"), "onnx", is_source=True),
+        Runtime("ort-cpu", "ort", ("onnx", "ort"), ("onnxruntime",), "onnxruntime"),
         Runtime("ort-cuda", "ort", ("onnx",), ("onnxruntime",), "cuda", device="cuda"),
         Runtime("tf", "tf", ("savedmodel",), ("tensorflow",), "tensorflow", evaluates_float64=True),
         Runtime("torch-eager", "torch_eager", ("torch",), ("torch",), "torch", is_source=True),
@@ -126,6 +128,11 @@ def runtime(name: str) -> Runtime:
     if name not in RUNTIMES:
         raise UsageError(f"There is no runtime '{name}'.", spelling.hint(name, RUNTIMES))
     return RUNTIMES[name]
+
+
+def written() -> tuple[str, ...]:
+    """Return the formats that some converter writes, sorted."""
+    return tuple(sorted({row.target for row in CONVERTERS.values()}))
 
 
 def runtimes_of(format_name: str) -> tuple[Runtime, ...]:

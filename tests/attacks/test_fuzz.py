@@ -72,6 +72,7 @@ CONTAINERS: dict[str, Callable[[], bytes]] = {
     "program.pt2": pt2,
     "network.keras": keras,
     "graph.onnx": onnx,
+    "graph.ort": lambda: b"\x1c\x00\x00\x00ORTM" + bytes(range(200)),
     "graph.tflite": lambda: b"\x1c\x00\x00\x00TFL3" + bytes(range(200)),
 }
 

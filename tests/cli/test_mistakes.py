@@ -7,7 +7,7 @@ import pytest
 from isoform import cli
 
 COMMANDS = ", ".join(cli.COMMANDS)
-FORMATS = "keras, onnx, pt2, savedmodel, tflite, torch, torchscript"
+FORMATS = "keras, onnx, ort, pt2, savedmodel, tflite, torch, torchscript"
 RUNTIMES = "keras, litert, onnx-reference, ort-cpu, ort-cuda, tf, torch-eager, torch-export, torch-jit"
 
 

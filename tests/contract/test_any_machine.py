@@ -14,7 +14,7 @@ import hiding
 
 FORMATS = {
     "onnx": {"onnxruntime", "google", "flatbuffers"}, "tflite": {"ai_edge_litert", "flatbuffers", "ml_dtypes"},
-    "torchscript": {"torch", "sympy", "networkx", "ml_dtypes"},
+    "ort": {"onnxruntime", "google", "flatbuffers"}, "torchscript": {"torch", "sympy", "networkx", "ml_dtypes"},
 }  # fmt: skip
 """By format, the runtime and what comes with it."""
 PACKAGES = {
@@ -47,7 +47,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch", 4])], [weight],
     )  # fmt: skip
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10), folder / "m.onnx")
-    for words in (("m.onnx", "--to", "tflite,torchscript"), ("out/net/tflite/model.tflite", "--to", "onnx")):
+    for words in (("m.onnx", "--to", "ort,tflite,torchscript"), ("out/net/tflite/model.tflite", "--to", "onnx")):
         done = isoform(folder, "convert", *words, "--name", "net", "--out", "out")
         assert done.returncode == 0, done.stderr
     return folder

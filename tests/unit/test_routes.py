@@ -53,6 +53,10 @@ def test_no_route_says_under_which_conditions() -> None:
     assert caught.value.hint == "See what there is: isoform routes torch keras"
 
 
+def test_a_file_in_ort_format_leads_everywhere_that_onnx_does() -> None:
+    assert set(targets("ort")) == (set(targets("onnx")) | {"onnx"}) - {"ort"}
+
+
 def test_an_unknown_format_is_a_usage_error() -> None:
     with pytest.raises(UsageError, match="There is no format 'coreml'"):
         ranked("torch", "coreml")
@@ -66,8 +70,8 @@ def test_every_converter_connects_two_known_formats() -> None:
 
 def test_targets_are_what_a_chain_leads_to_those_first_that_are_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("isoform.registry.find_spec", lambda module: None if module == "torch" else module)
-    assert targets("onnx") == ("savedmodel", "tflite", "pt2", "torchscript")
-    assert targets("tflite") == ("onnx", "savedmodel", "pt2", "torchscript")
+    assert targets("onnx") == ("ort", "savedmodel", "tflite", "pt2", "torchscript")
+    assert targets("tflite") == ("onnx", "ort", "savedmodel", "pt2", "torchscript")
     assert targets("pt2")[0] == "onnx"
 
 

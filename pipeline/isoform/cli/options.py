@@ -13,8 +13,7 @@ from isoform.cli.usage import Word
 from isoform.core.format import FORMATS
 from isoform.core.precision import PRECISIONS
 from isoform.errors import UsageError
-from isoform.registry import CONVERTERS, RUNTIMES
-from isoform.stages.export.build import MODEL_NAMES
+from isoform.registry import CONVERTERS, RUNTIMES, written
 
 Completion = Callable[[click.Context, click.Parameter, str], list[str]]
 
@@ -39,8 +38,8 @@ out = click.option(
     help="Folder that gets the results.",
 )  # fmt: skip
 to = click.option(
-    "--to", "targets", metavar="FORMAT[,FORMAT...]", shell_complete=one_of(MODEL_NAMES),
-    help=f"Formats to write, separated by commas: {', '.join(sorted(set(MODEL_NAMES) - {'keras'}))}.",
+    "--to", "targets", metavar="FORMAT[,FORMAT...]", shell_complete=one_of(written()),
+    help=f"Formats to write, separated by commas: {', '.join(written())}.",
 )  # fmt: skip
 precision = click.option(
     "--precision", "precisions", metavar="NAME[,NAME...]", shell_complete=one_of(PRECISIONS),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from isoform.core.format import files_of
 from isoform.core.precision import FP32
 from isoform.core.signature import Signature
 from isoform.errors import IsoformError
@@ -143,7 +144,5 @@ def open_artifact(folder: Path) -> Artifact:
 
 
 def size_bytes(model: Path) -> int:
-    """Return what the model takes on disk: a folder's files, or a file with the external data that bears its name."""
-    if model.is_dir():
-        return sum(path.stat().st_size for path in model.rglob("*") if path.is_file())
-    return sum(path.stat().st_size for path in (model, model.with_name(f"{model.name}.data")) if path.is_file())
+    """Return what the model takes on disk, with every file that belongs to it."""
+    return sum(path.stat().st_size for path in files_of(model))

@@ -1,6 +1,7 @@
 """What a path holds, told by its bytes and never by its extension alone, without opening it in any framework.
 
-To add a container: a branch in `_of_file` where its bytes have a signature. `admit` says what is checked of each.
+To add a container: the mark in its row of core/format.py, or a branch in `_of_bytes` where it takes more to tell one.
+`admit` says what is checked of each.
 """
 
 import stat
@@ -126,8 +127,9 @@ def _of_file(path: Path) -> Container:
 
 
 def _of_bytes(path: Path, head: bytes) -> Container | None:
-    if head[4:8] == b"TFL3":
-        return Container(path, "tflite", "TFLite")
+    marked = next((row for row in FORMATS.values() if row.holds(head)), None)
+    if marked is not None:
+        return Container(path, marked.name, marked.title)
     if head[:8] == hdf5_head.MAGIC:
         hdf5_head.refuse_cut(path)
         return Container(path, "keras", "Keras weights or model in HDF5")

@@ -18,7 +18,7 @@ from isoform.intake import external_data
 from isoform.intake.protobuf import BYTES, VARINT, Field, fields, varint
 
 Array = npt.NDArray[Any]
-_DTYPES: dict[int, str] = {
+DTYPES: dict[int, str] = {
     1: "<f4", 2: "u1", 3: "i1", 4: "<u2", 5: "<i2", 6: "<i4", 7: "<i8", 9: "?", 10: "<f2", 11: "<f8", 12: "<u4",
     13: "<u8",
 }  # fmt: skip
@@ -79,9 +79,9 @@ def _tensor(data: mmap.mmap, message: Field, path: Path) -> Iterator[tuple[str, 
     shape = tuple(number for field in found if field.number == _DIMS for number in _numbers(data, field))
     kind = next((varint(data, field.begin, field.end)[0] for field in found if field.number == _DATA_TYPE), 0)
     name = next((data[field.begin : field.end].decode() for field in found if field.number == _NAME), "")
-    if kind not in _DTYPES:
+    if kind not in DTYPES:
         return
-    dtype = np.dtype(_DTYPES[kind])
+    dtype = np.dtype(DTYPES[kind])
     beside = dict(_entry(data, field) for field in found if field.number == _EXTERNAL)
     if beside:
         yield name, _mapped(path, name, beside, dtype, shape)

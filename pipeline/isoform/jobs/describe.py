@@ -54,7 +54,7 @@ def describe(arguments: dict[str, Any], progress: Callable[..., None]) -> dict[s
 
 def _described(source: Artifact) -> tuple[Observation, Weights]:
     try:
-        return _DESCRIBERS[source.format](source)
+        return _DESCRIBERS.get(source.format, _of_runtime)(source)
     except (IsoformError, MemoryError, ModuleNotFoundError):
         raise
     except Exception as error:  # loaders raise many types for bytes that are not what they seem
@@ -166,9 +166,9 @@ def _keras_specs(tensors: Any, names: Any = None) -> tuple[TensorSpec, ...]:
 
 
 def _of_onnx(source: Artifact) -> tuple[Observation, Weights]:
-    from isoform.hub.graph import load
+    from isoform.hub.reading import read
 
-    graph = load(source.model).graph
+    graph = read(source).graph
     weights = ((name, each.const_value.numpy()) for name, each in graph.initializers.items() if each.const_value)
     inputs = _declared(source, onnx_specs([value for value in graph.inputs if not value.is_initializer()]))
     if find_spec("onnxruntime") is None:  # the reference evaluator would take too long to look for sizes
@@ -212,9 +212,8 @@ def _onnx_dims(value: Any, position: int) -> tuple[Dim, ...]:
 _DESCRIBERS: dict[str, Callable[[Artifact], tuple[Observation, Weights]]] = {
     "keras": _of_keras,
     "onnx": _of_onnx,
-    "pt2": _of_runtime,
-    "savedmodel": _of_runtime,
-    "tflite": _of_runtime,
+    "ort": _of_onnx,
     "torch": _of_torch,
     "torchscript": _of_torch,
 }
+"""Formats that are asked otherwise than through their own runtime."""

@@ -20,9 +20,19 @@ def look(arguments: dict[str, Any], progress: Callable[..., None]) -> dict[str, 
 
 def _of_onnx(path: Path) -> dict[str, Any]:
     from isoform.hub.graph import load
+
+    return _of_graph(load(path))
+
+
+def _of_ort(path: Path) -> dict[str, Any]:
+    from isoform.hub.importers.ort import load
+
+    return _of_graph(load(path))
+
+
+def _of_graph(model: Any) -> dict[str, Any]:
     from isoform.jobs.describe import ONNX_DTYPES, onnx_specs
 
-    model = load(path)
     precision: Counter[str] = Counter()
     for value in model.graph.initializers.values():
         if value.const_value is not None:
@@ -57,4 +67,6 @@ def _of_saved_model(path: Path) -> dict[str, Any]:
     return {"operators": dict(sorted(operators.items())), "signatures": names}
 
 
-_READERS: dict[str, Callable[[Path], dict[str, Any]]] = {"onnx": _of_onnx, "savedmodel": _of_saved_model}
+_READERS: dict[str, Callable[[Path], dict[str, Any]]] = {
+    "onnx": _of_onnx, "ort": _of_ort, "savedmodel": _of_saved_model,
+}  # fmt: skip

@@ -14,13 +14,13 @@ from isoform.core.artifact import Artifact
 from isoform.core.cases import Cases, Tensors
 from isoform.core.precision import FP32
 from isoform.errors import MissingDependency
-from isoform.hub import graph
 from isoform.hub.passes.ignore_half import ignore_half
 from isoform.hub.passes.upcast import upcast
+from isoform.hub.reading import read
 
 
 def evaluate(arguments: dict[str, Any], progress: Callable[..., None]) -> dict[str, Any]:
-    """Write what an ONNX or TFLite file answers to cases if every operator computes in float64.
+    """Write what a file that is a graph answers to cases if every operator computes in float64.
 
     Args:
         arguments: artifact, cases (path), outputs (path to write).
@@ -46,11 +46,9 @@ def evaluate(arguments: dict[str, Any], progress: Callable[..., None]) -> dict[s
 
 
 def _read(artifact: Artifact) -> Any:
-    if artifact.format == "onnx":
-        return graph.load(artifact.model)
-    if find_spec("ai_edge_litert") is None:
+    if artifact.format == "tflite" and find_spec("ai_edge_litert") is None:
         raise MissingDependency.of("ai_edge_litert", "reading a TFLite file's graph", "litert")
-    return hub.from_tflite(artifact.model, artifact.entry)
+    return read(artifact)
 
 
 def _answer(module: torch.nn.Module, case: Tensors, inputs: list[str], outputs: list[str]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 import onnx
+import onnx_ir as ir
 from onnx import TensorProto, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
@@ -15,6 +16,7 @@ from isoform.core.artifact import Artifact
 from isoform.core.protocols import Array, Bound, RunOptions
 from isoform.core.signature import Signature, TensorSpec
 from isoform.errors import IsoformError
+from isoform.hub.reading import read
 from isoform.runtimes import ort
 
 Factors = Callable[[tuple[int, ...]], Array]
@@ -48,7 +50,7 @@ class EvaluatorSession:
 
 def load(artifact: Artifact, options: RunOptions) -> EvaluatorSession:
     """Open ``artifact.model``; in float64 where the options ask for it, its weights disturbed if they say so."""
-    model = onnx.load(artifact.model)
+    model = onnx.load(artifact.model) if artifact.format == "onnx" else ir.to_proto(read(artifact))
     if options.device != "cpu":
         raise IsoformError("The reference evaluator runs on the CPU only.", "Leave out the device.", kind="no-device")
     if options.is_float64:

@@ -1,4 +1,4 @@
-"""ONNX Runtime, on the CPU or on CUDA; the provider asked for is the one that runs, or nothing runs."""
+"""ONNX Runtime, with ONNX files and those in its own format; the provider asked for runs, or nothing does."""
 
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from isoform.core.placement import Placement
 from isoform.core.protocols import Array, Bound, RunOptions, Steps
 from isoform.core.signature import Dim, Signature, TensorSpec
 from isoform.errors import IsoformError
-from isoform.intake import onnx_tensors
+from isoform.intake import onnx_tensors, ort_file
 
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 _DTYPES = {
@@ -21,6 +21,7 @@ _DTYPES = {
 }  # fmt: skip
 _ERRORS_ONLY = 3
 _UNPROFILED_RUNS, _PROFILED_RUNS = 2, 5
+_ORT = "ort"
 
 
 class OrtSession:
@@ -105,6 +106,8 @@ def _opened(
     settings.log_severity_level = _ERRORS_ONLY
     if not options.is_optimised:
         settings.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    if artifact.format == _ORT:  # told by its content: a file may bear any name
+        settings.add_session_config_entry("session.load_model_format", "ORT")
     choice = (provider, {"use_tf32": str(int(options.tf32))}) if options.device == "cuda" else provider
     try:
         session = onnxruntime.InferenceSession(str(artifact.model), settings, providers=[choice])
@@ -120,15 +123,15 @@ def _opened(
 
 def weights(artifact: Artifact) -> dict[str, Array]:
     """Return the initialisers and constants of the graph by name, external ones memory-mapped."""
-    return onnx_tensors.weights(artifact.model)
+    return ort_file.weights(artifact.model) if artifact.format == _ORT else onnx_tensors.weights(artifact.model)
 
 
 def steps(artifact: Artifact) -> Steps | None:
     """Return the steps of a quantised graph's inputs and outputs."""
-    from isoform.hub import graph
     from isoform.hub.integer_outputs import steps_of
+    from isoform.hub.reading import read
 
-    return steps_of(graph.load(artifact.model))
+    return steps_of(read(artifact))
 
 
 def _spec(argument: onnxruntime.NodeArg) -> TensorSpec:

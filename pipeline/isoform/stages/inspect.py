@@ -12,7 +12,7 @@ from isoform.isolation import Pool
 
 CARRIERS = {"savedmodel": "tensorflow", "tflite": "litert", "torchscript": "torch"}
 """The targets that the hub writes, and what a child has to hold to be asked for their operators."""
-_READ_BY_CHILD = {"onnx": "torch", "savedmodel": "tensorflow"}
+_READ_BY_CHILD = {"onnx": "torch", "ort": "torch", "savedmodel": "tensorflow"}
 """Formats that are read with a framework's own schema, and which child has it."""
 
 

@@ -1,7 +1,7 @@
 """The verb behind ``verify --self-test``: plant faults in copies of an artifact and verify each like the artifact.
 
 Faults are planted in the file itself: in the graph and the weights of an ONNX file, in the program of TorchScript and
-PT2, in the functions and the variables of a SavedModel; a TFLite file is read as a graph and emitted again. The
+PT2, in the functions and the variables of a SavedModel; a TFLite or ORT file is read as a graph and written again. The
 artifact is only read; what came of it stands beside it, in ``self_test.json``, for reports.
 """
 
@@ -22,8 +22,6 @@ from isoform.isolation import Pool
 from isoform.stages import semantics, verify
 
 RECORD_NAME = "self_test.json"
-_WRITTEN_BY = {"onnx": "onnx", "pt2": "torch", "savedmodel": "tensorflow", "tflite": "litert", "torchscript": "torch"}
-"""By format, the extra that brings what faults are planted with; sources have none."""
 Told = Callable[[str], None]
 
 
@@ -34,14 +32,16 @@ def self_test(folder: Path, pool: Pool, on_event: Told, seed: int = 0) -> SelfTe
         IsoformError: not an artifact, its cases are damaged, or its file cannot be read.
     """
     artifact = open_artifact(folder)
-    row = registry.runtime(formats.lookup(artifact.format).runtime)
-    if artifact.format not in _WRITTEN_BY:
-        return SelfTest(row.name, NOT_VERIFIED, (), f"faults are planted in {', '.join(_WRITTEN_BY)} only")
+    own = formats.lookup(artifact.format)
+    row = registry.runtime(own.runtime)
+    if not own.faults_need:
+        there = ", ".join(name for name, each in formats.FORMATS.items() if each.faults_need)
+        return SelfTest(row.name, NOT_VERIFIED, (), f"faults are planted in {there} only")
     with tempfile.TemporaryDirectory(prefix="isoform-self-test.") as scratch:
         trial = _Test(artifact, case_files.load(folder / CASES_NAME), row, pool, Path(scratch))
         control = trial.verified(trial.copy(None, seed) or artifact)
         asked = {"format": artifact.format}
-        names = pool.call("isoform.jobs.plant:names", asked, needs=_WRITTEN_BY[artifact.format]).value["names"]
+        names = pool.call("isoform.jobs.plant:names", asked, needs=own.faults_need).value["names"]
         found = [trial.planted(name, seed, on_event) for name in names]
     test = SelfTest(row.name, control.verdict, tuple(each for each in found if each is not None))
     _record(folder, test, on_event)
@@ -92,7 +92,9 @@ class _Test:
         target = self._scratch / f"{fault or 'control'}" / self._artifact.model.name
         target.parent.mkdir()
         arguments = {"artifact": self._artifact.to_json(), "target": str(target), "fault": fault, "seed": seed}
-        answer = self._pool.call("isoform.jobs.plant:plant", arguments, needs=_WRITTEN_BY[self._artifact.format])
+        answer = self._pool.call(
+            "isoform.jobs.plant:plant", arguments, needs=formats.lookup(self._artifact.format).faults_need
+        )
         self._told = answer.value["told"]
         return None if self._told is None else replace(self._artifact, model=target)
 

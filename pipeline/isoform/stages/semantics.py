@@ -1,8 +1,8 @@
 """Gate 2: the file that was written, evaluated in float64, against its source in float64.
 
-What is evaluated is the file itself: as a graph read from it (ONNX, TFLite), else on its format's runtime (TorchScript,
-PT2, SavedModel). Where that cannot be, it is the graph that the file was written from, and the gate says so. Not aware
-of float32: that is stages/verify.py.
+What is evaluated is the file itself: as a graph read from it (ONNX, ORT, TFLite), else on its format's runtime
+(TorchScript, PT2, SavedModel). Where that cannot be, it is the graph that the file was written from, and the gate says
+so. Not aware of float32: that is stages/verify.py.
 """
 
 import tempfile
@@ -20,9 +20,6 @@ from isoform.core.parity import FAIL, INCONCLUSIVE, NOT_CHECKED, PASS, Gate
 from isoform.core.semantics import LIMIT, can_be_judged, chosen, ratios, untold
 from isoform.errors import IsoformError, MissingDependency
 from isoform.isolation import Pool
-
-_READABLE = ("onnx", "tflite")
-"""Formats whose file becomes a hub graph without any framework's tracing."""
 
 
 def evaluate(artifact: Artifact, cases: Cases, pool: Pool, onnx: Path | None = None) -> Gate:
@@ -65,8 +62,9 @@ def _judged(cases: Cases, evaluated: Sequence[Tensors], roundoff: str, of: str =
 
 
 def _in_float64(artifact: Artifact, cases: Cases, pool: Pool) -> Sequence[Tensors]:
-    row = registry.runtime(formats.lookup(artifact.format).runtime)
-    if artifact.format in _READABLE:
+    own = formats.lookup(artifact.format)
+    row = registry.runtime(own.runtime)
+    if own.is_graph:
         job, needs = "isoform.jobs.semantics:evaluate", "torch"
         if find_spec("torch") is None:
             raise MissingDependency.of("torch", "float64", "torch")

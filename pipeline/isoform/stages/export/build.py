@@ -9,21 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from isoform.core.artifact import Artifact
+from isoform.core.format import lookup
 from isoform.core.layout import outside
 from isoform.errors import IsoformError
 from isoform.isolation import Pool
 from isoform.registry import Converter
 from isoform.routes import Route, ranked
 from isoform.stages.export.ahead import Ahead, Names
-
-MODEL_NAMES = {
-    "keras": "model.keras",
-    "onnx": "model.onnx",
-    "pt2": "model.pt2",
-    "savedmodel": "saved_model",
-    "tflite": "model.tflite",
-    "torchscript": "model.ts",
-}
 
 
 @dataclass(frozen=True)
@@ -140,7 +132,7 @@ class Builder:
             if names in self.failed:
                 raise self.failed[names]
             if names not in self.made:
-                path = self.workspace / "-".join(names) / MODEL_NAMES[step.target]
+                path = self.workspace / "-".join(names) / lookup(step.target).file_name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 try:
                     self.made[names] = self._moved(self._step(built, step, path), path)
@@ -152,7 +144,7 @@ class Builder:
 
     def _source(self) -> Built:
         if () not in self.made:
-            self.made[()] = self._moved(Built(self.source), self.workspace / "source" / MODEL_NAMES["onnx"])
+            self.made[()] = self._moved(Built(self.source), self.workspace / "source" / lookup("onnx").file_name)
         return self.made[()]
 
     def witness(self) -> Path | None:

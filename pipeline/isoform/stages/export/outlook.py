@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from isoform import registry, routes
+from isoform.core import format as formats
 from isoform.core.artifact import CASES_NAME, RECORD_NAME
 from isoform.core.layout import KEEP
 from isoform.core.precision import Variant, lookup
 from isoform.stages.decisions import TASK_NAME
-from isoform.stages.export.build import MODEL_NAMES
 from isoform.stages.verify import LEDGER_NAME
 
 
@@ -40,7 +40,7 @@ class Outlook:
     def files(self) -> tuple[str, ...]:
         written = (CASES_NAME, LEDGER_NAME) if self.runtimes else ()
         sampled = (TASK_NAME,) if self.runtimes and lookup(self.variant.precision).is_reduced else ()
-        return (MODEL_NAMES[self.variant.format], RECORD_NAME, *written, *sampled)
+        return (formats.lookup(self.variant.format).file_name, RECORD_NAME, *written, *sampled)
 
     def to_json(self) -> dict[str, Any]:
         return {

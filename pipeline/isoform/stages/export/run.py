@@ -12,6 +12,7 @@ from typing import Any
 
 from isoform import registry, store
 from isoform.core import cases as case_files
+from isoform.core import format as formats
 from isoform.core import generation
 from isoform.core import precision as precisions
 from isoform.core.artifact import CASES_NAME, RECORD_NAME, size_bytes
@@ -24,7 +25,7 @@ from isoform.isolation import Pool
 from isoform.routes import Route
 from isoform.stages import decisions, reference, semantics, verify
 from isoform.stages.export import ahead, record, samples
-from isoform.stages.export.build import MODEL_NAMES, Builder, Built
+from isoform.stages.export.build import Builder, Built
 from isoform.stages.export.plan import ExportRequest, Task, plan
 from isoform.stages.export.reduce import reduced
 from isoform.stages.export.result import Attempt, Result
@@ -159,7 +160,7 @@ class Exporter:
             route.require()
             with store.publishing(self._task.destination) as folder:
                 self._on_event(name, f"converting {route}")
-                built = self._built(route, folder / MODEL_NAMES[self._task.format])
+                built = self._built(route, folder / formats.lookup(self._task.format).file_name)
                 records = self._verified(built, folder)
                 result = self._publish(route, built, records, folder)
         except IsoformError as error:

@@ -13,7 +13,7 @@ from typing import Any
 from isoform import store
 from isoform.core.artifact import RECORD_NAME, SCHEMA_VERSION
 from isoform.core.bench import BENCH_NAME, BenchRecord
-from isoform.core.format import FORMATS
+from isoform.core.format import FORMATS, beside
 from isoform.core.parity import ERROR, ParityRecord
 from isoform.core.self_test import SelfTest
 from isoform.errors import UsageError
@@ -121,7 +121,7 @@ class Entry:
     def size_bytes(self) -> int:
         """The size of the model itself, without cases and records."""
         model = str(self.record["model"])
-        own = (model, f"{model}.data")
+        own = (model, *beside(model))
         return sum(file["size_bytes"] for name, file in self.record["files"].items() if name.split("/")[0] in own)
 
     def lost_bits(self, runtime: str) -> float | None:
