@@ -1,7 +1,8 @@
 """``python -m figures.compare_harness ARTIFACT``: what isoform measures / a bare loop over bound buffers, one thread.
 
-The loop is written here against ONNX Runtime alone. Both take one query after the other and give the median of a block;
-blocks take turns in random order. Sessions are opened anew several times, since where buffers come to lie counts too.
+The loop is written here against ONNX Runtime alone, and both run one session: where the weights of another one come to
+lie in memory is worth some percent. Both take one query after the other and give the median of a block; blocks take
+turns in random order. Sessions are opened anew several times, since where buffers lie counts too.
 """
 
 import json
@@ -15,9 +16,9 @@ from pathlib import Path
 import onnxruntime
 
 from isoform.core import cases
-from isoform.core.artifact import CASES_NAME, Artifact, open_artifact
-from isoform.core.protocols import Array, RunOptions
-from isoform.jobs.measure import timed, timed_runs, warm_up
+from isoform.core.artifact import CASES_NAME, open_artifact
+from isoform.core.protocols import Array
+from isoform.jobs.measure import stop_collecting, timed, timed_runs, warm_up
 from isoform.runtimes import ort
 from isoform.stages.bench import prepare
 
@@ -31,9 +32,11 @@ def main() -> None:
     folder = Path(sys.argv[1])
     artifact = open_artifact(folder)
     inputs = prepare(cases.load(folder / CASES_NAME), artifact, 1).arrays
+    stop_collecting()
     rng, ratios, bare_ns = random.Random(0), [], []
     for _ in range(SESSIONS):
-        for ours, bare in _pairs({"ours": _ours(artifact, inputs), "bare": _bare(artifact.model, inputs)}, rng):
+        session = _session(artifact.model)
+        for ours, bare in _pairs({"ours": _ours(session, inputs), "bare": _bare(session, inputs)}, rng):
             ratios.append(ours / bare)
             bare_ns.append(bare)
     low, middle, high = statistics.quantiles(ratios, n=4)
@@ -52,16 +55,19 @@ def _pairs(blocks: Mapping[str, Block], rng: random.Random) -> Iterator[tuple[fl
         yield found["ours"], found["bare"]
 
 
-def _ours(artifact: Artifact, inputs: Mapping[str, Array]) -> Block:
-    query = timed(ort.load(artifact, RunOptions(threads=1)).bind(inputs).run)
+def _session(model: Path) -> onnxruntime.InferenceSession:
+    settings = onnxruntime.SessionOptions()
+    settings.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(str(model), settings, providers=["CPUExecutionProvider"])
+
+
+def _ours(session: onnxruntime.InferenceSession, inputs: Mapping[str, Array]) -> Block:
+    query = timed(ort.OrtSession(session, "cpu").bind(inputs).run)
     warm_up(query, WARM_UP_S, LONGEST_S)
     return lambda queries: statistics.median(timed_runs(query, queries, LONGEST_S))
 
 
-def _bare(model: Path, inputs: Mapping[str, Array]) -> Block:
-    settings = onnxruntime.SessionOptions()
-    settings.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(str(model), settings, providers=["CPUExecutionProvider"])
+def _bare(session: onnxruntime.InferenceSession, inputs: Mapping[str, Array]) -> Block:
     binding = session.io_binding()
     for name, array in inputs.items():
         binding.bind_cpu_input(name, array)

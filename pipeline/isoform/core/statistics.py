@@ -37,6 +37,14 @@ def quantile(values: Sequence[float], fraction: float) -> float | None:
     return sorted(values)[rank - 1]
 
 
+def undisturbed(values: Sequence[float]) -> float:
+    """Return the lower decile: how long a query takes while nothing else takes its processor.
+
+    On a loaded machine the median lies where the queries begin that were interrupted, and says more of the load.
+    """
+    return float(np.quantile(np.asarray(values, dtype=np.float64), 0.1))
+
+
 def median(values: Sequence[float]) -> float:
     """Return the middle value, or the mean of the two middle ones."""
     return float(np.median(np.asarray(values, dtype=np.float64)))

@@ -58,6 +58,7 @@ def measure(arguments: dict[str, Any], progress: Callable[..., None]) -> dict[st
         query = timed(bound.run)
         warmup, is_steady = warm_up(query, arguments["warmup_s"], arguments["warmup_limit_s"])
         progress(phase="timed", warmup_runs=len(warmup))
+        stop_collecting()
         latencies = timed_runs(query, arguments["rounds"], arguments["timed_limit_s"])
         whole = timed_runs(timed(lambda: session.run(inputs)), WHOLE_RUNS, arguments["timed_limit_s"] / WHOLE_RUNS)
     finally:
@@ -115,24 +116,22 @@ def is_steady(latencies: list[int]) -> bool:
     return abs(last - before) < TOLERANCE * before
 
 
-def timed_runs(query: Callable[[], int], rounds: int, at_most_s: float) -> list[int]:
-    """Return the latencies (ns) of ``rounds`` queries, fewer once they took ``at_most_s``.
-
-    Python's own garbage collection waits meanwhile: its pauses are not the runtime's.
-    """
+def stop_collecting() -> None:
+    """End Python's garbage collection in this process: its pauses are not the runtime's, and it empties the caches."""
     gc.collect()
     gc.disable()
-    try:
-        latencies: list[int] = []
-        spent = 0
-        for _ in itertools.repeat(None, rounds):
-            latencies.append(query())
-            spent += latencies[-1]
-            if spent >= at_most_s * _NS:
-                break
-        return latencies
-    finally:
-        gc.enable()
+
+
+def timed_runs(query: Callable[[], int], rounds: int, at_most_s: float) -> list[int]:
+    """Return the latencies (ns) of ``rounds`` queries, fewer once they took ``at_most_s``."""
+    latencies: list[int] = []
+    spent = 0
+    for _ in itertools.repeat(None, rounds):
+        latencies.append(query())
+        spent += latencies[-1]
+        if spent >= at_most_s * _NS:
+            break
+    return latencies
 
 
 def inputs_of(path: Path, artifact: Artifact) -> dict[str, np.ndarray]:

@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from isoform.core.statistics import median, median_interval, quantile, queries_needed
+from isoform.core.statistics import median, median_interval, quantile, queries_needed, undisturbed
+
+
+def test_an_undisturbed_query_is_the_lower_decile_whatever_the_load_did_to_half_of_them():
+    assert undisturbed([10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 110]) == 20
+    assert undisturbed([100, 101] * 5 + [900] * 11) == undisturbed([100, 101] * 5 + [5000] * 11)
+    assert undisturbed([7]) == 7
 
 
 @pytest.mark.parametrize(("fraction", "count"), [(0.9, 64), (0.99, 662), (0.999, 6_636)])

@@ -66,11 +66,13 @@ def test_timed_runs_end_at_the_time_limit():
     assert measure.timed_runs(scripted(400 * MS), 100, 1.0) == [400 * MS] * 3
 
 
-def test_garbage_collection_is_off_while_timing_and_on_afterwards():
-    seen = []
-    measure.timed_runs(lambda: seen.append(gc.isenabled()) or 1, 2, 60.0)
-    assert seen == [False, False]
-    assert gc.isenabled()
+def test_garbage_is_collected_once_before_timing_and_not_while_it_lasts(monkeypatch):
+    done = []
+    monkeypatch.setattr(gc, "collect", lambda: done.append("collect"))
+    monkeypatch.setattr(gc, "disable", lambda: done.append("disable"))
+    measure.stop_collecting()
+    measure.timed_runs(lambda: done.append("query") or 1, 2, 60.0)
+    assert done == ["collect", "disable", "query", "query"]
 
 
 class Sleeper:
@@ -101,6 +103,7 @@ class Sleeper:
 
 def test_the_job_reports_its_phases_apart_and_closes_the_session(tmp_path, monkeypatch):
     log, loaded = [], {}
+    monkeypatch.setattr(measure, "stop_collecting", lambda: log.append("no collection"))
 
     def load(artifact, options):
         loaded.update(threads=options.threads, device=options.device)
@@ -134,4 +137,5 @@ def test_the_job_reports_its_phases_apart_and_closes_the_session(tmp_path, monke
     assert log[0] == [[1.0, 2.0]]
     assert log[-1] == "closed"
     assert len(value["run_latencies_ns"]) == measure.WHOLE_RUNS
-    assert len(log) == 1 + value["warmup_runs"] + 7 + measure.WHOLE_RUNS + 1
+    assert len(log) == 1 + value["warmup_runs"] + 1 + 7 + measure.WHOLE_RUNS + 1
+    assert log[1 + value["warmup_runs"]] == "no collection"
