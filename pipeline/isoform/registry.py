@@ -59,6 +59,7 @@ class Runtime:
         formats: what it opens.
         device: "cpu" or "cuda".
         is_source: it runs in float64 too and gives reference outputs; exports are not verified on it.
+        tells_placement: it can tell which operators ran where.
         evaluates_float64: it can evaluate a file in float64 on the CPU, as gate 2 asks.
     """
 
@@ -70,6 +71,7 @@ class Runtime:
     device: str = "cpu"
     is_source: bool = False
     evaluates_float64: bool = False
+    tells_placement: bool = False
 
     @property
     def module(self) -> str:
@@ -104,10 +106,10 @@ RUNTIMES: dict[str, Runtime] = {
     row.name: row
     for row in (
         Runtime("keras", "keras_eager", ("keras",), ("keras", "tensorflow"), "tensorflow", is_source=True),
-        Runtime("litert", "litert", ("tflite",), ("ai_edge_litert",), "litert"),
+        Runtime("litert", "litert", ("tflite",), ("ai_edge_litert",), "litert", tells_placement=True),
         Runtime("onnx-reference", "onnx_reference", ("onnx", "ort"), ("onnx", "onnx_ir"), "onnx", is_source=True),
-        Runtime("ort-cpu", "ort", ("onnx", "ort"), ("onnxruntime",), "onnxruntime"),
-        Runtime("ort-cuda", "ort", ("onnx",), ("onnxruntime",), "cuda", device="cuda"),
+        Runtime("ort-cpu", "ort", ("onnx", "ort"), ("onnxruntime",), "onnxruntime", tells_placement=True),
+        Runtime("ort-cuda", "ort", ("onnx",), ("onnxruntime",), "cuda", device="cuda", tells_placement=True),
         Runtime("tf", "tf", ("savedmodel",), ("tensorflow",), "tensorflow", evaluates_float64=True),
         Runtime("torch-eager", "torch_eager", ("torch",), ("torch",), "torch", is_source=True),
         Runtime("torch-export", "torch_export", ("pt2",), ("torch",), "torch", evaluates_float64=True),

@@ -1,6 +1,7 @@
 """``isoform bench`` with a budget and with a baseline: what is printed, and what the exit code says."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,11 @@ import pytest
 
 from isoform import store
 from isoform.core import cases
-from isoform.core.bench import BenchRecord, Process, Timing
+from isoform.core.bench import BenchOptions, BenchRecord, Process, Timing
 from isoform.core.comparison import Comparison, Group
 from isoform.core.machine import Machine
 from isoform.core.signature import Signature, TensorSpec
+from isoform.core.work import Work, untold
 from isoform.stages import bench, compare
 
 SIGNATURE = Signature((TensorSpec("x", "float32", ("n", 4)),), (TensorSpec("y", "float32", ("n", 2)),))
@@ -72,3 +74,46 @@ def test_an_artifact_that_the_baseline_lacks_is_new_and_no_failure(answer, artif
     found = answer("bench", str(artifact), "--baseline", "before")
     assert (found.code, "new: before has none of this model" in found.err) == (2, True)
     assert "nothing that these artifacts could be held against" in found.err
+
+
+def test_what_is_told_beyond_latency_stands_below_it(answer, artifact: Path, monkeypatch: Any) -> None:
+    summary = {
+        "nodes": 10, "off_target": 2, "not_told": 1, "inserted": {"casts": 0, "copies": 3}, "mac_share_float": 0.75,
+        "mac_share_integer": 0.25, "mac_share_off_target": 0.1, "mac_share_not_told": 0.0,
+    }  # fmt: skip
+    details = {
+        "placement": {"is_known": True, "target": "GPU", "partitions": 2, "summary": summary},
+        "work": Work("the file", 500_000_000, 80_000_000, 15_000_000, 5_000_000, 400_000_000).to_json(),
+        "ceilings": {"threads": {"1": {"flops_per_s": 2e12, "bytes_per_s": 1e11}}},
+    }
+    monkeypatch.setattr(bench, "bench", lambda *_, **__: (replace(RECORD, details=details), False))
+    found = answer("bench", str(artifact)).err
+    assert (
+        "7 of 10 operators on GPU in 2 pieces; 75 % of arithmetic in float; 25 % of arithmetic on integers; " in found
+    )
+    assert "10 % of arithmetic elsewhere; put in by the runtime: 3 copies" in found
+    assert "1000 MFLOP and 100 to 400 MB a query" in found
+    assert "500 GFLOP/s on 1 thread, 50 % of what memory allows" in found  # 1 GFLOP in 2 ms; 10 FLOP a byte
+
+
+def test_what_is_not_told_says_why(answer, artifact: Path, monkeypatch: Any) -> None:
+    details = {"placement": untold("tf does not say"), "work": untold("no graph")}
+    monkeypatch.setattr(bench, "bench", lambda *_, **__: (replace(RECORD, details=details), False))
+    found = answer("bench", str(artifact)).err
+    assert "placement not told: tf does not say" in found
+    assert "arithmetic not counted: no graph" in found
+
+
+@pytest.mark.parametrize(("flags", "is_detailed"), [((), True), (("--quick",), False)])
+def test_quick_leaves_out_what_is_slow(
+    answer, artifact: Path, monkeypatch: Any, flags: tuple[str, ...], is_detailed: bool
+) -> None:
+    chosen: list[BenchOptions] = []
+
+    def kept(folder: Path, row: Any, pool: Any, options: BenchOptions, **_: Any) -> tuple[BenchRecord, bool]:
+        chosen.append(options)
+        return RECORD, False
+
+    monkeypatch.setattr(bench, "bench", kept)
+    answer("bench", str(artifact), *flags)
+    assert [options.is_detailed for options in chosen] == [is_detailed]

@@ -1,7 +1,8 @@
 """``isoform bench``: what an artifact costs to run."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +15,14 @@ from isoform.core.artifact import CASES_NAME, open_artifact
 from isoform.core.bench import BenchOptions, BenchRecord
 from isoform.core.format import FORMATS
 from isoform.errors import RESULT_FAILED, IsoformError, UsageError
+
+if TYPE_CHECKING:
+    from isoform.stages.ceilings import Ceilings
+
+_SHARES = {
+    "mac_share_float": "in float", "mac_share_integer": "on integers", "mac_share_off_target": "elsewhere",
+    "mac_share_not_told": "where the runtime does not tell",
+}  # fmt: skip
 
 
 @click.command(
@@ -70,10 +79,14 @@ def command(
 ) -> None:
     """Measure load time, first inference, latency, peak memory and size of the artifacts at or below PATHS.
 
+    Then where operators ran, the arithmetic and bytes of a query, and how near that comes to what the machine itself
+    was measured to reach; --quick leaves these out.
+
     Every process is fresh; what was measured before and has not changed is not measured again. With a baseline, two
     artifacts take turns and nothing is written; a machine that cannot tell one from itself gives no verdict.
     """
     from isoform.cli.console import Display
+    from isoform.stages.ceilings import Ceilings
 
     rows = [registry.runtime(name) for name in runtimes]
     folders = artifacts.folders(paths)
@@ -91,8 +104,11 @@ def command(
                 raise UsageError(f"{baseline}: nothing that these artifacts could be held against.", "See its folders.")
         else:
             measured = _options(threads, batch, rounds, processes, quick)
+            shared = Ceilings()
             entries = [
-                entry for folder in folders for entry in _measured(folder, rows, measured, force, limits, display)
+                entry
+                for folder in folders
+                for entry in _measured(folder, rows, measured, force, limits, display, shared)
             ]
     if as_json:
         options.print_json(entries)
@@ -105,7 +121,11 @@ def command(
 def _options(
     threads: tuple[int, ...], batch: int, rounds: int | None, processes: int | None, quick: bool
 ) -> BenchOptions:
-    chosen = {"processes": 2, "warmup_s": 0.2, "warmup_limit_s": 1.0, "timed_limit_s": 1.0} if quick else {}
+    chosen = (
+        {"processes": 2, "warmup_s": 0.2, "warmup_limit_s": 1.0, "timed_limit_s": 1.0}
+        if quick
+        else {"is_detailed": True}
+    )
     given = {"threads": threads or None, "batch": batch, "rounds": rounds, "processes": processes}
     return BenchOptions(**{**chosen, **{key: value for key, value in given.items() if value is not None}})  # type: ignore[arg-type]
 
@@ -133,6 +153,7 @@ def _measured(
     force: bool,
     limits: tuple[budgets.Limit, ...],
     display: Any,
+    ceilings: "Ceilings",
 ) -> list[dict[str, Any]]:
     from isoform.isolation import Pool
     from isoform.stages import bench
@@ -143,12 +164,14 @@ def _measured(
             subject = f"{folder} {row.name}"
             display.step(subject, "measuring")
             try:
-                record, is_reused = bench.bench(folder, row, pool, chosen, is_forced=force)
+                record, is_reused = bench.bench(folder, row, pool, chosen, is_forced=force, ceilings=ceilings)
             except IsoformError as error:
                 display.line(subject, f"not measured: {error.what}")
                 entries.append({"path": str(folder), "runtime": row.name, "error": error.to_json()})
                 continue
             display.line(subject, f"{'unchanged' if is_reused else 'measured'}  {summary(record)}")
+            for line in told(record):
+                display.console.print(f"{' ' * 9}{subject}: {line}")
             over = budgets.over(record, limits)
             for what in over:
                 display.console.print(f"{' ' * 9}{subject}: {what}")
@@ -191,6 +214,41 @@ def _compared(
                 display.line(subject, str(each))
             entries.append({**known, "error": None, "comparisons": [each.to_json() for each in found]})
     return entries
+
+
+def told(record: BenchRecord) -> list[str]:
+    """Return what a record tells beyond latency, a line for each thing."""
+    lines = [_placed(record.details["placement"])] if "placement" in record.details else []
+    counted = record.details.get("work")
+    if counted is not None and not counted["is_known"]:
+        lines.append(f"arithmetic not counted: {counted['reason']}")
+    elif counted is not None:
+        missing = f", without {len(counted['unknown'])} layers of open size" if counted["unknown"] else ""
+        least, most = (f"{counted[name] / 1e6:.3g}" for name in ("fewest_bytes", "most_bytes"))
+        lines.append(f"{counted['flops'] / 1e6:.4g} MFLOP and {least} to {most} MB a query{missing}")
+    for timing in record.timings:
+        found = record.roofline(timing)
+        if found is not None:
+            lines.append(
+                f"{found['achieved_flops_per_s'] / 1e9:.3g} GFLOP/s on {timing.threads} "
+                f"thread{'s' * (timing.threads != 1)}, {100 * found['share']:.0f} % of what {found['bound']} allows"
+            )
+    return lines
+
+
+def _placed(record: Mapping[str, Any]) -> str:
+    if not record["is_known"]:
+        return f"placement not told: {record['reason']}"
+    found = record["summary"]
+    count = record["partitions"]
+    pieces = "" if count is None else f" in {count} piece{'s' * (count != 1)}"
+    there = found["nodes"] - found["off_target"] - found["not_told"]
+    lines = [f"{there} of {found['nodes']} operators on {record['target']}{pieces}"]
+    for name, words in _SHARES.items():
+        if found[name]:
+            lines.append(f"{100 * found[name]:.3g} % of arithmetic {words}")
+    inserted = ", ".join(f"{count} {kind}" for kind, count in found["inserted"].items() if count)
+    return "; ".join([*lines, *([f"put in by the runtime: {inserted}"] if inserted else [])])
 
 
 def summary(record: BenchRecord) -> str:

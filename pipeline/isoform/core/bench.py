@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
 
+from isoform.core import work
 from isoform.core.machine import Machine
 from isoform.core.statistics import median, median_interval, quantile, queries_needed
 
@@ -16,6 +17,7 @@ BENCH_NAME = "bench.json"
 SCHEMA_VERSION = 2
 MEASUREMENT = 2
 """Raised when figures are taken in another way, so that old ones are not mistaken for new."""
+DETAILS = ("placement", "work", "ceilings")
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99.9": 0.999}
 
 
@@ -30,6 +32,7 @@ class BenchOptions:
         rounds: timed queries in one process.
         warmup_s: shortest warm-up.
         warmup_limit_s: longest warm-up, steady or not.
+        is_detailed: also where operators ran, what an inference takes and what the machine allows.
         timed_limit_s: a process that has timed this long ends its round early; the number of queries tells.
     """
 
@@ -40,6 +43,7 @@ class BenchOptions:
     warmup_s: float = 1.0
     warmup_limit_s: float = 10.0
     timed_limit_s: float = 60.0
+    is_detailed: bool = False
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self) | {"threads": list(self.threads)}
@@ -205,6 +209,7 @@ class BenchRecord:
         inputs: name, dtype and shape of what one query was.
         input_digest: SHA-256 of these inputs.
         size_bytes: the model on disk, external data included.
+        details: by a name of `DETAILS`, what is told beyond latency, as core/placement.py and core/work.py write it.
     """
 
     key: str
@@ -218,6 +223,7 @@ class BenchRecord:
     input_digest: str
     size_bytes: int
     timings: tuple[Timing, ...] = field(default=())
+    details: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -231,7 +237,8 @@ class BenchRecord:
             "inputs": list(self.inputs),
             "input_digest": self.input_digest,
             "size_bytes": self.size_bytes,
-            "timings": [timing.to_json() for timing in self.timings],
+            "timings": [self._timing(timing) for timing in self.timings],
+            **self.details,
         }
 
     @classmethod
@@ -240,4 +247,14 @@ class BenchRecord:
             record["key"], record["runtime"], record["device"], record["is_optimised"], record["batch"],
             record["versions"], Machine.from_json(record["machine"]), tuple(record["inputs"]), record["input_digest"],
             record["size_bytes"], tuple(Timing.from_json(timing) for timing in record["timings"]),
+            {name: record[name] for name in DETAILS if name in record},
         )  # fmt: skip
+
+    def roofline(self, timing: Timing) -> dict[str, Any] | None:
+        """Return where a timing stands below the machine's ceilings; None where that is not known."""
+        return work.of_details(self.details, timing.threads, timing.median_ns)
+
+    def _timing(self, timing: Timing) -> dict[str, Any]:
+        written = timing.to_json()
+        found = self.roofline(timing) if self.details else None
+        return written | {"summary": written["summary"] | {"roofline": found}} if found else written

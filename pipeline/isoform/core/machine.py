@@ -18,6 +18,7 @@ from typing import Any
 
 CPU_INFO = Path("/proc/cpuinfo")
 STATUS = Path("/proc/self/status")
+CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,16 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def last_cache_bytes() -> int | None:
+    """Return the size of the largest cache of a core, shared or not; None where the system does not say."""
+    found = []
+    for path in CACHES.glob("index*/size"):
+        text = path.read_text().strip()
+        if text.endswith("K") and text[:-1].isdigit():
+            found.append(int(text[:-1]) << 10)
+    return max(found, default=None)
 
 
 def load() -> float | None:

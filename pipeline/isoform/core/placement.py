@@ -74,6 +74,7 @@ class Placement:
         return {
             "nodes": len(self.nodes),
             "off_target": len(elsewhere),
+            "not_told": sum(node.target == NOT_TOLD for node in self.nodes),
             "off_target_operators": {name: elsewhere.count(name) for name in dict.fromkeys(elsewhere)},
             "inserted": {name: self.inserted.get(name, 0) for name in INSERTED},
             "macs": sum(known) if len(known) == len(self.nodes) else None,

@@ -71,7 +71,7 @@ def untold(reason: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Ceiling:
-    """What a machine was measured to reach with one number of threads, in float32 and in main memory."""
+    """What a machine was measured to reach with one number of threads: in float32, and in memory or a cache of it."""
 
     flops_per_s: float
     bytes_per_s: float
@@ -79,6 +79,23 @@ class Ceiling:
     def attainable(self, intensity: float) -> float:
         """Return the operations a second that it allows at an intensity in operations a byte."""
         return min(self.flops_per_s, self.bytes_per_s * intensity)
+
+
+def of_details(details: Mapping[str, Any], threads: int, query_ns: float) -> dict[str, Any] | None:
+    """Return the roofline of a query from what a benchmark tells beyond latency; None where some of it is not known.
+
+    None too where most of the arithmetic is of integers: the ceilings are of float32.
+    """
+    counted, ceilings = details.get("work") or {}, (details.get("ceilings") or {}).get("threads", {})
+    if not counted.get("is_known") or str(threads) not in ceilings:
+        return None
+    placed = (details.get("placement") or {}).get("summary", {})
+    if (placed.get("mac_share_integer") or 0) > MOST_INTEGERS:
+        return None
+    ceiling = ceilings[str(threads)]
+    return roofline(
+        Work.from_json(counted), query_ns, Ceiling(float(ceiling["flops_per_s"]), float(ceiling["bytes_per_s"]))
+    )
 
 
 def roofline(work: Work, query_ns: float, ceiling: Ceiling) -> dict[str, Any] | None:

@@ -103,7 +103,7 @@ def as_it_stands(path: Path, inputs: Mapping[str, Array], folder: Path) -> Run:
         raise IsoformError(
             f"ONNX Runtime does not run {path.name} unoptimised: {str(error).strip().splitlines()[0][:300]}",
             "Export the model again.",
-            kind="run",
+            kind="load",
         ) from error
     return run
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import onnx_ir as ir
 
-from isoform import hub
 from isoform.core.artifact import Artifact
 from isoform.core.protocols import Array
 from isoform.core.work import Work
 from isoform.errors import MissingDependency
 from isoform.hub import graph as hub_graph
 from isoform.hub import ort_profile, work
+from isoform.hub.reading import read
 from isoform.jobs.measure import inputs_of
 
 
@@ -22,7 +22,7 @@ def count(arguments: dict[str, Any], progress: Callable[..., None]) -> dict[str,
     """Return the core.work.Work of one query as JSON.
 
     Args:
-        arguments: artifact (of format onnx or tflite, as JSON), inputs (path of an npz).
+        arguments: artifact (of a format that is a graph, as JSON), inputs (path of an npz).
         progress: unused; this is one step.
 
     Raises:
@@ -34,21 +34,15 @@ def count(arguments: dict[str, Any], progress: Callable[..., None]) -> dict[str,
 
 def work_of(artifact: Artifact, inputs: Mapping[str, Array]) -> Work:
     """Return the work of one inference; an unoptimised run tells what shapes do not, where ONNX Runtime is there."""
-    model = _read(artifact)
+    if artifact.format == "tflite" and find_spec("ai_edge_litert") is None:
+        raise MissingDependency.of("ai_edge_litert", "reading a TFLite file's graph", "litert")
+    model = read(artifact)
     found = work.counted(model, {name: array.shape for name, array in inputs.items()})
     if found.unknown and find_spec("onnxruntime") is not None:
         with tempfile.TemporaryDirectory(prefix="isoform-work.") as scratch:
             path = artifact.model if artifact.format == "onnx" else _written(model, Path(scratch))
             return work.observed(ort_profile.as_it_stands(path, inputs, Path(scratch)))
     return found
-
-
-def _read(artifact: Artifact) -> ir.Model:
-    if artifact.format == "onnx":
-        return hub_graph.load(artifact.model)
-    if find_spec("ai_edge_litert") is None:
-        raise MissingDependency.of("ai_edge_litert", "reading a TFLite file's graph", "litert")
-    return hub.from_tflite(artifact.model, artifact.entry)
 
 
 def _written(model: ir.Model, folder: Path) -> Path:

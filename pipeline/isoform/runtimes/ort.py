@@ -85,13 +85,14 @@ def placement(artifact: Artifact, options: RunOptions, inputs: Mapping[str, Arra
     """
     from isoform.hub import ort_profile
     from isoform.hub.placement import ort
+    from isoform.hub.reading import read
 
     settings = onnxruntime.SessionOptions()
     with tempfile.TemporaryDirectory(prefix="isoform-placement.") as scratch:
         ort_profile.arm(settings, Path(scratch))
         session = _opened(artifact, options, settings)
         runs = ort_profile.runs(session, inputs, Path(scratch), _PROFILED_RUNS, _UNPROFILED_RUNS)
-        return ort.placement(runs, _PROVIDERS[options.device], artifact.model)
+        return ort.placement(runs, _PROVIDERS[options.device], read(artifact))
 
 
 def _opened(

@@ -22,6 +22,8 @@ from isoform.core.cases import Array, Cases, Tensors
 from isoform.errors import IsoformError, UsageError
 from isoform.isolation import Pool
 from isoform.registry import Runtime
+from isoform.stages.ceilings import Ceilings
+from isoform.stages.details import details
 
 Progress = Callable[[dict[str, Any]], None]
 
@@ -53,10 +55,14 @@ def bench(
     *,
     is_forced: bool = False,
     on_progress: Progress | None = None,
+    ceilings: Ceilings | None = None,
 ) -> tuple[BenchRecord, bool]:
     """Return the record of the artifact in ``folder``, and whether an earlier one with the same key was reused.
 
     A new record joins ``bench.json``, in place of the one of the same runtime and batch.
+
+    Args:
+        ceilings: the machine's, which several benchmarks share; measured where they are needed.
 
     Raises:
         IsoformError: not an artifact, or the model did not load or run.
@@ -72,6 +78,10 @@ def bench(
             if earlier.key == key:
                 return earlier, True
     measured = replace(measure(artifact, query, row, pool, options, on_progress), key=key)
+    if options.is_detailed:
+        threads = [timing.threads for timing in measured.timings]
+        told = details(folder, artifact, query.arrays, row, pool, threads, ceilings or Ceilings())
+        measured = replace(measured, details=told)
     document = {"schema_version": SCHEMA_VERSION, "records": [entry.to_json() for entry in (*others, measured)]}
     store.write_json(folder / BENCH_NAME, document)
     return measured, False

@@ -16,6 +16,7 @@ def test_shares_are_of_arithmetic_and_of_time_and_not_of_operators() -> None:
     )  # fmt: skip
     found = Placement("GPU", nodes, {"copies": 2}, partitions=3).to_json()["summary"]
     assert (found["macs"], found["off_target"], found["off_target_operators"]) == (1000, 2, {"Conv": 1, "Gather": 1})
+    assert (found["nodes"], found["not_told"]) == (4, 1)
     assert found["mac_share_off_target"] == pytest.approx(0.2)
     assert found["mac_share_not_told"] == pytest.approx(0.1)
     assert (found["mac_share_integer"], found["mac_share_float"]) == (pytest.approx(0.2), pytest.approx(0.8))

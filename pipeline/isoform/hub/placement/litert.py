@@ -47,7 +47,7 @@ def placement(artifact: Artifact, options: RunOptions, inputs: Mapping[str, Arra
             raise IsoformError(
                 "LiteRT does not tell where the operators of one signature of several ran.",
                 "Measure a file with one signature.",
-                kind="placement",
+                kind="signature",
             )
         session.run(inputs)
         listed = session.operators()

@@ -2,10 +2,10 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
+
+import onnx_ir as ir
 
 from isoform.core.placement import FLOAT, INTEGER, NONE, PlacedNode, Placement
-from isoform.hub import graph
 from isoform.hub.macs import LAYERS, is_layer, macs
 from isoform.hub.ort_profile import Event, Run
 
@@ -23,12 +23,12 @@ _KINDS = {
 }  # fmt: skip
 
 
-def placement(runs: Sequence[Run], target: str, file: Path) -> Placement:
+def placement(runs: Sequence[Run], target: str, file: ir.Model) -> Placement:
     """Return where each node ran, its time the mean over ``runs``.
 
     Args:
         target: the provider that was asked for.
-        file: the model as it stands on disk, which tells what was inserted.
+        file: the graph as it stands on disk, which tells what was inserted.
     """
     count = len(runs)
     times: Counter[tuple[str, str]] = Counter()
@@ -76,9 +76,9 @@ def _macs(run: Run) -> dict[tuple[str, str], int | None]:
     return found | dict.fromkeys(missing)
 
 
-def _inserted(run: Run, file: Path) -> dict[str, int]:
+def _inserted(run: Run, file: ir.Model) -> dict[str, int]:
     ran = Counter(event.operator for event in {event.name: event for event in run.events}.values())
-    asked = Counter(node.op_type for node in graph.load(file).graph.all_nodes())
+    asked = Counter(node.op_type for node in file.graph.all_nodes())
     return {
         kind: max(0, sum(ran[name] for name in names) - sum(asked[name] for name in names))
         for kind, names in _KINDS.items()

@@ -36,11 +36,11 @@ def test_a_section_without_records_says_which_command_makes_them(tmp_path: Path,
     section = shown(module, tmp_path)
     assert (section.groups, section.table) == ((), None)
     assert section.missing
-    assert section.command.startswith("isoform ") is (module not in (placement, roofline))  # nothing writes these yet
+    assert section.command.startswith("isoform ")
     write(tmp_path, tmp_path / "report.html")
     text = (tmp_path / "report.html").read_text()
     assert text.count("<svg") == 0
-    assert text.count("<code>isoform bench FOLDER</code>") == 4
+    assert text.count("<code>isoform bench FOLDER</code>") == 6
 
 
 def test_the_best_of_a_model_are_those_that_cannot_be_told_apart(tmp_path: Path) -> None:
@@ -201,6 +201,14 @@ def test_placement_counts_arithmetic_and_not_operators(tmp_path: Path) -> None:
     assert (row["partitions"], row["off_target"], row["inserted"]) == (2, "1 Gather, 1 Gemm", "2 copies")
     assert "XNNPACK 90.0 %, CPU 10.0 %" in section.groups[0].figures[0].drawing
     assert "float 90.0 %, integer 10.0 %" in section.groups[0].figures[1].drawing
+
+
+def test_what_a_runtime_does_not_tell_is_neither_on_target_nor_elsewhere(tmp_path: Path) -> None:
+    nodes = [("Conv", "XNNPACK", "float", 600), ("Gemm", "not told", "float", 300), ("Gemm", "CPU", "float", 100)]
+    measured(artifact(tmp_path, "m", "tflite", "PASS"), 10, placement=placed("XNNPACK", nodes))
+    (row,) = rows(shown(placement, tmp_path).sheets[0])
+    assert row["off_target_share"] == pytest.approx(0.1)
+    assert row["not_told_share"] == pytest.approx(0.3)
 
 
 def test_a_graph_without_arithmetic_is_placed_by_its_operators(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from isoform.core.placement import NOT_TOLD
 from isoform.stages.report import depth
 from isoform.stages.report.charts.bars import Part, shares
 from isoform.stages.report.depth import Placement
@@ -20,6 +21,7 @@ _COLUMNS = (
     Column("export", "Export"), Column("runtime", "Runtime"), Column("target", "Asked for"),
     Column("partitions", "Pieces", is_number=True),
     Column("off_target_share", "Elsewhere", share_text, is_number=True),
+    Column("not_told_share", "Not told", share_text, is_number=True),
     Column("integer_share", "On integers", share_text, is_number=True),
     Column("off_target", "Operators elsewhere"), Column("inserted", "Put in by the runtime"),
 )  # fmt: skip
@@ -27,10 +29,10 @@ _COLUMNS = (
 
 def section(tables: Sequence[Table]) -> Section:
     """Return two charts for each model whose operators are known to have run somewhere."""
-    reasons = "".join(f" {told}" for table in tables if (told := _unknown(table)))
+    reasons = "".join(f"{told} " for table in tables if (told := _unknown(table)))
     return Section(
         "placement", "Where it ran", "Placement", _LEAD, tuple(_groups(tables)),
-        missing=f"No benchmark here says where operators ran.{reasons}",
+        missing=f"{reasons}No benchmark here says where operators ran:", command="isoform bench FOLDER",
     )  # fmt: skip
 
 
@@ -84,7 +86,8 @@ def _line(row: Row, where: Placement) -> tuple[object, ...]:
     whole, whole_kinds = sum(amounts.values()), sum(where.by_arithmetic.values())
     return (
         row.label, row.record.runtime, where.target, where.partitions,
-        1 - amounts.get(where.target, 0) / whole if whole else None,
+        1 - (amounts.get(where.target, 0) + amounts.get(NOT_TOLD, 0)) / whole if whole else None,
+        amounts.get(NOT_TOLD, 0) / whole if whole else None,
         where.by_arithmetic.get("integer", 0) / whole_kinds if whole_kinds else None,
         _counted(where.off_target), _counted(where.inserted),
     )  # fmt: skip

@@ -11,7 +11,8 @@ from isoform.stages.report.sheet import Column, Sheet
 from isoform.stages.report.text import rate_text, share_text, threads_text, tick_text
 
 _LEAD = (
-    "Lines: what this machine was measured to reach; the slope is its memory, the level its arithmetic. Marks: what "
+    "Lines: what this machine was measured to reach; the level is its arithmetic, in float32, the slope the memory, or "
+    "the cache, that holds what a query moves. Marks: what "
     "each export reached; a bar spans its operations a byte, from every tensor written and read again to each byte "
     "moved once. Percentages are of what the ceilings allow. What failed parity is crossed out."
 )
@@ -32,7 +33,7 @@ def section(tables: Sequence[Table]) -> Section:
     """Return a chart for each model, batch, machine and number of threads of which the ceilings are known."""
     return Section(
         "roofline", "Roofline", "Roofline", _LEAD, tuple(_groups(tables)),
-        missing="No benchmark here says what the machine could do.",
+        missing="No benchmark here says what the machine could do:", command="isoform bench FOLDER",
     )  # fmt: skip
 
 

@@ -1,0 +1,46 @@
+"""What the machine itself can do, measured at most once in a run of the command, in a child of its own."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from isoform.isolation import Pool
+
+_ONE_THREAD = dict.fromkeys(
+    ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
+)  # fmt: skip
+"""However numpy was built: the job itself starts as many threads as are asked for."""
+
+
+class Ceilings:
+    """The machine's ceilings, kept for the numbers of threads that were asked for before."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, Any] = {"threads": {}}
+
+    def of(self, threads: Sequence[int], pool: Pool, moved_bytes: int | None = None) -> dict[str, Any]:
+        """Return the ceilings at these numbers of threads, as ``bench.json`` has them.
+
+        Args:
+            moved_bytes: what a query moves; ``bytes_per_s`` is then of the level of memory that holds that much.
+
+        Raises:
+            ChildFailed: the measurement broke off, as without the memory for it.
+        """
+        missing = [count for count in threads if str(count) not in self._found["threads"]]
+        if missing:
+            job = "isoform.jobs.ceilings:measure"
+            found = pool.call(job, {"threads": missing}, needs="numpy", environment=_ONE_THREAD).value
+            self._found = {**found, "threads": {**self._found["threads"], **found["threads"]}}
+        chosen = {str(count): self._found["threads"][str(count)] for count in threads}
+        of_level = {count: each | {"bytes_per_s": bytes_per_s(each, moved_bytes)} for count, each in chosen.items()}
+        return {**self._found, "moved_bytes": moved_bytes, "threads": of_level}
+
+
+def bytes_per_s(measured: Mapping[str, Any], moved_bytes: int | None) -> float:
+    """Return the bandwidth for as many bytes, in a cache that holds them; main memory's for more, or if that is open.
+
+    The best of all levels that are large enough: what holds more is no faster, but for the noise of measuring.
+    """
+    levels = measured["levels"] if moved_bytes is not None else []
+    rates = (rate for size, rate in levels if size >= (moved_bytes or 0))
+    return float(max([measured["memory_bytes_per_s"], *rates]))
