@@ -117,3 +117,43 @@ def test_quick_leaves_out_what_is_slow(
     monkeypatch.setattr(bench, "bench", kept)
     answer("bench", str(artifact), *flags)
     assert [options.is_detailed for options in chosen] == [is_detailed]
+
+
+def test_several_batches_are_measured_one_after_the_other_and_their_throughput_told(
+    answer, artifact: Path, monkeypatch: Any
+) -> None:
+    def measured(folder: Path, row: Any, pool: Any, options: BenchOptions, **_: Any) -> tuple[BenchRecord, bool]:
+        return replace(RECORD, batch=options.batch), False
+
+    monkeypatch.setattr(bench, "bench", measured)
+    found = answer("bench", str(artifact), "--batch", "1,8,8", "--json")
+    assert [entry["batch"] for entry in json.loads(found.out)] == [1, 8]
+    assert "measured batch 8  p50 2.000 ms on 1 thread  of 1 process  with copies 2.100 ms" in found.err
+    assert "samples a second on 1 thread: batch 1 500, batch 8 4,000" in found.err  # a query in 2 ms
+    assert "samples a second" not in answer("bench", str(artifact)).err
+
+
+@pytest.mark.parametrize("text", ["0", "1,", "1,x", "-1", "1.5", ""])
+def test_what_is_no_batch_is_a_mistake_of_the_command(answer, artifact: Path, text: str) -> None:
+    found = answer("bench", str(artifact), f"--batch={text}")
+    assert (found.code, f"--batch: '{text}' is no whole number from one on." in found.err) == (2, True)
+
+
+def test_a_comparison_takes_one_batch(answer, artifact: Path) -> None:
+    found = answer("bench", str(artifact), "--batch", "1,8", "--baseline", "exports")
+    assert (found.code, "--baseline takes one batch." in found.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("flags", "limited"), [((), True), (("--minutes", "1"), True), (("--quick",), False), (("--processes", "3"), False)]
+)
+def test_time_is_shared_unless_the_number_of_processes_is_given(
+    answer, artifact: Path, monkeypatch: Any, flags: tuple[str, ...], limited: bool
+) -> None:
+    limits: list[float | None] = []
+    monkeypatch.setattr(bench, "bench", lambda *_, limit_s, **__: (limits.append(limit_s) or RECORD, False))
+    answer("bench", str(artifact), "--batch", "1,2", *flags)
+    assert [limit is not None for limit in limits] == [limited] * 2
+    if flags[:1] == ("--minutes",):
+        assert 29 < limits[0] <= 30
+        assert 59 < limits[1] <= 60  # what the first has left over

@@ -1,6 +1,7 @@
 """``isoform bench``: what an artifact costs to run."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +9,9 @@ import click
 
 from isoform import registry
 from isoform.cli import artifacts, options, plans
+from isoform.cli.allotment import Allotment
 from isoform.cli.sections import Sectioned
+from isoform.cli.usage import Counts
 from isoform.core import budget as budgets
 from isoform.core import cases, comparison
 from isoform.core.artifact import CASES_NAME, open_artifact
@@ -17,8 +20,11 @@ from isoform.core.format import FORMATS
 from isoform.errors import RESULT_FAILED, IsoformError, UsageError
 
 if TYPE_CHECKING:
+    from isoform.isolation import Pool
     from isoform.stages.ceilings import Ceilings
 
+MINUTES = 8.0
+_SLOW_TO_START = ("torch", "tensorflow")
 _SHARES = {
     "mac_share_float": "in float", "mac_share_integer": "on integers", "mac_share_off_target": "elsewhere",
     "mac_share_not_told": "where the runtime does not tell",
@@ -29,13 +35,14 @@ _SHARES = {
     cls=Sectioned,
     sections={
         "What is measured": ("--runtime", "--threads", "--batch"),
-        "How much": ("--rounds", "--processes", "--quick"),
+        "How much": ("--rounds", "--processes", "--minutes", "--quick"),
         "What it is held against": ("--baseline", "--threshold", "--budget"),
     },
     epilog="""\b
 Examples:
   isoform bench exports                                       every artifact
   isoform bench exports/mlp/torch/onnx --threads 1 --json
+  isoform bench exports/mlp --batch 1,8,32                    and how many samples a second, by batch
   isoform bench exports --quick --budget 'p50<2ms,size<5MB'   fails on what is beyond it
   isoform bench exports/mlp --baseline before/mlp             is it slower than an earlier export?
 
@@ -44,9 +51,18 @@ Exit codes: 0 done, 1 beyond the budget or slower than the baseline, 4 a file di
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @options.runtimes
 @click.option("--threads", multiple=True, type=click.IntRange(0), help="Threads, 0 for all cores; default: 1 and 0.")
-@click.option("--batch", type=click.IntRange(1), default=1, show_default=True, help="Samples in one query.")
+@click.option(
+    "--batch", "batches", metavar="N[,N...]", type=Counts(), default="1", show_default=True,
+    help="Samples in one query; several are measured one after the other, and their throughput told.",
+)  # fmt: skip
 @click.option("--rounds", type=click.IntRange(1), help="Timed queries in each process.")
-@click.option("--processes", type=click.IntRange(1), help="Fresh processes for each number of threads.")
+@click.option(
+    "--processes", type=click.IntRange(1), help="Fresh processes for each number of threads, however long that takes."
+)
+@click.option(
+    "--minutes", type=click.FloatRange(0), default=MINUTES, show_default=True,
+    help="How long all may take: six processes each, fewer where the time is short, and one at least.",
+)  # fmt: skip
 @click.option("--quick", is_flag=True, help="Fewer processes and a short warm-up: an impression, its interval wide.")
 @click.option(
     "--baseline", type=click.Path(path_type=Path, exists=True, file_okay=False),
@@ -66,9 +82,10 @@ def command(
     paths: tuple[Path, ...],
     runtimes: tuple[str, ...],
     threads: tuple[int, ...],
-    batch: int,
+    batches: tuple[int, ...],
     rounds: int | None,
     processes: int | None,
+    minutes: float,
     quick: bool,
     baseline: Path | None,
     threshold: float,
@@ -96,20 +113,21 @@ def command(
     if is_dry:
         plans.show_runs("bench", [run for folder in folders for run in _runs(folder, rows)], as_json)
         context.exit(0)
+    if baseline is not None and len(batches) > 1:
+        raise UsageError("--baseline takes one batch.", "Give a command to each batch.")
     with Display() as display:
         if baseline is not None:
-            chosen = _turns(threads, batch, processes, quick, threshold)
+            chosen = _turns(threads, batches[0], processes, quick, threshold)
             entries = [entry for folder in folders for entry in _compared(folder, baseline, rows, chosen, display)]
             if not any(entry["baseline"] for entry in entries):
                 raise UsageError(f"{baseline}: nothing that these artifacts could be held against.", "See its folders.")
         else:
-            measured = _options(threads, batch, rounds, processes, quick)
-            shared = Ceilings()
-            entries = [
-                entry
-                for folder in folders
-                for entry in _measured(folder, rows, measured, force, limits, display, shared)
-            ]
+            runs = [run for folder in folders for run in _runs(folder, rows)]
+            measured = [_options(threads, batch, rounds, processes, quick) for batch in batches]
+            allotment = None if quick or processes else Allotment(60 * minutes, len(runs) * len(batches))
+            bencher = _Bencher(measured, force, limits, display, Ceilings(), allotment)
+            found = {run: bencher.entries(*run) for run in sorted(runs, key=_start_up)}
+            entries = [entry for run in runs for entry in found[run]]
     if as_json:
         options.print_json(entries)
     if any(entry["error"] for entry in entries):
@@ -146,38 +164,70 @@ def _runs(folder: Path, rows: list[registry.Runtime]) -> list[tuple[Path, regist
     return [(folder, row) for row in wanted if name in row.formats]
 
 
-def _measured(
-    folder: Path,
-    rows: list[registry.Runtime],
-    chosen: BenchOptions,
-    force: bool,
-    limits: tuple[budgets.Limit, ...],
-    display: Any,
-    ceilings: "Ceilings",
-) -> list[dict[str, Any]]:
-    from isoform.isolation import Pool
-    from isoform.stages import bench
+def _start_up(run: tuple[Path, registry.Runtime]) -> int:
+    """Return a number that is higher where a process starts slowly: those come last and have what others leave over."""
+    extra = run[1].extra
+    return _SLOW_TO_START.index(extra) + 1 if extra in _SLOW_TO_START else 0
 
-    entries: list[dict[str, Any]] = []
-    with Pool(folder.parent / ".logs") as pool:
-        for _, row in _runs(folder, rows):
-            subject = f"{folder} {row.name}"
-            display.step(subject, "measuring")
-            try:
-                record, is_reused = bench.bench(folder, row, pool, chosen, is_forced=force, ceilings=ceilings)
-            except IsoformError as error:
-                display.line(subject, f"not measured: {error.what}")
-                entries.append({"path": str(folder), "runtime": row.name, "error": error.to_json()})
-                continue
-            display.line(subject, f"{'unchanged' if is_reused else 'measured'}  {summary(record)}")
-            for line in told(record):
-                display.console.print(f"{' ' * 9}{subject}: {line}")
-            over = budgets.over(record, limits)
-            for what in over:
-                display.console.print(f"{' ' * 9}{subject}: {what}")
-            known = {"path": str(folder), "error": None, "reused": is_reused, "over_budget": over}
-            entries.append({**known, **record.to_json()})
-    return entries
+
+@dataclass(frozen=True)
+class _Bencher:
+    """Measures artifacts at each batch, and shows what comes."""
+
+    chosen: Sequence[BenchOptions]
+    is_forced: bool
+    limits: tuple[budgets.Limit, ...]
+    display: Any
+    ceilings: "Ceilings"
+    allotment: Allotment | None
+
+    def entries(self, folder: Path, row: registry.Runtime) -> list[dict[str, Any]]:
+        """Return the JSON of an artifact's records, or of the error in the place of one."""
+        from isoform.isolation import Pool
+
+        subject = f"{folder} {row.name}"
+        records: list[BenchRecord] = []
+        entries = []
+        with Pool(folder.parent / ".logs") as pool:
+            for chosen in self.chosen:
+                try:
+                    record, is_reused = self._record(folder, row, pool, chosen)
+                except IsoformError as error:
+                    self.display.line(subject, f"not measured: {error.what}")
+                    entries.append({"path": str(folder), "runtime": row.name, "error": error.to_json()})
+                    continue
+                records.append(record)
+                over = self._told(subject, record, is_reused)
+                known = {"path": str(folder), "error": None, "reused": is_reused, "over_budget": over}
+                entries.append({**known, **record.to_json()})
+        for line in by_batch(records):
+            self.display.console.print(f"{' ' * 9}{subject}: {line}")
+        return entries
+
+    def _record(self, folder: Path, row: registry.Runtime, pool: "Pool", chosen: BenchOptions) -> Any:
+        from isoform.stages import bench
+
+        self.display.step(f"{folder} {row.name}", f"measuring{_of_batch(chosen.batch)}")
+
+        def on_progress(event: dict[str, Any]) -> None:
+            self.display.now(
+                f"measuring{_of_batch(chosen.batch)}: process {event['process']} of at most {event['processes']}, "
+                f"threads {event['threads']}"
+            )
+
+        return bench.bench(
+            folder, row, pool, chosen, is_forced=self.is_forced, on_progress=on_progress, ceilings=self.ceilings,
+            limit_s=self.allotment.next_s() if self.allotment else None,
+        )  # fmt: skip
+
+    def _told(self, subject: str, record: BenchRecord, is_reused: bool) -> list[str]:
+        """Print a record and return what is over the budget."""
+        over = budgets.over(record, self.limits)
+        word = "unchanged" if is_reused else "measured"
+        self.display.line(subject, f"{word}{_of_batch(record.batch)}  {summary(record)}")
+        for line in (*told(record), *over):
+            self.display.console.print(f"{' ' * 9}{subject}: {line}")
+        return over
 
 
 def _compared(
@@ -251,6 +301,26 @@ def _placed(record: Mapping[str, Any]) -> str:
     return "; ".join([*lines, *([f"put in by the runtime: {inserted}"] if inserted else [])])
 
 
+def by_batch(records: Sequence[BenchRecord]) -> list[str]:
+    """Return samples a second by batch, a line for each number of threads; none where there is one batch only."""
+    counts = dict.fromkeys(timing.threads for record in records for timing in record.timings)
+    return [_rates(records, threads) for threads in counts] if len(records) > 1 else []
+
+
+def _rates(records: Sequence[BenchRecord], threads: int) -> str:
+    found = [
+        f"batch {record.batch} {rate[0]:,.{0 if rate[0] >= 100 else 2}f}"
+        for record in records
+        for timing in record.timings
+        if timing.threads == threads and (rate := record.throughput(timing)) is not None
+    ]
+    return f"samples a second on {threads} thread{'s' * (threads != 1)}: {', '.join(found)}"
+
+
+def _of_batch(batch: int) -> str:
+    return f" batch {batch}" if batch > 1 else ""
+
+
 def summary(record: BenchRecord) -> str:
     """Return the figures of a record on one line."""
     times = "  ".join(
@@ -258,8 +328,9 @@ def summary(record: BenchRecord) -> str:
         for timing in record.timings
     )
     first = record.timings[0]
+    count = len(first.processes)
     return (
-        f"{times}  with copies {first.run_ns / 1e6:.3f} ms  load {first.load_ns / 1e6:.0f} ms  "
-        f"first {first.first_ns / 1e6:.1f} ms  peak {first.peak_rss_bytes / 2**20:.0f} MiB  "
-        f"size {record.size_bytes / 1e6:.2f} MB"
+        f"{times}  of {count} process{'es' * (count != 1)}  with copies {first.run_ns / 1e6:.3f} ms  "
+        f"load {first.load_ns / 1e6:.0f} ms  first {first.first_ns / 1e6:.1f} ms  "
+        f"peak {first.peak_rss_bytes / 2**20:.0f} MiB  size {record.size_bytes / 1e6:.2f} MB"
     )

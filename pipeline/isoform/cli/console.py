@@ -85,6 +85,13 @@ class Display:
             task = self._progress.add_task(_described(subject, text), total=None)
             self._rows[threading.get_ident()] = _Row(task, subject, text, time.monotonic())
 
+    def now(self, text: str) -> None:
+        """Say on a terminal how far the step of this thread is."""
+        with self._lock:
+            row = self._rows.get(threading.get_ident())
+            if row is not None:
+                self._progress.update(row.task, description=_described(row.subject, text))
+
     def line(self, subject: str, text: str) -> None:
         """Print what has come of ``subject``, in the place of the step that this thread was at."""
         with self._lock:

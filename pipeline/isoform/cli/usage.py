@@ -1,5 +1,7 @@
 """What click finds wrong with a command line, in the words of every other error: what, and one thing to do."""
 
+from typing import Any
+
 import click
 
 from isoform.core import spelling
@@ -20,6 +22,21 @@ def told(error: click.UsageError) -> UsageError:
 def _options(context: click.Context) -> list[str]:
     parameters = context.command.get_params(context)
     return [name for parameter in parameters for name in (*parameter.opts, *parameter.secondary_opts) if name[0] == "-"]
+
+
+class Counts(click.ParamType[tuple[int, ...]]):
+    """Whole numbers from one on, separated by commas, each once: a tuple in the order they were given."""
+
+    name = "counts"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        if isinstance(value, tuple):
+            return value
+        words = [word.strip() for word in value.split(",")]
+        if not all(word.isascii() and word.isdigit() and int(word) for word in words):
+            option = param.opts[0] if param is not None else "value"
+            raise UsageError(f"{option}: '{value}' is no whole number from one on.", f"For example: {option} 1,8,32")
+        return tuple(dict.fromkeys(map(int, words)))
 
 
 class Word(click.Choice[str]):

@@ -11,7 +11,7 @@ from typing import Any
 
 from isoform.core import work
 from isoform.core.machine import Machine
-from isoform.core.statistics import median, median_interval, quantile, queries_needed
+from isoform.core.statistics import FEWEST_FOR_INTERVAL, median, median_interval, quantile, queries_needed
 
 BENCH_NAME = "bench.json"
 SCHEMA_VERSION = 2
@@ -26,7 +26,7 @@ class BenchOptions:
     """How much is measured.
 
     Attributes:
-        processes: fresh interpreters for each number of threads.
+        processes: fresh interpreters for each number of threads, at most; six are the fewest that give an interval.
         threads: intra-operator threads, each measured apart; 0 is all cores.
         batch: samples in one query.
         rounds: timed queries in one process.
@@ -36,13 +36,13 @@ class BenchOptions:
         timed_limit_s: a process that has timed this long ends its round early; the number of queries tells.
     """
 
-    processes: int = 10
+    processes: int = FEWEST_FOR_INTERVAL
     threads: tuple[int, ...] = (1, 0)
     batch: int = 1
     rounds: int = 100
-    warmup_s: float = 1.0
-    warmup_limit_s: float = 10.0
-    timed_limit_s: float = 60.0
+    warmup_s: float = 0.3
+    warmup_limit_s: float = 3.0
+    timed_limit_s: float = 2.0
     is_detailed: bool = False
 
     def to_json(self) -> dict[str, Any]:
@@ -126,6 +126,12 @@ class Timing:
     @property
     def queries(self) -> int:
         return sum(len(process.latencies_ns) for process in self.processes)
+
+    @property
+    def queries_per_s(self) -> tuple[float, ...]:
+        """The rate of each process with queries back to back; of none whose clock did not move."""
+        spent_ns = [(len(process.latencies_ns), sum(process.latencies_ns)) for process in self.processes]
+        return tuple(count * 1e9 / time_ns for count, time_ns in spent_ns if time_ns)
 
     @property
     def is_steady(self) -> bool:
@@ -254,7 +260,14 @@ class BenchRecord:
         """Return where a timing stands below the machine's ceilings; None where that is not known."""
         return work.of_details(self.details, timing.threads, timing.median_ns)
 
+    def throughput(self, timing: Timing) -> tuple[float, tuple[float, float] | None] | None:
+        """Return samples a second with queries back to back, and the 95 % interval over processes if there is one."""
+        rates = [self.batch * rate for rate in timing.queries_per_s]
+        return (median(rates), median_interval(rates)) if rates else None
+
     def _timing(self, timing: Timing) -> dict[str, Any]:
         written = timing.to_json()
+        rate, interval = self.throughput(timing) or (None, None)
+        written["summary"] |= {"samples_per_s": rate, "samples_per_s_95": list(interval) if interval else None}
         found = self.roofline(timing) if self.details else None
         return written | {"summary": written["summary"] | {"roofline": found}} if found else written

@@ -6,6 +6,7 @@ writes nothing. What was measured before under the same key is not measured agai
 
 import hashlib
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -56,12 +57,14 @@ def bench(
     is_forced: bool = False,
     on_progress: Progress | None = None,
     ceilings: Ceilings | None = None,
+    limit_s: float | None = None,
 ) -> tuple[BenchRecord, bool]:
     """Return the record of the artifact in ``folder``, and whether an earlier one with the same key was reused.
 
     A new record joins ``bench.json``, in place of the one of the same runtime and batch.
 
     Args:
+        limit_s: see `measure`. A record that was made in less time, of fewer processes, is reused like any other.
         ceilings: the machine's, which several benchmarks share; measured where they are needed.
 
     Raises:
@@ -77,7 +80,7 @@ def bench(
         for earlier in read(folder):
             if earlier.key == key:
                 return earlier, True
-    measured = replace(measure(artifact, query, row, pool, options, on_progress), key=key)
+    measured = replace(measure(artifact, query, row, pool, options, on_progress, limit_s), key=key)
     if options.is_detailed:
         threads = [timing.threads for timing in measured.timings]
         told = details(folder, artifact, query.arrays, row, pool, threads, ceilings or Ceilings())
@@ -127,8 +130,13 @@ def measure(
     pool: Pool,
     options: BenchOptions,
     on_progress: Progress | None = None,
+    limit_s: float | None = None,
 ) -> BenchRecord:
     """Return the figures of ``artifact``, each process a fresh interpreter; thread counts take turns.
+
+    Args:
+        limit_s: after the first turn, none begins that would end later than so many seconds after the beginning if it
+            took as long as the longest so far.
 
     Raises:
         IsoformError: the model did not load or run.
@@ -144,11 +152,16 @@ def measure(
     with tempfile.TemporaryDirectory(prefix="isoform-bench.") as scratch:
         inputs = Path(scratch) / "inputs.npz"
         np.savez(inputs, *query.arrays.values())
+        begin, longest = time.monotonic(), 0.0
         for index in range(options.processes):
+            turn = time.monotonic()
+            if limit_s is not None and index and turn - begin + longest > limit_s:
+                break
             for count in threads:
                 values[count].append(_process(artifact, inputs, row, pool, options, count))
                 if on_progress is not None:
                     on_progress({"process": index + 1, "processes": options.processes, "threads": count})
+            longest = max(longest, time.monotonic() - turn)
     after = machine.load()
     timings = tuple(Timing(count, tuple(map(_fields, values[count])), before, after) for count in threads)
     return BenchRecord(

@@ -1,6 +1,7 @@
 """The benchmark record: figures derived by hand, and nothing lost on the way through JSON."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -67,6 +68,23 @@ def test_a_query_with_its_copies_is_a_figure_of_its_own():
     timing = Timing(1, tuple(process([5], run_latencies_ns=times) for times in ((6, 7, 9), (8,), (30, 10))))
     assert (timing.median_ns, timing.run_ns) == (5, 8)
     assert timing.to_json()["summary"]["run_ns"] == 8
+
+
+def test_throughput_is_samples_over_the_time_of_all_queries_the_median_of_processes():
+    timing = Timing(1, tuple(process([each] * 4) for each in (100_000_000, 200_000_000, 500_000_000)))
+    found = replace(record(timing), batch=8)
+    assert timing.queries_per_s == (10, 5, 2)
+    assert found.throughput(timing) == (40, None)
+    summary = found.to_json()["timings"][0]["summary"]
+    assert (summary["samples_per_s"], summary["samples_per_s_95"]) == (40, None)
+    low, high = record().throughput(Timing(1, tuple(process([100_000_000]) for _ in range(6))))[1]
+    assert low == high == 10
+
+
+def test_a_clock_that_does_not_move_gives_no_throughput():
+    timing = Timing(1, (process([0, 0]),))
+    assert record().throughput(timing) is None
+    assert record(timing).to_json()["timings"][0]["summary"]["samples_per_s"] is None
 
 
 def test_one_unsteady_process_makes_the_timing_unsteady():

@@ -199,6 +199,26 @@ def test_progress_counts_the_processes(folder):
     ]
 
 
+@pytest.mark.parametrize(("limit_s", "turns"), [(None, 5), (100.0, 5), (35.0, 3), (20.0, 2), (19.9, 1), (0.0, 1)])
+def test_no_turn_begins_that_would_end_too_late_but_the_first_always_does(folder, monkeypatch, limit_s, turns):
+    clock = [0.0]
+    monkeypatch.setattr(bench.time, "monotonic", lambda: clock[0])
+
+    class SlowPool(ScriptedPool):
+        def call(self, *words, **names):
+            clock[0] += 5.0  # two numbers of threads: a turn takes 10 s
+            return super().call(*words, **names)
+
+    record, _ = run(folder, SlowPool(), BenchOptions(processes=5, threads=(1, 3), rounds=3), limit_s=limit_s)
+    assert [len(timing.processes) for timing in record.timings] == [turns, turns]
+
+
+def test_a_record_made_in_less_time_is_reused(folder):
+    run(folder, ScriptedPool(), limit_s=0.0)
+    record, is_reused = run(folder, ScriptedPool())
+    assert (len(record.timings[0].processes), is_reused) == (1, True)
+
+
 def test_the_size_of_a_folder_is_that_of_all_its_files(tmp_path):
     (tmp_path / "variables").mkdir()
     (tmp_path / "saved_model.pb").write_bytes(b"12345")

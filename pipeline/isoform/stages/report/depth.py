@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from isoform.core.statistics import median, median_interval
 from isoform.stages.report.ranking import Row
 
 _DAMAGE = (KeyError, TypeError, ValueError, AttributeError)
@@ -93,11 +92,7 @@ def ceiling(row: Row, threads: int) -> Ceiling | None:
 def throughput(row: Row, threads: int) -> tuple[float, tuple[float, float] | None] | None:
     """Return samples a second with queries back to back and its 95 % interval, or None where that was not measured."""
     timing = row.timing(threads)
-    if timing is None:
-        return None
-    spent_ns = [(len(process.latencies_ns), sum(process.latencies_ns)) for process in timing.processes]
-    rates = [row.record.batch * queries * 1e9 / time_ns for queries, time_ns in spent_ns if time_ns]
-    return (median(rates), median_interval(rates)) if rates else None
+    return None if timing is None else row.record.throughput(timing)
 
 
 def mlperf(written: Mapping[str, Any]) -> list[str]:
