@@ -31,9 +31,20 @@ class Ceilings:
             job = "isoform.jobs.ceilings:measure"
             found = pool.call(job, {"threads": missing}, needs="numpy", environment=_ONE_THREAD).value
             self._found = {**found, "threads": {**self._found["threads"], **found["threads"]}}
-        chosen = {str(count): self._found["threads"][str(count)] for count in threads}
+        chosen = {str(count): _with_fewer(self._found["threads"], count) for count in threads}
         of_level = {count: each | {"bytes_per_s": bytes_per_s(each, moved_bytes)} for count, each in chosen.items()}
         return {**self._found, "moved_bytes": moved_bytes, "threads": of_level}
+
+
+def _with_fewer(measured: Mapping[str, Any], threads: int) -> dict[str, Any]:
+    """Return what was reached with this number of threads or with fewer: more allow no less, what else runs apart."""
+    rows = [row for count, row in measured.items() if int(count) <= threads]
+    levels = zip(*(row["levels"] for row in rows), strict=True)
+    return {
+        "flops_per_s": max(row["flops_per_s"] for row in rows),
+        "memory_bytes_per_s": max(row["memory_bytes_per_s"] for row in rows),
+        "levels": [[level[0][0], max(rate for _, rate in level)] for level in levels],
+    }
 
 
 def bytes_per_s(measured: Mapping[str, Any], moved_bytes: int | None) -> float:

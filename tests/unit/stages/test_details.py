@@ -103,6 +103,21 @@ def test_the_machine_is_measured_once_and_blas_has_one_thread(tmp_path: Path) ->
     assert first["threads"]["2"]["bytes_per_s"] == 6e6  # 100 bytes fit the second level; the third was no slower
 
 
+def test_more_threads_allow_no_less_than_fewer(tmp_path: Path) -> None:
+    """Where other work took the processor while more of them were measured."""
+
+    class Busy(ScriptedPool):
+        def call(self, function: str, arguments: Any, **how: Any) -> Answer:
+            slow = {"flops_per_s": 5e8, "memory_bytes_per_s": 2e6, "levels": [[64, 1e6], [128, 8e6], [4096, 1e6]]}
+            return Answer({"kernel": "numpy", "threads": {"1": LEVEL, "2": slow}}, 0.1, 1, 0.1)
+
+    told = Ceilings().of([1, 2], Busy(), 100)["threads"]  # type: ignore[arg-type]
+    assert told["2"]["flops_per_s"] == 1e9
+    assert (told["2"]["memory_bytes_per_s"], told["2"]["bytes_per_s"]) == (2e6, 8e6)
+    assert told["2"]["levels"] == [[64, 9e6], [128, 8e6], [4096, 6e6]]
+    assert told["1"] == LEVEL | {"bytes_per_s": 6e6}
+
+
 @pytest.mark.parametrize(("moved", "expected"), [(64, 9e6), (65, 6e6), (4097, 1e6), (None, 1e6)])
 def test_the_bandwidth_is_that_of_what_holds_as_much(moved: int | None, expected: float) -> None:
     assert bytes_per_s(LEVEL, moved) == expected
