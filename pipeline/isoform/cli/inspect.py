@@ -7,9 +7,10 @@ import click
 
 from isoform.cli import options
 from isoform.cli.console import printable
+from isoform.core import profiles
 from isoform.core.precision import FP32
 from isoform.core.signature import TensorSpec
-from isoform.errors import UsageError
+from isoform.errors import RESULT_FAILED, UsageError
 from isoform.stages.inspect import CARRIERS
 
 _WORDS = (("container", "container"), ("note", "note"), ("tensors", "tensors"), ("numbers", "parameters"))
@@ -17,7 +18,7 @@ _WORDS = (("container", "container"), ("note", "note"), ("tensors", "tensors"), 
 
 @click.command(
     epilog="Examples: isoform inspect model.onnx    isoform inspect exports/mlp/torch/onnx    "
-    "isoform inspect --operators tflite"
+    "isoform inspect --operators tflite    isoform inspect model.tflite --profile microcontroller"
 )
 @click.argument("path", required=False, type=click.Path(path_type=Path))
 @click.option(
@@ -26,26 +27,51 @@ _WORDS = (("container", "container"), ("note", "note"), ("tensors", "tensors"), 
     shell_complete=options.one_of(CARRIERS),
     help="List the ONNX operators that this target carries, and those read of its own.",
 )
+@click.option(
+    "--profile",
+    metavar="NAME",
+    shell_complete=options.one_of(profiles.PROFILES),
+    help=f"List what this target does not allow of the file: {', '.join(profiles.PROFILES)}.",
+)
 @options.as_json
-def command(path: Path | None, operators: str | None, as_json: bool) -> None:
-    """Show what PATH holds: format, size, inputs and outputs; of an artifact also route, verdict and digests."""
+@click.pass_context
+def command(
+    context: click.Context, path: Path | None, operators: str | None, profile: str | None, as_json: bool
+) -> None:
+    """Show what PATH holds: format, size, inputs and outputs; of an artifact also route, verdict and digests.
+
+    With a profile, exit code 1 says that the target does not allow something of it.
+    """
     from isoform.isolation import Pool
     from isoform.stages import inspect
 
     if (path is None) == (operators is None):
         raise UsageError("Give a path, or --operators and a format.", "For example: isoform inspect model.onnx")
+    if operators is not None and profile is not None:
+        raise UsageError("--profile holds a file against a target.", "Give it a path, and --operators by itself.")
+    chosen = profiles.lookup(profile) if profile is not None else None
     with Pool() as pool:
         if operators is not None:
             found: Any = inspect.operators(operators, pool)
             text = [_operator_line(row) for row in found]
         else:
             assert path is not None
-            found = inspect.describe(path, pool)
-            text = _lines(found)
+            found = inspect.describe(path, pool) if chosen is None else inspect.against(path, chosen, pool)
+            text = _lines(found) if chosen is None else _findings(found)
     if as_json:
         options.print_json(found)
     else:
         click.echo("\n".join(text))
+    if chosen is not None and any(each["is_refused"] for each in found["findings"]):
+        context.exit(RESULT_FAILED)
+
+
+def _findings(found: dict[str, Any]) -> list[str]:
+    lines = [
+        printable(f"{'refused' if each['is_refused'] else 'slow':<9} {each['what']}: {each['why']}")
+        for each in found["findings"]
+    ]
+    return lines or [f"allowed   {found['profile']}: nothing in it is refused"]
 
 
 def _operator_line(row: dict[str, Any]) -> str:

@@ -48,6 +48,34 @@ def _of_graph(model: Any) -> dict[str, Any]:
     }
 
 
+def _of_tflite(path: Path) -> dict[str, Any]:
+    from isoform.core.signature import Dim, TensorSpec
+    from isoform.hub.importers.tflite_file import SubGraph, read
+
+    file = read(path)
+    precision: Counter[str] = Counter()
+    for tensor in (tensor for graph in file.sub_graphs for tensor in graph.tensors):
+        if tensor.array is not None:
+            precision[tensor.dtype] += tensor.array.size
+    operators = Counter(operator.name for graph in file.sub_graphs for operator in graph.operators)
+
+    def specs(graph: SubGraph, places: tuple[int, ...]) -> tuple[TensorSpec, ...]:
+        found = []
+        for position, tensor in enumerate(graph.tensors[place] for place in places):
+            dims: list[Dim] = [size if size is not None else f"dim_{position}_{axis}"
+                               for axis, size in enumerate(tensor.shape)]  # fmt: skip
+            found.append(TensorSpec(tensor.name, tensor.dtype, tuple(dims)))
+        return tuple(found)
+
+    main = file.sub_graphs[0]
+    return {
+        "signature": Signature(specs(main, main.inputs), specs(main, main.outputs)).to_json(),
+        "operators": dict(sorted(operators.items())),
+        "parameters": sum(precision.values()),
+        "precision": dict(precision.most_common()),
+    }
+
+
 def _of_saved_model(path: Path) -> dict[str, Any]:
     from tensorflow.core.protobuf import saved_model_pb2
 
@@ -68,5 +96,5 @@ def _of_saved_model(path: Path) -> dict[str, Any]:
 
 
 _READERS: dict[str, Callable[[Path], dict[str, Any]]] = {
-    "onnx": _of_onnx, "ort": _of_ort, "savedmodel": _of_saved_model,
+    "onnx": _of_onnx, "ort": _of_ort, "savedmodel": _of_saved_model, "tflite": _of_tflite,
 }  # fmt: skip
