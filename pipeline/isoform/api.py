@@ -54,7 +54,7 @@ def convert(
         signature: which one of a SavedModel or TFLite file; ``serving_default``, or the only one, unless given.
         cases: an npz of your own inputs to verify with.
         io_layout: "keep", "nhwc" or "nchw": the axes on the outside; an input names its own as ``...]:NCHW``.
-        precision: "fp32", "fp16" or "bf16"; several as in ``to``.
+        precision: "fp32", "fp16", "bf16", "dynamic-int8" or "int8"; several as in ``to``.
         allow_pickle: let a PyTorch checkpoint run the code in it, in a child process; only if you trust who made it.
         allow_nonfinite: weights may hold NaN and infinities.
 

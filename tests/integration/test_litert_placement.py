@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 import pytest
+from isoform.hub.quantize.agreement import judged
 
 from isoform import hub
 from isoform.core.artifact import Artifact
@@ -13,7 +14,6 @@ from isoform.core.placement import NOT_TOLD, Placement
 from isoform.core.protocols import RunOptions
 from isoform.core.signature import Signature, TensorSpec
 from isoform.hub.placement.litert import BUILTIN, DELEGATE, delegated
-from isoform.hub.quantize.agreement import judged
 from isoform.hub.quantize.quantizer import Quantizer
 from isoform.runtimes import litert
 from unit.hub.quantize.networks import drawn, model_of, silent

@@ -77,20 +77,35 @@ def judge(declared: Signature, known: Cases, answers: Sequence[Tensors]) -> Gate
     Args:
         known: samples with what the source answers.
     """
-    assert known.source is not None
     gates = []
     for spec in declared.outputs:
-        pairs = [
-            _agreeing(spec, teacher[spec.name], answer[spec.name], _rows(case))
-            for case, teacher, answer in zip(known.inputs, known.source, answers, strict=True)
-            if spec.name in answer and answer[spec.name].shape == teacher[spec.name].shape
-        ]
+        pairs = _pairs(spec, known, answers)
         if len(pairs) < len(known):
             return Gate(FAIL, (f"'{spec.name}' has another shape on {len(known) - len(pairs)} batches of samples",))
         gates.append(_judged(spec.name, np.concatenate(pairs)))
     verdict = next((word for word in (FAIL, INCONCLUSIVE) if word in {gate.verdict for gate in gates}), PASS)
     order = sorted(gates, key=lambda gate: (FAIL, INCONCLUSIVE, PASS).index(gate.verdict))
     return Gate(verdict, tuple(finding for gate in order for finding in gate.findings))
+
+
+def agreement(declared: Signature, known: Cases, answers: Sequence[Tensors]) -> tuple[float, float]:
+    """Return the share of decisions that agree at the output where fewest do, and what it is at least (95 %).
+
+    Where all agree that is 1: how many samples there are is asked by `judge`, not while something is searched for.
+    """
+    columns = [np.concatenate(_pairs(spec, known, answers)) for spec in declared.outputs]
+    ends = [(float(column.mean()), interval(column)[0] if column.min() < 1 else 1.0) for column in columns]
+    return min(ends, key=lambda pair: pair[1])
+
+
+def _pairs(spec: TensorSpec, known: Cases, answers: Sequence[Tensors]) -> list[Array]:
+    """Return the share of decisions that agree, by sample, of each batch whose output has the shape it should have."""
+    assert known.source is not None
+    return [
+        _agreeing(spec, teacher[spec.name], answer[spec.name], _rows(case))
+        for case, teacher, answer in zip(known.inputs, known.source, answers, strict=True)
+        if spec.name in answer and answer[spec.name].shape == teacher[spec.name].shape
+    ]
 
 
 def interval(agreeing: Array) -> tuple[float, float]:

@@ -55,13 +55,12 @@ PRECISIONS: dict[str, Precision] = {
         Precision(FP32, "single precision", "float32", tuple(known_formats.FORMATS)),
         Precision("fp16", "half precision", "float16", ("onnx", "tflite", "torchscript"), _CAST, "float16"),
         Precision("bf16", "bfloat16", "bfloat16", ("torchscript",), _CAST, "bfloat16"),
-        Precision("dynamic-int8", "weights of eight bits", "bfloat16", (), _QUANTIZE),
-        Precision("int8", "eight bits", "bfloat16", (), _QUANTIZE, is_calibrated=True),
+        Precision("dynamic-int8", "weights of eight bits", "bfloat16", ("onnx", "tflite"), _QUANTIZE),
+        Precision("int8", "eight bits", "bfloat16", ("onnx", "tflite"), _QUANTIZE, is_calibrated=True),
     )
 }
-"""The last two are refused until gate 1 reads integers: no format carries them yet. They have half a step of 2^-8 of
-their range, the unit roundoff of bfloat16. ONNX Runtime and LiteRT have no kernels for bfloat16 on CPUs; SavedModel and
-PT2 are read by frameworks, which hold their own ways to reduce them."""
+"""Eight bits have half a step of 2^-8 of their range, the unit roundoff of bfloat16. ONNX Runtime and LiteRT have no
+kernels for bfloat16 on CPUs; SavedModel and PT2 are read by frameworks, which hold their own ways to reduce them."""
 
 
 @dataclass(frozen=True)
@@ -108,8 +107,6 @@ def variants(formats: Iterable[str], precisions: Sequence[str], *, is_default: b
         for precision in wanted:
             if row.name in precision.formats:
                 found.append(Variant(row.name, precision.name))
-            elif not precision.formats:
-                raise UsageError(f"{precision.name} cannot be proved yet, so it is not made.", "Use fp16.")
             elif not is_default:
                 raise UsageError(
                     f"{row.title} does not carry {precision.name}; {', '.join(precision.formats)} "

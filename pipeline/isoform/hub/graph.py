@@ -65,9 +65,13 @@ def _with_own_names(model: ir.Model) -> ir.Model:
     return model
 
 
-def save(model: ir.Model, path: Path) -> None:
-    """Write ``model`` to ``path``; large weights are streamed to ``<path>.data`` beside it, shared ones once."""
-    model = share_weights(model)
+def save(model: ir.Model, path: Path, *, is_shared: bool = True) -> None:
+    """Write ``model`` to ``path``; large weights are streamed to ``<path>.data`` beside it.
+
+    Args:
+        is_shared: weights that are one in memory are written once, under one of their names.
+    """
+    model = share_weights(model) if is_shared else model
     if weight_bytes(model) > LARGEST_INLINE_BYTES:
         ir.save(model, path, external_data=f"{path.name}.data", size_threshold_bytes=_SMALLEST_EXTERNAL_BYTES)
     else:

@@ -32,7 +32,9 @@ from isoform.core.matching import (
     strangers,
 )
 from isoform.core.protocols import RunOptions
+from isoform.core.quantised import Stored, through_integers
 from isoform.core.rounded import through_rounding
+from isoform.intake import onnx_tensors
 
 Progress = Callable[..., None]
 _CHECKPOINTS = ("keras", "torch")
@@ -128,8 +130,11 @@ def match_weights(arguments: dict[str, Any], progress: Progress) -> dict[str, An
     """
     row, artifact = opened(arguments)
     module = importlib.import_module(row.module)
-    float32 = arguments["float32"]
-    export = module.weights(replace(artifact, model=Path(float32)) if float32 else artifact)
+    float32, integers = arguments["float32"], arguments["integers"]
+    if integers:
+        export = onnx_tensors.weights(Path(float32))
+    else:
+        export = module.weights(replace(artifact, model=Path(float32)) if float32 else artifact)
     source, index = mapped_weights(Path(arguments["folder"]))
     explanations = match_rows(match(source, export, index["unused"]), source, export, index["rows"])
     if arguments["onnx"] and any(entry.how == UNEXPLAINED for entry in explanations):
@@ -143,8 +148,11 @@ def match_weights(arguments: dict[str, Any], progress: Progress) -> dict[str, An
     altered = altered_copies(source, export, unknown)
     if float32:
         before, export, unknown = export, module.weights(artifact), []
-        stored = precisions.lookup(artifact.precision).stored
-        explanations, strange = through_rounding(explanations, before, export, stored)
+        if integers:
+            explanations, strange = through_integers(explanations, source, before, _stored(Path(integers)), export)
+        else:
+            stored = precisions.lookup(artifact.precision).stored
+            explanations, strange = through_rounding(explanations, before, export, stored)
         altered += strange
     return {
         "explanations": [entry.to_json() for entry in explanations],
@@ -152,6 +160,13 @@ def match_weights(arguments: dict[str, Any], progress: Progress) -> dict[str, An
         "altered": altered,
         "ledger": ledger(explanations, export),
     }
+
+
+def _stored(graph: Path) -> list[Stored]:
+    from isoform.hub import graph as hub_graph  # onnx is there where something was quantised
+    from isoform.hub.quantize.stored import stored
+
+    return stored(hub_graph.load(graph))
 
 
 def check_ledger(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:

@@ -20,4 +20,4 @@ def cast(arguments: dict[str, Any], progress: Callable[..., None]) -> dict[str, 
     module = importlib.import_module(f"isoform.hub.precision.{artifact.format}")
     kept, notes = module.write(artifact, Path(arguments["target"]), arguments["precision"])
     versions = {name: version_of(name) for name in module.PACKAGES}
-    return {"versions": versions, "kept": kept, "notes": notes, "float": None}
+    return {"versions": versions, "kept": kept, "notes": notes}

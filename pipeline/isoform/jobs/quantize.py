@@ -1,6 +1,6 @@
 """The job that writes a float32 file of ONNX or TFLite in integers of eight bits, in a child with ONNX Runtime."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +9,11 @@ import onnx_ir as ir
 from isoform import registry
 from isoform.core import cases as case_files
 from isoform.core.artifact import Artifact
-from isoform.core.cases import Tensors
+from isoform.core.cases import Cases, Tensors
+from isoform.core.decisions import LEAST, agreement
 from isoform.core.generation import usual_sizes
 from isoform.core.signature import Signature
 from isoform.hub import graph as hub_graph
-from isoform.hub.quantize.agreement import judged
 from isoform.hub.quantize.arithmetic import Arithmetic, arithmetic
 from isoform.hub.quantize.onnx_form import for_onnx_runtime
 from isoform.hub.quantize.prepared import prepared
@@ -31,8 +31,8 @@ def quantize(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
 
     Args:
         arguments: source (Artifact as JSON), target (path), precision ("int8", or "dynamic-int8" for weights alone),
-            calibration (path of cases; of "int8"), workspace (folder; the float graph is left there), hub (Artifact of
-            the ONNX file that a TFLite source was written from, or None).
+            calibration (path of cases, for "int8"), workspace (folder, where the graphs in float and in integers stay),
+            hub (the ONNX file that a TFLite source was written from, or None).
         progress: called with each sample of each round, and each trial of the search.
 
     Raises:
@@ -40,31 +40,34 @@ def quantize(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
     """
     source = Artifact.from_json(arguments["source"])
     target, workspace = Path(arguments["target"]), Path(arguments["workspace"])
-    model = prepared(_graph(source, arguments.get("hub")))
+    model = prepared(_graph(source, arguments["hub"]))
     float_path = workspace / "float.onnx"
-    hub_graph.save(model, float_path)
+    hub_graph.save(model, float_path, is_shared=False)
     outcome = None
     if arguments["precision"] == "int8":
         outcome, result, counted = _calibrated(model, source, Path(arguments["calibration"]), progress)
     else:
         result = without_samples(model, ())
         counted = arithmetic(result, source.format, _usual_shapes(source.signature))
+    integers_path = workspace / "integers.onnx"
+    hub_graph.save(result, integers_path, is_shared=False)
     _write(result, source, target)
     return {
         "versions": {name: registry.version_of(name) for name in _PACKAGES[source.format]},
         "notes": _notes(outcome, counted, source.format),
         "kept": list(outcome.chosen.kept) if outcome is not None else [],
         "float": str(float_path),
+        "integers": str(integers_path),
         "search": outcome.to_json() if outcome is not None else None,
         "arithmetic": counted.to_json(),
     }
 
 
-def _graph(source: Artifact, hub: dict[str, Any] | None) -> hub_graph.Graph:
+def _graph(source: Artifact, hub: str | None) -> hub_graph.Graph:
     if source.format == "onnx":
         return source.model
     if hub is not None:
-        return Artifact.from_json(hub).model
+        return Path(hub)
     from isoform import hub as entry
 
     return entry.from_tflite(source.model, source.entry)
@@ -76,6 +79,12 @@ def _calibrated(
     def samples() -> Iterator[Tensors]:
         for case in case_files.stream_inputs(calibration):
             yield from pieces(case, source.signature)
+
+    def judged(teacher: Sequence[Tensors], found: Sequence[Tensors]) -> tuple[float, float, bool]:
+        inputs = tuple(samples())
+        known = Cases(("representative",) * len(inputs), inputs, source=tuple(teacher))
+        share, at_least = agreement(source.signature, known, found)
+        return share, at_least, at_least >= LEAST
 
     quantizer = Quantizer(model, samples, judged, progress)
     outcome = search(quantizer.trial, quantizer.layers, progress)

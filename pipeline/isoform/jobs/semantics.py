@@ -12,10 +12,14 @@ from isoform import hub
 from isoform.core import cases as case_files
 from isoform.core.artifact import Artifact
 from isoform.core.cases import Cases, Tensors
-from isoform.core.precision import FP32
+from isoform.core.precision import FP32, lookup
 from isoform.errors import MissingDependency
+from isoform.hub import graph
 from isoform.hub.passes.ignore_half import ignore_half
+from isoform.hub.passes.ignore_integers import ignore_integers
 from isoform.hub.passes.upcast import upcast
+from isoform.hub.quantize.stored import stored
+from isoform.hub.quantize.substituted import substituted
 from isoform.hub.reading import read
 
 
@@ -23,13 +27,17 @@ def evaluate(arguments: dict[str, Any], progress: Callable[..., None]) -> dict[s
     """Write what a file that is a graph answers to cases if every operator computes in float64.
 
     Args:
-        arguments: artifact, cases (path), outputs (path to write).
+        arguments: artifact, cases (path), outputs (path to write), integers (of the graph that a file of integers was
+            made of: the graph of integers, whose weights are put into it; else None).
         progress: called with the number of finished cases.
     """
     artifact, cases = Artifact.from_json(arguments["artifact"]), case_files.load(Path(arguments["cases"]))
     model = _read(artifact)
+    if arguments["integers"]:
+        model = substituted(model, stored(graph.load(Path(arguments["integers"]))))
     if artifact.precision != FP32:
-        ignore_half(model)
+        ignore = ignore_integers if lookup(artifact.precision).is_integer else ignore_half
+        ignore(model)
     upcast(model)
     inputs, outputs = ([value.name for value in side] for side in (model.graph.inputs, model.graph.outputs))
     before = torch.get_default_dtype()

@@ -41,24 +41,18 @@ def placement(artifact: Artifact, options: RunOptions, inputs: Mapping[str, Arra
 
 
 def weights(artifact: Artifact) -> dict[str, Array]:
-    """Return the constant tensors by name, mapped from the file, and the scales of channels.
+    """Return the constant tensors by name, mapped from the file, and what integers are in steps of.
 
     Not those of other signatures' sub-graphs than the one that is meant.
     """
     data = np.memmap(artifact.model, np.uint8, mode="r")
     others = other_entries(read(artifact.model), artifact.entry)
-    return _constants(data, others) | _scales(data)
-
-
-def _scales(data: Array) -> dict[str, Array]:
-    """Return the scales of tensors that have one for each channel."""
-    model = schema.Model.GetRootAsModel(data, 0)
     found: dict[str, Array] = {}
-    for graph in (model.Subgraphs(place) for place in range(model.SubgraphsLength())):
-        for tensor in (graph.Tensors(index) for index in range(graph.TensorsLength())):
-            quantization = tensor.Quantization()
-            if quantization is not None and quantization.ScaleLength() > 1:
-                found[f"{tensor.Name().decode(errors='replace')}/scale"] = quantization.ScaleAsNumpy()
+    for name, (tensor, array) in _constants(data, others).items():
+        found[name] = array
+        quantization = tensor.Quantization()
+        if quantization is not None and quantization.ScaleLength():
+            found[f"{name}/scale"] = quantization.ScaleAsNumpy()
     return found
 
 
@@ -88,10 +82,10 @@ def _computes_in_integers(data: Array) -> bool:
     )
 
 
-def _constants(data: Array, left_out: Collection[int] = ()) -> dict[str, Array]:
-    """Return the constant tensors as views of the file's bytes."""
+def _constants(data: Array, left_out: Collection[int] = ()) -> dict[str, tuple[schema.Tensor, Array]]:
+    """Return the constant tensors by name, each with its elements as a view of the file's bytes."""
     model = schema.Model.GetRootAsModel(data, 0)
-    found: dict[str, Array] = {}
+    found: dict[str, tuple[schema.Tensor, Array]] = {}
     for place in (place for place in range(model.SubgraphsLength()) if place not in left_out):
         graph = model.Subgraphs(place)
         for index in range(graph.TensorsLength()):
@@ -99,7 +93,7 @@ def _constants(data: Array, left_out: Collection[int] = ()) -> dict[str, Array]:
             array = _constant(model.Buffers(tensor.Buffer()), tensor, data)
             if array is not None:
                 name = tensor.Name().decode(errors="replace")
-                found[name if name not in found else f"{name}#{place}.{index}"] = array
+                found[name if name not in found else f"{name}#{place}.{index}"] = tensor, array
     return found
 
 
@@ -109,7 +103,7 @@ def _model(artifact: Artifact, perturbation: Perturbation | None) -> dict[str, A
         return {}
     data = np.fromfile(artifact.model, np.uint8)
     factors = perturbation.draws()
-    for array in _constants(data).values():
+    for _, array in _constants(data).values():
         if array.dtype == np.float32:  # a view of the copied bytes
             array[...] = array * factors(array.shape)
     return {"model_content": data.tobytes()}

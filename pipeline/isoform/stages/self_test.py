@@ -15,11 +15,12 @@ from isoform.core import cases as case_files
 from isoform.core import format as formats
 from isoform.core.artifact import CASES_NAME, SCHEMA_VERSION, Artifact, open_artifact, read_record
 from isoform.core.cases import Cases
-from isoform.core.parity import NOT_VERIFIED, ParityRecord
+from isoform.core.parity import NOT_VERIFIED, Gate, ParityRecord
+from isoform.core.precision import lookup
 from isoform.core.self_test import Planted, SelfTest, failed_gates
 from isoform.errors import IsoformError
 from isoform.isolation import Pool
-from isoform.stages import semantics, verify
+from isoform.stages import decisions, semantics, verify
 
 RECORD_NAME = "self_test.json"
 Told = Callable[[str], None]
@@ -29,7 +30,7 @@ def self_test(folder: Path, pool: Pool, on_event: Told, seed: int = 0) -> SelfTe
     """Return which planted faults the artifact's own cases catch on its format's own runtime.
 
     Raises:
-        IsoformError: not an artifact, its cases are damaged, or its file cannot be read.
+        IsoformError: not an artifact, its cases or samples are damaged, or its file cannot be read.
     """
     artifact = open_artifact(folder)
     own = formats.lookup(artifact.format)
@@ -38,7 +39,9 @@ def self_test(folder: Path, pool: Pool, on_event: Told, seed: int = 0) -> SelfTe
         there = ", ".join(name for name, each in formats.FORMATS.items() if each.faults_need)
         return SelfTest(row.name, NOT_VERIFIED, (), f"faults are planted in {there} only")
     with tempfile.TemporaryDirectory(prefix="isoform-self-test.") as scratch:
-        trial = _Test(artifact, case_files.load(folder / CASES_NAME), row, pool, Path(scratch))
+        task = folder / decisions.TASK_NAME
+        decided = case_files.load(task) if task.is_file() else None
+        trial = _Test(artifact, case_files.load(folder / CASES_NAME), decided, row, pool, Path(scratch))
         control = trial.verified(trial.copy(None, seed) or artifact)
         asked = {"format": artifact.format}
         names = pool.call("isoform.jobs.plant:names", asked, needs=own.faults_need).value["names"]
@@ -71,9 +74,14 @@ def _record(folder: Path, test: SelfTest, on_event: Told) -> None:
 class _Test:
     """Copies of one artifact, each verified against its cases and its weights."""
 
-    def __init__(self, artifact: Artifact, cases: Cases, row: registry.Runtime, pool: Pool, scratch: Path) -> None:
-        self._artifact, self._cases, self._row, self._pool, self._scratch = artifact, cases, row, pool, scratch
+    def __init__(
+        self, artifact: Artifact, cases: Cases, decided: Cases | None, row: registry.Runtime, pool: Pool, scratch: Path
+    ) -> None:
+        self._artifact, self._cases, self._decided = artifact, cases, decided
+        self._row, self._pool, self._scratch = row, pool, scratch
         self._told = ""
+        is_integer = lookup(artifact.precision).is_integer
+        self._itself = semantics.answered_by(artifact, cases, pool) if is_integer else None
         arguments = {"runtime": row.name, "artifact": artifact.to_json(), "folder": str(scratch / "weights")}
         pool.call("isoform.jobs.infer:save_weights", arguments, needs=row.extra)
 
@@ -104,5 +112,11 @@ class _Test:
             weights, _ = verify.match_weights(copy, self._scratch / "weights", self._pool)
         except IsoformError as error:
             return ParityRecord.failed_to_run(self._row.name, error)
-        function = semantics.evaluate(copy, self._cases, self._pool)
-        return verify.verify(copy, self._cases, self._row, self._pool, weights, function)
+        function = self._function(copy)
+        return verify.verify(copy, self._cases, self._row, self._pool, weights, function, decided=self._decided)
+
+    def _function(self, copy: Artifact) -> Gate:
+        """Return gate 2; of integers against the artifact itself, which was proved when it was written."""
+        if self._itself is None:
+            return semantics.evaluate(copy, self._cases, self._pool)
+        return semantics.held_against(copy, self._itself, self._pool)

@@ -75,13 +75,19 @@ def verify(
 
 
 def match_weights(
-    artifact: Artifact, folder: Path, pool: Pool, onnx: Path | None = None, float32: Path | None = None
+    artifact: Artifact,
+    folder: Path,
+    pool: Pool,
+    onnx: Path | None = None,
+    float32: Path | None = None,
+    integers: Path | None = None,
 ) -> tuple[Gate, dict[str, Any]]:
     """Return gate 1 against the source's weights in ``folder``, and the ledger for later checks without them.
 
     Args:
         onnx: the graph on the way to the artifact, where there was one; asked what it computes from lost parameters.
-        float32: the file of the same format that an artifact of less than float32 was made of.
+        float32: the file of the same format that an artifact of less than float32 was made of; the graph, with
+            ``integers``: the graph that an artifact of integers was written from.
 
     Raises:
         IsoformError: the weights of the artifact cannot be read.
@@ -93,6 +99,7 @@ def match_weights(
         "folder": str(folder),
         "onnx": str(onnx) if onnx is not None else None,
         "float32": str(float32) if float32 is not None else None,
+        "integers": str(integers) if integers is not None else None,
     }
     value = pool.call("isoform.jobs.infer:match_weights", arguments, needs=row.extra).value
     findings = [lost(entry) for entry in value["explanations"] if entry["how"] == UNEXPLAINED] + value["altered"]

@@ -36,12 +36,16 @@ _INTEGERS = 255
 def extremes(model: ir.Model, names: Sequence[str], samples: Samples, progress: Progress) -> Bounds:
     """Return the smallest and the largest number of the tensors called ``names`` over all ``samples``.
 
+    Nothing runs where there are none, as in a network of recurrent layers alone.
+
     Args:
         progress: called with each sample done.
 
     Raises:
         IsoformError: there are no samples, or a tensor is not finite in one of them.
     """
+    if not names:
+        return {}
     low = dict.fromkeys(names, np.inf)
     high = dict.fromkeys(names, -np.inf)
     count = 0

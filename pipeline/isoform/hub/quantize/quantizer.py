@@ -25,7 +25,7 @@ from isoform.hub.quantize.onnx_form import for_onnx_runtime
 from isoform.hub.quantize.search import Trial
 from isoform.hub.quantize.units import chosen
 
-Judge = Callable[[Sequence[Tensors], Sequence[Tensors]], tuple[float | None, float | None, bool]]
+Judge = Callable[[Sequence[Tensors], Sequence[Tensors]], tuple[float, float, bool]]
 """Compares a teacher's outputs with others: the agreement of decisions, its lower bound, and whether that passes."""
 _ROUNDS = 7
 

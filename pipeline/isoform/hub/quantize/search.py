@@ -23,8 +23,7 @@ class Trial:
         kept: the layers in float.
         is_cut: whether ranges leave out tails.
         size_bytes: of the ONNX file. integer_share: of its arithmetic.
-        agreement: with the float graph's decisions, and what it is at least with 95 % confidence; None where there are
-            no decisions to compare.
+        agreement: with the float graph's decisions. at_least: what it is at least with 95 % confidence.
         decibels: how far the outputs are above what rounding adds to them.
         time_ratio: an inference's time over the float graph's, on ONNX Runtime; only told.
         passed: whether gate 4 lets it pass on the samples of the search.
@@ -34,8 +33,8 @@ class Trial:
     is_cut: bool
     size_bytes: int
     integer_share: float | None
-    agreement: float | None
-    at_least: float | None
+    agreement: float
+    at_least: float
     decibels: float
     time_ratio: float | None
     passed: bool
@@ -147,4 +146,4 @@ class _Run:
 
 
 def _quality(trial: Trial) -> tuple[float, float]:
-    return (-1.0 if trial.at_least is None else trial.at_least), trial.decibels
+    return trial.at_least, trial.decibels

@@ -15,6 +15,7 @@ from isoform.core.protocols import Array
 from isoform.hub.passes.fold_weights import constant, initializer
 from isoform.hub.quantization import Quantization
 from isoform.hub.quantize import scales
+from isoform.hub.quantize.stored import note
 from isoform.hub.quantize.units import FIXED, Unit
 
 DEQUANTIZE, QUANTIZE = "DequantizeLinear", "QuantizeLinear"
@@ -82,6 +83,7 @@ def _store_layer(graph: ir.Graph, unit: Unit, x: Quantization) -> None:
             initializer(graph, f"{name}/{part}", array) for part, array in (("integers", stored), ("scale", steps))
         ]
         maker = ir.node(DEQUANTIZE, inputs, {"axis": 0}, name=f"{name}/{DEQUANTIZE}")
+        note(maker, name, str(node.name))
         _put_before(graph, node, 2, maker, ir.Shape(stored.shape))
 
 
@@ -93,6 +95,7 @@ def store_weight(graph: ir.Graph, node: ir.Node, place: int, weight: Array, foun
         DEQUANTIZE, _stored(graph, str(old.name), weight, found),
         {"axis": found.axis} if found.axis is not None else {}, name=f"{old.name}/{DEQUANTIZE}/{node.name}",
     )  # fmt: skip
+    note(maker, str(old.name), str(node.name))
     _put_before(graph, node, place, maker, ir.Shape(weight.shape))
 
 
@@ -170,9 +173,10 @@ def _store_table(graph: ir.Graph, node: ir.Node) -> None:
     stored, scale, zero = _stored(graph, str(old.name), table, scales.of_weight(table, None))
     rows = ir.node("Gather", [stored, node.inputs[1]], name=node.name)
     numbers = ir.node(DEQUANTIZE, [rows.outputs[0], scale, zero], name=f"{node.name}/{DEQUANTIZE}")
+    note(numbers, str(old.name), str(node.name))
     rows.outputs[0].type, rows.outputs[0].shape = ir.TensorType(ir.DataType.INT8), output.shape
     numbers.outputs[0].type, numbers.outputs[0].shape = output.type, output.shape
-    rows.outputs[0].name = f"{output.name}/integers"
+    rows.outputs[0].name = f"{output.name}/rows"
     ir.convenience.replace_nodes_and_values(graph, node, [node], [rows, numbers], node.outputs, numbers.outputs)
 
 

@@ -42,17 +42,22 @@ class Reduction:
 
     Attributes:
         float32: the file that it was made of; gate 1 traces weights through it.
+        integers: the graph of integers that the file was written from, where it became one; ``float32`` is the graph
+            before it then.
         kept: what stays in float32, by its name in the file.
         notes: why, a sentence each.
+        figures: of integers: what the search tried, and how much of the arithmetic is of integers.
     """
 
     precision: str
     float32: Path
+    integers: Path | None = None
     kept: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    figures: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        return {"kept": list(self.kept), "notes": list(self.notes)}
+        return {"kept": list(self.kept), "notes": list(self.notes), **self.figures}
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ Which job does it stands in core/precision.py. Not aware of how a file is rewrit
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from isoform import registry
 from isoform.core import precision as precisions
@@ -33,15 +34,24 @@ def reduced(built: Built, target: Path, precision: str, calibration: Path | None
             "precision": precision,
             "calibration": str(calibration) if calibration is not None else None,
             "workspace": str(workspace),
+            "hub": str(built.onnx) if built.onnx is not None else None,
         },
         needs=own.extra,
     )
     value = answer.value
-    float32 = Path(value["float"]) if value["float"] else built.artifact.model
     done = Step(f"precision_{precision}", value["versions"], answer.seconds, answer.peak_rss_bytes)
     return replace(
         built,
         artifact=replace(built.artifact, model=target, precision=precision),
         steps=(*built.steps, done),
-        reduction=Reduction(precision, float32, tuple(value["kept"]), tuple(value["notes"])),
+        onnx=built.onnx or (built.artifact.model if built.artifact.format == "onnx" else None),
+        reduction=_reduction(precision, built.artifact.model, value),
     )
+
+
+def _reduction(precision: str, float32: Path, value: dict[str, Any]) -> Reduction:
+    kept, notes = tuple(value["kept"]), tuple(value["notes"])
+    if "integers" not in value:
+        return Reduction(precision, float32, kept=kept, notes=notes)
+    figures = {name: value[name] for name in ("search", "arithmetic")}
+    return Reduction(precision, Path(value["float"]), Path(value["integers"]), kept, notes, figures)

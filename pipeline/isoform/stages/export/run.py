@@ -198,7 +198,7 @@ class Exporter:
         store.write_json(folder / verify.LEDGER_NAME, ledger)
         cases = move_cases(self._reference.cases, self._request.source.signature, built.artifact.signature)
         case_files.save(cases, folder / CASES_NAME)
-        function = semantics.evaluate(built.artifact, cases, self._pool, built.onnx)
+        function = self._function(built, cases)
         known = self._reference.decisions if self._task.precision != FP32 else None
         if known is not None:
             known = move_cases(known, self._request.source.signature, built.artifact.signature)
@@ -209,14 +209,21 @@ class Exporter:
             records.append(verify.verify(built.artifact, cases, row, self._pool, weights, function, decided=known))
         return records
 
+    def _function(self, built: Built, cases: Cases) -> Gate:
+        """Return gate 2."""
+        made = built.reduction
+        if made is None or made.integers is None:
+            return semantics.evaluate(built.artifact, cases, self._pool, built.onnx)
+        return semantics.of_integers(built.artifact, cases, made.float32, made.integers, self._pool)
+
     def _weights(self, built: Built, source: Path) -> tuple[Gate, dict[str, Any]]:
         """Return gate 1 and the ledger; a route past ONNX is explained by the source's own graph where it has to be."""
-        float32 = built.reduction.float32 if built.reduction else None
-        found = verify.match_weights(built.artifact, source, self._pool, built.onnx, float32)
+        before = (built.reduction.float32, built.reduction.integers) if built.reduction else ()
+        found = verify.match_weights(built.artifact, source, self._pool, built.onnx, *before)
         if found[0].verdict != FAIL or built.onnx is not None:
             return found
         witness = self._builder.witness()
-        return found if witness is None else verify.match_weights(built.artifact, source, self._pool, witness, float32)
+        return found if witness is None else verify.match_weights(built.artifact, source, self._pool, witness, *before)
 
     def _publish(self, route: Route, built: Built, records: list[ParityRecord], folder: Path) -> Result:
         verdict = worst(records)

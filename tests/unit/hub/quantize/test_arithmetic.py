@@ -4,10 +4,9 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 
-from isoform.hub.quantize.agreement import judged
 from isoform.hub.quantize.arithmetic import arithmetic
 from isoform.hub.quantize.quantizer import Quantizer, without_samples
-from unit.hub.quantize.networks import drawn, model_of, silent
+from unit.hub.quantize.networks import drawn, model_of, silent, within_a_tenth
 
 RNG = np.random.default_rng(0)
 
@@ -31,7 +30,7 @@ def test_a_float_graph_has_none_of_integers() -> None:
 @pytest.mark.parametrize("format_name", ["onnx", "tflite"])
 def test_a_calibrated_graph_has_all_but_what_is_kept(format_name: str) -> None:
     model = network()
-    made = Quantizer(model, drawn(2, 1, 3, 8, 8), judged, silent)
+    made = Quantizer(model, drawn(2, 1, 3, 8, 8), within_a_tenth, silent)
     assert arithmetic(made.graph((), False), format_name, SHAPES).share == 1
     [conv, gemm] = [str(node.name) for node in model.graph if node.op_type in ("Conv", "Gemm")]
     found = arithmetic(made.graph((gemm,), False), format_name, SHAPES)

@@ -7,11 +7,10 @@ import onnx_ir as ir
 import pytest
 
 from isoform.core.cases import Tensors
-from isoform.hub.quantize.agreement import judged
 from isoform.hub.quantize.local_error import signal_to_noise
 from isoform.hub.quantize.quantizer import Quantizer
 from isoform.hub.quantize.search import MOST_TRIALS, Trial, search
-from unit.hub.quantize.networks import drawn, model_of, silent
+from unit.hub.quantize.networks import drawn, model_of, silent, within_a_tenth
 
 LAYERS = [f"layer{place}" for place in range(20)]
 
@@ -91,14 +90,6 @@ def samples() -> Sequence[Tensors]:
     return list(drawn(8, 64, 8)())
 
 
-def within_a_tenth(teacher: Sequence[Tensors], found: Sequence[Tensors]) -> tuple[float, float, bool]:
-    """Random networks decide by narrow margins: a tenth may fall to another side."""
-    agreement, at_least, _ = judged(teacher, found)
-    assert agreement is not None
-    assert at_least is not None
-    return agreement, at_least, at_least >= 0.9
-
-
 def test_the_search_keeps_just_the_layer_that_eight_bits_ruin() -> None:
     model = ruined()
     [_, second, _] = [str(node.name) for node in model.graph if node.op_type == "Gemm"]
@@ -114,7 +105,7 @@ def test_the_error_of_a_layer_is_that_of_its_rounded_copy_given_the_same_numbers
     rng = np.random.default_rng(0)
     weight = rng.standard_normal((6, 5)).astype(np.float32)
     model = model_of("float[n,6] x", "float[n,5] y", "y = MatMul(x, w)", w=weight)
-    made = Quantizer(model, drawn(5, 32, 6), judged, silent)
+    made = Quantizer(model, drawn(5, 32, 6), within_a_tenth, silent)
     [(name, found)] = signal_to_noise(model, made.parameters(), drawn(5, 32, 6), silent).items()
     x = np.concatenate([sample["x"] for sample in drawn(5, 32, 6)()])
     steps = {key: (each.step, each.zero) for key, each in made.parameters().items()}

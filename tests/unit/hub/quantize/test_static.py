@@ -9,15 +9,14 @@ import pytest
 from isoform.hub.passes.fold_weights import constant
 from isoform.hub.passes.quantized.parameters import dequantizer, described
 from isoform.hub.quantize import calibration, quantizer, static
-from isoform.hub.quantize.agreement import judged
 from isoform.hub.quantize.units import chosen, layers
-from unit.hub.quantize.networks import drawn, model_of, silent
+from unit.hub.quantize.networks import drawn, model_of, silent, within_a_tenth
 
 RNG = np.random.default_rng(2)
 
 
 def quantised(model: ir.Model, *shape: int, kept: tuple[str, ...] = ()) -> ir.Model:
-    return quantizer.Quantizer(model, drawn(4, *shape), judged, silent).graph(kept, is_cut=False)
+    return quantizer.Quantizer(model, drawn(4, *shape), within_a_tenth, silent).graph(kept, is_cut=False)
 
 
 def operators(model: ir.Model) -> Counter[str]:
