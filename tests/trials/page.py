@@ -14,6 +14,7 @@ _HEAD = """# How often a comparison of times is right
 `isoform bench --baseline` on ONNX Runtime, one thread, with its default protocol and threshold: a network of {layers}
 identical layers against a copy of itself, and against one of {slower}, 5 % more arithmetic; the median ratio that was
 measured of it is {ratio}.
+A trial begins when the load is {most_load:g} at most, three for each core; while it lasts anything may come.
 `make trials` goes on until there are twenty of each; `make trials COUNT=40` until there are more. The rows are in
 `trials.json`. The load is the machine's while a trial ran, its own processes among it: one of three runs at a time.
 
@@ -28,7 +29,9 @@ def rendered(found: Mapping[str, Any]) -> str:
     """Return the page."""
     slower = [row["ratio"] for row in found["rows"] if row["candidate"] == "5 % slower"]
     ratio = f"{statistics.median(slower):.3f}" if slower else "not there yet"
-    head = _HEAD.format(ratio=ratio, **{key: found[key] for key in ("layers", "slower", "machine", "date")})
+    head = _HEAD.format(
+        ratio=ratio, **{key: found[key] for key in ("layers", "slower", "most_load", "machine", "date")}
+    )
     kinds = {kind: [row for row in found["rows"] if row["candidate"] == kind] for kind in RIGHT}
     lines = [_summary(kind, rows) for kind, rows in kinds.items() if rows]
     table = ["", "## Every trial", "", "| candidate | answer | ratio | the baseline against itself | groups | load |",
