@@ -83,6 +83,7 @@ CONVERTERS: dict[str, Converter] = {
     for row in (
         Converter("keras_to_onnx", 1, ("keras", "tensorflow", "tf2onnx", "onnx_ir", "onnxruntime"), "tensorflow"),
         Converter("keras_to_savedmodel", 1, ("keras", "tensorflow"), "tensorflow"),
+        Converter("onnx_to_openvino", 2, ("openvino",), "openvino"),
         Converter("onnx_to_ort", 2, ("onnx_ir", "onnxruntime"), "onnxruntime"),
         Converter("onnx_to_pt2", 2, ("onnx_ir", "torch"), "torch"),
         Converter("onnx_to_savedmodel", 2, ("onnx_ir", "tensorflow"), "tensorflow"),
@@ -108,6 +109,7 @@ RUNTIMES: dict[str, Runtime] = {
         Runtime("keras", "keras_eager", ("keras",), ("keras", "tensorflow"), "tensorflow", is_source=True),
         Runtime("litert", "litert", ("tflite",), ("ai_edge_litert",), "litert", tells_placement=True),
         Runtime("onnx-reference", "onnx_reference", ("onnx", "ort"), ("onnx", "onnx_ir"), "onnx", is_source=True),
+        Runtime("openvino", "ov", ("openvino",), ("openvino",), "openvino"),
         Runtime("ort-cpu", "ort", ("onnx", "ort"), ("onnxruntime",), "onnxruntime", tells_placement=True),
         Runtime("ort-cuda", "ort", ("onnx",), ("onnxruntime",), "cuda", device="cuda", tells_placement=True),
         Runtime("tf", "tf", ("savedmodel",), ("tensorflow",), "tensorflow", evaluates_float64=True),

@@ -64,6 +64,13 @@ def onnx() -> bytes:
     return b"\x08\x09\x3a\x82\x01" + b"\x12\x7f" + b"g" * 127 + b"\x00" * 1 + b"\x42\x02\x10\x11"
 
 
+def openvino() -> bytes:
+    constant = (
+        '<layer id="1" name="w" type="Const"><data element_type="f32" shape="2, 2" offset="0" size="16"/></layer>'
+    )
+    return f'<?xml version="1.0"?>\n<net name="n" version="11"><layers>{constant}</layers></net>'.encode()
+
+
 CONTAINERS: dict[str, Callable[[], bytes]] = {
     "zip.pt": of_torch,
     "legacy.pt": lambda: of_torch(_use_new_zipfile_serialization=False),
@@ -72,6 +79,7 @@ CONTAINERS: dict[str, Callable[[], bytes]] = {
     "program.pt2": pt2,
     "network.keras": keras,
     "graph.onnx": onnx,
+    "graph.xml": openvino,
     "graph.ort": lambda: b"\x1c\x00\x00\x00ORTM" + bytes(range(200)),
     "graph.tflite": lambda: b"\x1c\x00\x00\x00TFL3" + bytes(range(200)),
 }

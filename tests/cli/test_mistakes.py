@@ -7,8 +7,8 @@ import pytest
 from isoform import cli
 
 COMMANDS = ", ".join(cli.COMMANDS)
-FORMATS = "keras, onnx, ort, pt2, savedmodel, tflite, torch, torchscript"
-RUNTIMES = "keras, litert, onnx-reference, ort-cpu, ort-cuda, tf, torch-eager, torch-export, torch-jit"
+FORMATS = "keras, onnx, openvino, ort, pt2, savedmodel, tflite, torch, torchscript"
+RUNTIMES = "keras, litert, onnx-reference, openvino, ort-cpu, ort-cuda, tf, torch-eager, torch-export, torch-jit"
 
 
 @pytest.mark.parametrize(

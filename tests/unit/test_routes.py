@@ -70,8 +70,8 @@ def test_every_converter_connects_two_known_formats() -> None:
 
 def test_targets_are_what_a_chain_leads_to_those_first_that_are_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("isoform.registry.find_spec", lambda module: None if module == "torch" else module)
-    assert targets("onnx") == ("ort", "savedmodel", "tflite", "pt2", "torchscript")
-    assert targets("tflite") == ("onnx", "ort", "savedmodel", "pt2", "torchscript")
+    assert targets("onnx") == ("openvino", "ort", "savedmodel", "tflite", "pt2", "torchscript")
+    assert targets("tflite") == ("onnx", "openvino", "ort", "savedmodel", "pt2", "torchscript")
     assert targets("pt2")[0] == "onnx"
 
 

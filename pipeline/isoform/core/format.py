@@ -52,6 +52,10 @@ FORMATS: dict[str, Format] = {
             file_name="model.onnx", beside=("{name}.data",), is_graph=True, faults_need="onnx",
         ),
         Format(
+            "openvino", "OpenVINO IR", (".xml",), "openvino",
+            file_name="model.xml", beside=("{stem}.bin",), faults_need="openvino",
+        ),
+        Format(
             "ort", "ORT format", (".ort",), "ort-cpu",
             file_name="model.ort", mark=(4, b"ORTM"), is_graph=True, faults_need="onnxruntime",
         ),

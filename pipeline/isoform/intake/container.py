@@ -15,6 +15,7 @@ from isoform.errors import IsoformError, UsageError
 from isoform.intake import (
     hdf5_head,
     keras_config,
+    openvino_ir,
     protobuf,
     published,
     safetensors_file,
@@ -139,6 +140,8 @@ def _of_bytes(path: Path, head: bytes) -> Container | None:
         return Container(path, "torch", "pickle")
     if safetensors_file.is_header(head):
         return Container(path, "torch", "safetensors")
+    if openvino_ir.is_ir(head):
+        return Container(path, "openvino", "OpenVINO IR")
     if protobuf.is_onnx(path):
         return Container(path, "onnx", "ONNX")
     return None

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from isoform.core import spelling
-from isoform.core.artifact import RECORD_NAME, open_artifact, read_record
+from isoform.core.artifact import RECORD_NAME, open_artifact, read_record, size_bytes
 from isoform.core.profiles import Profile, findings
 from isoform.errors import MissingDependency, UsageError
 from isoform.intake import contents
@@ -62,11 +62,10 @@ def describe(path: Path, pool: Pool) -> dict[str, Any]:
     container = identify(path)
     admit(container, allow_pickle=True)  # nothing is unpickled: what it would import is listed
     name = container.format
-    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
     described: dict[str, Any] = {
         "path": str(path),
         "format": name,
-        "size_bytes": sum(file.stat().st_size for file in files),
+        "size_bytes": size_bytes(path),
         "signature": None,
     }
     described |= contents.described(container)
