@@ -74,13 +74,18 @@ def through_integers(
     for entry in stored:
         by_weight.setdefault(entry.weight, []).append(entry)
     findings = [finding for entry in stored if (finding := _finding(entry, before.get(entry.weight)))]
-    whole, parts = _places(before, stored, export)
-    found = [_onward(entry, by_weight, whole, parts) for entry in explanations]
+    wanted = {entry.integers_name: entry.integers for entry in stored}
+    wanted |= {entry.scale_name: entry.scale for entry in stored}
+    whole, parts = _found(before, export), _found(wanted, export)
+    used = {name for names in (*whole.values(), *parts.values()) for name in names}
+    rest = {name: array for name, array in export.items() if name not in used}
+    left_out = match({name: before[name] for name, names in whole.items() if not names}, rest)
+    dropped = {entry.parameter: entry.how for entry in left_out if entry.how != UNEXPLAINED}
+    found = [_onward(entry, by_weight, whole, parts, dropped) for entry in explanations]
     missing = {entry.parameter for entry in found if entry.how == UNEXPLAINED}
     directly = match(source, export) if missing else []
     alone = {entry.parameter: entry for entry in directly if entry.tensors and entry.parameter in missing}
     found = [alone.get(entry.parameter, entry) for entry in found]
-    used = {name for names in (*whole.values(), *parts.values()) for name in names}
     used |= {name for entry in alone.values() for name in entry.tensors}
     return found, findings + _strange(export, used)
 
@@ -94,16 +99,8 @@ def _finding(entry: Stored, weight: Array | None) -> str | None:
     return f"'{entry.weight}' is {distance:.3g} steps from its integers, and the nearest ones are within half a step"
 
 
-def _places(
-    before: Weights, stored: Sequence[Stored], export: Weights
-) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
-    """Return by name where the float32 tensors are in the export as they were, and where integers and scales are."""
-    wanted = {entry.integers_name: entry.integers for entry in stored}
-    wanted |= {entry.scale_name: entry.scale for entry in stored}
-    return _found(before, export), _found(wanted, export)
-
-
 def _found(wanted: Weights, export: Weights) -> dict[str, tuple[str, ...]]:
+    """Return by name where tensors are in the export."""
     index = Index({name: array for name, array in export.items() if array.size})
     places = {name: index.arrangements(array) for name, array in wanted.items() if array.size}
     missing = {name: wanted[name] for name, names in places.items() if not names}
@@ -115,19 +112,20 @@ def _onward(
     stored: Mapping[str, Sequence[Stored]],
     whole: Mapping[str, tuple[str, ...]],
     parts: Mapping[str, tuple[str, ...]],
+    dropped: Mapping[str, str],
 ) -> Explanation:
     if not entry.tensors:
         return entry
     tensors: list[str] = []
-    is_rounded = False
+    hows = [entry.how]
     for name in entry.tensors:
         rounded = [places for each in stored.get(name, ()) if (places := _both(each, parts))]
-        is_rounded |= bool(rounded)
         here = (*sum(rounded, ()), *whole.get(name, ()))
-        if not here:
+        if not here and name not in dropped:
             return replace(entry, how=UNEXPLAINED, tensors=())
+        hows.append(HOW if rounded else dropped.get(name, "exact"))
         tensors += here
-    steps = [how for how in (entry.how, HOW if is_rounded else "exact") if how != "exact"]
+    steps = [how for how in dict.fromkeys(hows) if how != "exact"]
     return replace(entry, how=", ".join(steps) or "exact", tensors=tuple(dict.fromkeys(tensors)))
 
 

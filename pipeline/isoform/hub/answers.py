@@ -17,6 +17,7 @@ from isoform.core.protocols import Array
 from isoform.core.signature import Signature
 from isoform.errors import IsoformError
 from isoform.hub.examples import Example
+from isoform.hub.reference_evaluator import evaluator
 
 _BOUNDS = {torch.float16: 2e-2, torch.bfloat16: 1e-1}
 _BOUND = 1e-3
@@ -111,10 +112,8 @@ def _onnxruntime(path: Path) -> Run:
 
 
 def _reference(path: Path) -> Run:
-    from onnx.reference import ReferenceEvaluator
-
-    evaluator = ReferenceEvaluator(onnx.load(path))
-    return lambda inputs: evaluator.run(None, inputs)
+    reference = evaluator(onnx.load(path))
+    return lambda inputs: reference.run(None, inputs)
 
 
 def _array(tensor: torch.Tensor) -> Any:

@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 import onnx_ir as ir
-from onnx.reference import ReferenceEvaluator
 
 from isoform.core.computed import Derived, Uses
 from isoform.hub.affine_steps import Steps
 from isoform.hub.folds import folds
 from isoform.hub.passes.fold_weights import constant
+from isoform.hub.reference_evaluator import evaluator
 
 Array = npt.NDArray[Any]
 
@@ -129,5 +129,5 @@ def _evaluate(model: ir.Model, values: list[ir.Value]) -> dict[str, Array]:
         [onnx.helper.make_value_info(name, unknown) for name in wanted],
     )
     opsets = [onnx.helper.make_opsetid(domain, version) for domain, version in model.opset_imports.items()]
-    answers = ReferenceEvaluator(onnx.helper.make_model(graph, opset_imports=opsets)).run(None, feeds)
+    answers = evaluator(onnx.helper.make_model(graph, opset_imports=opsets)).run(None, feeds)
     return {name: np.asarray(answer) for name, answer in zip(wanted, answers, strict=True)}

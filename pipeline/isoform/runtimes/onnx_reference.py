@@ -10,13 +10,13 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 from onnx import TensorProto, numpy_helper
-from onnx.reference import ReferenceEvaluator
 
 from isoform.core.artifact import Artifact
 from isoform.core.protocols import Array, Bound, RunOptions
 from isoform.core.signature import Signature, TensorSpec
 from isoform.errors import IsoformError
 from isoform.hub.reading import read
+from isoform.hub.reference_evaluator import evaluator
 from isoform.runtimes import ort
 
 Factors = Callable[[tuple[int, ...]], Array]
@@ -26,7 +26,7 @@ class EvaluatorSession:
     """A ReferenceEvaluator, called by name."""
 
     def __init__(self, model: onnx.ModelProto) -> None:
-        self._evaluator = ReferenceEvaluator(model)
+        self._evaluator = evaluator(model)
         self.signature = Signature(
             tuple(map(_spec, model.graph.input)), tuple(map(_spec, model.graph.output))
         )  # fmt: skip

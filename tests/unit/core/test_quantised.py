@@ -103,3 +103,12 @@ def test_a_parameter_that_was_joined_with_zeros_may_stand_alone() -> None:
     found, strange = through_integers(match(source, before), source, before, [], export)
     assert {entry.parameter: entry.tensors for entry in found} == {"kernel": ("kernel",), "bias": ("bias",)}
     assert not strange
+
+
+def test_a_scale_of_ones_that_the_export_leaves_out_is_explained() -> None:
+    source = {"w": SOURCE["w"], "scale": np.ones(30, np.float32), "bias": np.zeros(41, np.float32)}
+    stored = of_columns("w", 1)
+    export = {"k": stored.integers, "k/scale": stored.scale}
+    found, strange = through_integers(match(source, source), source, source, [stored], export)
+    assert {entry.parameter: entry.how for entry in found} == {"w": HOW, "scale": "one", "bias": "zero"}
+    assert not strange

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 import numpy as np
 import onnx
 import onnx_ir as ir
-from onnx.reference import ReferenceEvaluator
 
 from isoform.hub.passes.fold_weights import Array, alters_parameter, constant, initializer, mark_after
+from isoform.hub.reference_evaluator import evaluator
 
 LARGEST_BYTES = 1 << 16
 LARGEST_WIDE_BYTES = 1 << 22
@@ -114,7 +114,7 @@ def evaluated(node: ir.Node, opset: int, inputs: Sequence[Array | None]) -> list
         opset_imports=[onnx.helper.make_opsetid("", opset)],
     )
     feeds = {name: array for name, array in zip(names, inputs, strict=True) if name}
-    return [np.asarray(array) for array in ReferenceEvaluator(model).run(None, feeds)]
+    return [np.asarray(array) for array in evaluator(model).run(None, feeds)]
 
 
 def _replace(node: ir.Node, results: Sequence[Array]) -> None:

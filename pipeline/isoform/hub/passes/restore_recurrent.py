@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import onnx
 import onnx_ir as ir
-from onnx.reference import ReferenceEvaluator
 
 from isoform.core.protocols import Array
 from isoform.hub.passes.fold_weights import constant, initializer
 from isoform.hub.passes.recurrent_cells import Cell, recognise
+from isoform.hub.reference_evaluator import evaluator
 
 _COUNTING = {"Add", "And", "Cast", "Identity", "Less"}
 _SHAPING = {"Cast", "Gather", "Identity", "Reshape", "Slice", "Squeeze", "Unsqueeze"}
@@ -167,10 +167,10 @@ def _evaluator(found: Recurrence, nodes: Sequence[ir.Node], leaves: dict[str, Ar
     constants = [onnx.numpy_helper.from_array(np.ascontiguousarray(array), name) for name, array in leaves.items()]
     graph = onnx.helper.make_graph(inner, "step", named, [output], constants)
     model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)])
-    evaluator = ReferenceEvaluator(model)
+    reference = evaluator(model)
 
     def step(x: Array, h: Array) -> Array:
-        (following,) = evaluator.run(None, {str(found.element.name): x, str(state.name): h})
+        (following,) = reference.run(None, {str(found.element.name): x, str(state.name): h})
         return np.asarray(following)
 
     return step

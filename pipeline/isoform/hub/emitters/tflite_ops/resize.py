@@ -8,7 +8,6 @@ import numpy as np
 import onnx
 from ai_edge_litert import schema_py_generated as schema
 from onnx import helper
-from onnx.reference import ReferenceEvaluator
 
 from isoform.hub.emitters.registry import CHANNELS_LAST_DOMAIN
 from isoform.hub.emitters.tflite_builder import Array, Tensor
@@ -18,6 +17,7 @@ from isoform.hub.emitters.tflite_ops.elementwise import FLOATS, require_dtype
 from isoform.hub.emitters.tflite_ops.moving import shape_of, strided_slice
 from isoform.hub.emitters.tflite_ops.resize_computed import resized_by_computed
 from isoform.hub.emitters.tflite_ops.slicing import take
+from isoform.hub.reference_evaluator import evaluator
 
 _IMAGE = (1, 2)
 _OPSET = 19
@@ -171,5 +171,5 @@ def _weights(call: Call, size: int, scale: float, axis: int) -> Array:
     graph = helper.make_graph([node], "resize", known, [helper.make_tensor_value_info("y", kind, None)])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)])
     given = {"sizes": np.array([round(size * scale)])} if has_sizes else {"scales": np.array([scale], np.float32)}
-    [found] = ReferenceEvaluator(model).run(None, {"x": np.eye(size, dtype=np.float32), **given})
+    [found] = evaluator(model).run(None, {"x": np.eye(size, dtype=np.float32), **given})
     return np.asarray(found)
