@@ -157,3 +157,38 @@ def test_time_is_shared_unless_the_number_of_processes_is_given(
     if flags[:1] == ("--minutes",):
         assert 29 < limits[0] <= 30
         assert 59 < limits[1] <= 60  # what the first has left over
+
+
+def test_loadgen_that_is_not_installed_is_told_in_one_line(answer, artifact: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr("isoform.stages.mlperf.find_spec", lambda module: None)
+    monkeypatch.setattr(bench, "bench", lambda *_, **__: pytest.fail("something was measured"))
+    found = answer("bench", str(artifact), "--mlperf")
+    assert found.code == 3
+    assert "--mlperf needs the package 'mlperf_loadgen', which is not installed." in found.err
+    assert "pip install 'isoform[mlperf]'" in found.err
+
+
+def test_what_loadgen_said_is_a_line_and_its_duration_that_of_the_command(
+    answer, artifact: Path, monkeypatch: Any
+) -> None:
+    asked = []
+    said = {
+        "is_valid": True, "reasons": [], "result": 0.5, "unit": "ms", "samples": 12_000, "duration_s": 10.04,
+        "deviations": ["10 s at least, by the rules 600 s"],
+    }  # fmt: skip
+    record = replace(RECORD, details={"mlperf": {"single-stream": said}})
+    monkeypatch.setattr("isoform.stages.mlperf.find_spec", lambda module: module)
+    monkeypatch.setattr(bench, "bench", lambda *_, **flags: (asked.append(flags["mlperf_s"]) or record, False))
+    found = answer("bench", str(artifact), "--mlperf")
+    answer("bench", str(artifact), "--mlperf", "--mlperf-seconds", "600")
+    answer("bench", str(artifact))
+    assert asked == [10, 600, None]
+    assert (
+        "LoadGen single-stream: 90th percentile 0.5 ms, VALID, 12,000 samples in 10.0 s; no MLPerf submission: "
+        "10 s at least, by the rules 600 s"
+    ) in " ".join(found.err.split())
+
+
+def test_loadgen_takes_no_turns_with_a_baseline(answer, artifact: Path) -> None:
+    found = answer("bench", str(artifact), "--mlperf", "--baseline", "exports")
+    assert (found.code, "--mlperf does not take turns with a baseline" in found.err) == (2, True)

@@ -13,7 +13,7 @@ from isoform.cli.allotment import Allotment
 from isoform.cli.sections import Sectioned
 from isoform.cli.usage import Counts
 from isoform.core import budget as budgets
-from isoform.core import cases, comparison
+from isoform.core import cases, comparison, mlperf
 from isoform.core.artifact import CASES_NAME, open_artifact
 from isoform.core.bench import BenchOptions, BenchRecord
 from isoform.core.format import FORMATS
@@ -36,6 +36,7 @@ _SHARES = {
     sections={
         "What is measured": ("--runtime", "--threads", "--batch"),
         "How much": ("--rounds", "--processes", "--minutes", "--quick"),
+        "MLPerf": ("--mlperf", "--mlperf-seconds"),
         "What it is held against": ("--baseline", "--threshold", "--budget"),
     },
     epilog="""\b
@@ -45,8 +46,10 @@ Examples:
   isoform bench exports/mlp --batch 1,8,32                    and how many samples a second, by batch
   isoform bench exports --quick --budget 'p50<2ms,size<5MB'   fails on what is beyond it
   isoform bench exports/mlp --baseline before/mlp             is it slower than an earlier export?
+  isoform bench exports/mlp --mlperf                          and what MLPerf's LoadGen says
 
-Exit codes: 0 done, 1 beyond the budget or slower than the baseline, 4 a file did not load or run.""",
+Exit codes: 0 done, 1 beyond the budget or slower than the baseline, 3 LoadGen is not installed,
+4 a file did not load or run.""",
 )
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @options.runtimes
@@ -64,6 +67,11 @@ Exit codes: 0 done, 1 beyond the budget or slower than the baseline, 4 a file di
     help="How long all may take: six processes each, fewer where the time is short, and one at least.",
 )  # fmt: skip
 @click.option("--quick", is_flag=True, help="Fewer processes and a short warm-up: an impression, its interval wide.")
+@click.option("--mlperf", "is_generated", is_flag=True, help="Ask MLPerf's LoadGen too: single-stream and offline.")
+@click.option(
+    "--mlperf-seconds", "mlperf_s", type=click.FloatRange(0, min_open=True), default=mlperf.USABLE_S,
+    show_default=True, help=f"How long a scenario of --mlperf lasts at least; by its rules {mlperf.OFFICIAL_S:g}.",
+)  # fmt: skip
 @click.option(
     "--baseline", type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Time each artifact in turns with the same one of this folder, instead of by itself.",
@@ -87,6 +95,8 @@ def command(
     processes: int | None,
     minutes: float,
     quick: bool,
+    is_generated: bool,
+    mlperf_s: float,
     baseline: Path | None,
     threshold: float,
     budget: str | None,
@@ -110,6 +120,8 @@ def command(
     limits = budgets.parse(budget) if budget else ()
     if baseline is not None and limits:
         raise UsageError("--budget holds what --baseline does not measure.", "Give them to two commands.")
+    if is_generated:
+        _require_loadgen(baseline)
     if is_dry:
         plans.show_runs("bench", [run for folder in folders for run in _runs(folder, rows)], as_json)
         context.exit(0)
@@ -125,7 +137,9 @@ def command(
             runs = [run for folder in folders for run in _runs(folder, rows)]
             measured = [_options(threads, batch, rounds, processes, quick) for batch in batches]
             allotment = None if quick or processes else Allotment(60 * minutes, len(runs) * len(batches))
-            bencher = _Bencher(measured, force, limits, display, Ceilings(), allotment)
+            bencher = _Bencher(
+                measured, force, limits, display, Ceilings(), allotment, mlperf_s if is_generated else None
+            )
             found = {run: bencher.entries(*run) for run in sorted(runs, key=_start_up)}
             entries = [entry for run in runs for entry in found[run]]
     if as_json:
@@ -134,6 +148,14 @@ def command(
         context.exit(IsoformError.exit_code)
     is_slower = any(each["verdict"] == comparison.SLOWER for entry in entries for each in entry.get("comparisons", ()))
     context.exit(RESULT_FAILED if is_slower or any(entry.get("over_budget") for entry in entries) else 0)
+
+
+def _require_loadgen(baseline: Path | None) -> None:
+    from isoform.stages.mlperf import require
+
+    if baseline is not None:
+        raise UsageError("--mlperf does not take turns with a baseline.", "Give them to two commands.")
+    require()
 
 
 def _options(
@@ -180,6 +202,7 @@ class _Bencher:
     display: Any
     ceilings: "Ceilings"
     allotment: Allotment | None
+    mlperf_s: float | None
 
     def entries(self, folder: Path, row: registry.Runtime) -> list[dict[str, Any]]:
         """Return the JSON of an artifact's records, or of the error in the place of one."""
@@ -217,7 +240,7 @@ class _Bencher:
 
         return bench.bench(
             folder, row, pool, chosen, is_forced=self.is_forced, on_progress=on_progress, ceilings=self.ceilings,
-            limit_s=self.allotment.next_s() if self.allotment else None,
+            limit_s=self.allotment.next_s() if self.allotment else None, mlperf_s=self.mlperf_s,
         )  # fmt: skip
 
     def _told(self, subject: str, record: BenchRecord, is_reused: bool) -> list[str]:
@@ -283,7 +306,7 @@ def told(record: BenchRecord) -> list[str]:
                 f"{found['achieved_flops_per_s'] / 1e9:.3g} GFLOP/s on {timing.threads} "
                 f"thread{'s' * (timing.threads != 1)}, {100 * found['share']:.0f} % of what {found['bound']} allows"
             )
-    return lines
+    return [*lines, *mlperf.told(record.details.get(mlperf.NAME, {}))]
 
 
 def _placed(record: Mapping[str, Any]) -> str:

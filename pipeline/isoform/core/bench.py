@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
 
-from isoform.core import work
+from isoform.core import mlperf, work
 from isoform.core.machine import Machine
 from isoform.core.statistics import FEWEST_FOR_INTERVAL, median, median_interval, quantile, queries_needed
 
@@ -17,7 +17,7 @@ BENCH_NAME = "bench.json"
 SCHEMA_VERSION = 2
 MEASUREMENT = 2
 """Raised when figures are taken in another way, so that old ones are not mistaken for new."""
-DETAILS = ("placement", "work", "ceilings")
+DETAILS = ("placement", "work", "ceilings", mlperf.NAME)
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99.9": 0.999}
 
 
@@ -215,7 +215,8 @@ class BenchRecord:
         inputs: name, dtype and shape of what one query was.
         input_digest: SHA-256 of these inputs.
         size_bytes: the model on disk, external data included.
-        details: by a name of `DETAILS`, what is told beyond latency, as core/placement.py and core/work.py write it.
+        details: by a name of `DETAILS`, what is told beyond latency, as core/placement.py, core/work.py and
+            core/mlperf.py write it.
     """
 
     key: str

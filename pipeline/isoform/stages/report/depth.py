@@ -102,9 +102,9 @@ def mlperf(written: Mapping[str, Any]) -> list[str]:
 
 def _scenario(name: str, record: Mapping[str, Any]) -> str:
     word = "valid" if record["is_valid"] else "not valid"
-    brief = ", shortened and so no MLPerf result" if record.get("is_quick") else ""
+    brief = ", shortened and so no MLPerf result" if record.get("is_quick") else ", no MLPerf submission"
     return (
-        f"{name}: {float(record['result']):.4g} {record['unit']} ({word}{brief}), {int(record['queries'])} queries in "
+        f"{name}: {float(record['result']):.4g} {record['unit']} ({word}{brief}), {int(record['samples'])} samples in "
         f"{float(record['duration_s']):.0f} s"
     )
 

@@ -154,14 +154,14 @@ def test_one_batch_alone_is_no_curve(tmp_path: Path) -> None:
 
 def test_what_mlperf_said_and_what_stays_in_float_stand_with_the_export(tmp_path: Path) -> None:
     own = artifact(tmp_path, "m", "onnx", "PASS", precision="int8")
-    said = {"is_valid": True, "is_quick": False, "result": 5.25, "unit": "ms", "queries": 12_000, "duration_s": 60.4}
+    said = {"is_valid": True, "is_quick": False, "result": 5.25, "unit": "ms", "samples": 12_000, "duration_s": 60.4}
     measured(own, 10, mlperf={"single-stream": said, "offline": said | {"is_valid": False, "is_quick": True}})
     record = json.loads((own / "artifact.json").read_text())
     record["reduction"] = {"kept": [f"layer{n}" for n in range(14)], "notes": ["Softmax has no kernel of integers."]}
     (own / "artifact.json").write_text(json.dumps(record))
     write(tmp_path, tmp_path / "report.html")
     text = (tmp_path / "report.html").read_text()
-    assert "MLPerf LoadGen, single-stream: 5.25 ms (valid), 12000 queries in 60 s" in text
+    assert "MLPerf LoadGen, single-stream: 5.25 ms (valid, no MLPerf submission), 12000 samples in 60 s" in text
     assert "offline: 5.25 ms (not valid, shortened and so no MLPerf result)" in text
     assert "<li>Softmax has no kernel of integers.</li>" in text
     assert "layer10, layer11 and 2 more." in text
