@@ -61,6 +61,11 @@ class Divergence:
         }
         return cls(**found)
 
+    @property
+    def is_unseen(self) -> bool:
+        """Tell whether it was found by a weight alone: what the operator gives is within the limit."""
+        return self.ratio <= self.limit
+
     def lines(self) -> list[str]:
         """Return the answer as text."""
         against = f", in the reference {self.counterpart}" if self.counterpart else ""
@@ -72,7 +77,8 @@ class Divergence:
         text += [f"  source: {self.line}"] if self.line else []
         text += [f"  together with: {', '.join(self.operators)}"] if len(self.operators) > 1 else []
         text += [f"  suspected: {self.cause}"] if self.cause else []
-        text += ["  no output of the model shows it on these cases"] if not self.outputs else []
+        text += ["  nothing computed shows it on these cases: it is a weight that differs"] if self.is_unseen else []
+        text += ["  no output of the model shows it on these cases"] if not (self.outputs or self.is_unseen) else []
         text += [f"  so do, by themselves: {', '.join(self.others)}"] if self.others else []
         text += [f"  to see it: python {self.files[0]}"] if self.files else []
         return text

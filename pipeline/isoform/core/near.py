@@ -50,20 +50,21 @@ class NearIndex:
             places = _first_places(value.shape, order)
             head = value[places].astype(np.float64) * factors[places]
             sizes = head if terms is None else np.maximum(terms[places], np.abs(head))
-            near = np.all(np.abs(self._heads[value.size] - head) <= 2 * _slack(sizes, largest), axis=1)
+            near = np.all(np.abs(self._heads[value.size] - head) <= 2 * slack(sizes, largest), axis=1)
             for index in np.flatnonzero(near):
                 product = (value.astype(np.float64) * factors).astype(np.float32) if product is None else product
                 name, flat = self._tensors[value.size][index]
                 moved = product.transpose(order).reshape(-1)
                 sizes = moved if terms is None else np.maximum(terms.transpose(order).reshape(-1), np.abs(moved))
-                if np.all(np.abs(moved - flat) <= _slack(sizes, float(np.abs(product).max()))):
+                if np.all(np.abs(moved - flat) <= slack(sizes, float(np.abs(product).max()))):
                     return name
         return None
 
 
-def _slack(values: Array, largest: float) -> Array:
-    slack: Array = ULPS * (np.spacing(np.abs(values.astype(np.float32))) + np.spacing(np.float32(largest * _SMALLEST)))
-    return slack
+def slack(values: Array, largest: float) -> Array:
+    """Return by how much each of ``values`` may be off, in a tensor whose largest magnitude is ``largest``."""
+    found: Array = ULPS * (np.spacing(np.abs(values.astype(np.float32))) + np.spacing(np.float32(largest * _SMALLEST)))
+    return found
 
 
 @lru_cache(maxsize=4096)

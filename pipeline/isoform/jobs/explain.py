@@ -100,7 +100,8 @@ def _stopped(file: traced.Traced, error: DoesNotRun, case: Tensors) -> Divergenc
 
 
 def _of_meaning(comparison: Comparison, difference: Difference, folder: Path) -> Divergence:
-    last, pair = difference.steps[-1], difference.pair
+    pair, lost = difference.pair, difference.lost
+    last = lost.step if lost is not None else difference.steps[-1]
     given, exact = comparison.given(comparison.cases[0], pair, difference.known)
     shape = comparison.graphs.arrays(comparison.cases[0], [pair.candidate], of_reference=False)[pair.candidate].shape
     expected = lying(pair.arrangement.inverse, exact, shape)
@@ -111,12 +112,14 @@ def _of_meaning(comparison: Comparison, difference: Difference, folder: Path) ->
         comparison.candidate, narrow, pair.candidate, expected, _allowed(comparison, pair.figures.allowed, exact),
         8.0, title, folder,
     )  # fmt: skip
-    theirs = difference.counterpart
+    counterpart = difference.counterpart
+    theirs = lost.readers if lost is not None else comparison.counterparts(pair)[0]
     return Divergence(
-        MEANING, str(last), _named(difference.steps), str(theirs) if theirs else "",
-        _named(comparison.counterparts(pair)[0]), last.attributes,
-        last.line or (theirs.line if theirs else ""), pair.figures.ratio, difference.own, difference.inherited, LIMIT,
-        suspected(comparison, difference), difference.in_outputs, _named(difference.others), files,
+        MEANING, str(last), _named(difference.steps), str(counterpart) if counterpart else "",
+        _named(theirs), last.attributes,
+        last.line or (counterpart.line if counterpart else ""), pair.figures.ratio, difference.own,
+        difference.inherited, LIMIT, suspected(comparison, difference), difference.in_outputs,
+        _named(difference.others), files,
     )  # fmt: skip
 
 

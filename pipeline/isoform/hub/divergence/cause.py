@@ -36,11 +36,20 @@ def suspected(comparison: Comparison, difference: Difference) -> str:
     """Return what explains the difference, or "" where nothing does."""
     theirs, inputs = comparison.counterparts(difference.pair)
     return (
-        _other_order(comparison, difference)
+        _lost(difference)
+        or _other_order(comparison, difference)
         or _weights(theirs, difference.steps)
         or _attributes(theirs, difference.steps)
         or _planted(comparison, difference, inputs)
     )
+
+
+def _lost(difference: Difference) -> str:
+    lost = difference.lost
+    if lost is None:
+        return ""
+    named = f"the weight '{lost.holder}' is not '{lost.parameter}' of the reference"
+    return f"{named}: {lost.change}" if lost.change else named
 
 
 def _other_order(comparison: Comparison, difference: Difference) -> str:

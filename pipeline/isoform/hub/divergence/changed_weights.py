@@ -3,26 +3,36 @@
 import numpy as np
 
 from isoform.core.cases import Array
+from isoform.core.near import slack
 from isoform.hub.divergence.arrangement import best
 
 _RELATED = 0.5
 """RMS of the change, as a share of the weight's own, up to which two tensors are one weight at two times."""
 _BFLOAT16_BITS = 16
+_MOST = 0.5
+_ROUNDED = {"float16": 2.0**-11, "bfloat16": 2.0**-8}
 
 
-def told(before: Array, after: Array) -> str:
-    """Return how ``after`` differs from ``before``, as it lies nearest to it; "" where they are equal or unrelated."""
+def told(before: Array, after: Array, *, is_rounded: bool = False) -> str:
+    """Return how ``after`` differs from ``before``, as it lies nearest to it; "" where they are equal or unrelated.
+
+    Args:
+        is_rounded: both are products that were rounded to float32 in their own ways: as near as that is equal.
+    """
     if before.size != after.size:
         return ""
     one = before.astype(np.float64)
     other = best(after.astype(np.float64), one)[0](after.astype(np.float64), one.shape)
+    if is_rounded:
+        other = np.where(np.abs(other - one) <= slack(one, float(np.abs(one).max())), one, other)
     if np.array_equal(one, other):
         return ""
     scale = float(np.sqrt(np.mean(np.square(one))))
     off = float(np.sqrt(np.mean(np.square(other - one))))
     if not other.any():
         return "it is zero throughout, as a bias that was dropped"
-    return _precision(before, one, other) or _order(one, other) or _places(one, other) or (
+    rounded = _as_rounded(one, other) if is_rounded else _precision(before, one, other)
+    return rounded or _order(one, other) or _places(one, other) or (
         f"stale: every element differs, by {off / scale:.1%} RMS" if scale and off <= _RELATED * scale else ""
     )  # fmt: skip
 
@@ -36,6 +46,15 @@ def _precision(before: Array, one: Array, other: Array) -> str:
         if np.array_equal(rounded.astype(np.uint32).view(np.float32).reshape(one.shape).astype(np.float64), other):
             return "reduced precision: it is rounded to bfloat16"
     return ""
+
+
+def _as_rounded(one: Array, other: Array) -> str:
+    """Tell products of a weight that was rounded by how far they are off at most, if most of them are."""
+    changed = one != other
+    if changed.mean() < _MOST:
+        return ""
+    worst = float((np.abs(other - one)[changed] / np.maximum(np.abs(one[changed]), 1e-30)).max())
+    return next((f"reduced precision: as rounded to {name}" for name, u in _ROUNDED.items() if worst <= 1.01 * u), "")
 
 
 def _order(one: Array, other: Array) -> str:

@@ -8,9 +8,10 @@ import numpy as np
 
 from isoform.core.cases import Array, Tensors
 from isoform.core.semantics import LIMIT
-from isoform.hub.divergence import cut
+from isoform.hub.divergence import cut, lost_weights
 from isoform.hub.divergence.arrangement import Arrangement, likeness
 from isoform.hub.divergence.figures import Figures
+from isoform.hub.divergence.lost_weights import Lost
 from isoform.hub.divergence.pairs import Graphs, Pair, agreeing, partners
 from isoform.hub.divergence.traced import Step, Traced
 from isoform.hub.divergence.values import Evaluation
@@ -20,6 +21,10 @@ _ALIKE = 0.3
 _WINDOW = 16
 """How many operators behind the last tensors that agree are looked at for such a pair."""
 _MOST_OTHERS = 8
+_SAME_SIZE, _ONE_LINE = 0.1, 0.9999
+"""The error, as a share of the RMS, up to which a tensor is no multiple of another; the likeness from which it is."""
+_MOST_LOST = 2
+"""Steps that may have lost weights where these are to tell which one differs first."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,7 @@ class Difference:
         own: R if the steps are given the reference's inputs; inherited: R of what their own inputs bring along.
         in_outputs: whether an output of the graph differs.
         others: other steps, further on, that differ by themselves.
+        lost: the weight that tells; None where what is computed does.
     """
 
     steps: tuple[Step, ...]
@@ -44,6 +50,7 @@ class Difference:
     inherited: float
     in_outputs: bool
     others: tuple[Step, ...]
+    lost: Lost | None = None
 
 
 class Comparison:
@@ -66,8 +73,10 @@ class Comparison:
 
     def first(self) -> Difference | None:
         """Return where the graphs part; None where all that corresponds is the same."""
-        lasting = next((found for found in self._direct() if not self._is_undone(found[0])), None)
-        found = lasting or (self._by_likeness() if self.missed else None) or next(self._direct(), None)
+        lost, found = self._by_weights()
+        if found is None:
+            lasting = next((found for found in self._direct() if not self._is_undone(found[0])), None)
+            found = lasting or (self._by_likeness() if self.missed else None) or next(self._direct(), None)
         if found is None:
             return None
         step, pair = found
@@ -77,11 +86,45 @@ class Comparison:
         own, inherited = self._parts(pair, sources)
         counterpart = self.reference.makers.get(pair.reference)
         others = tuple(self._others(step))
-        return Difference(tuple(steps), counterpart, pair, sources, own, inherited, bool(self.missed), others)
+        return Difference(tuple(steps), counterpart, pair, sources, own, inherited, bool(self.missed), others, lost)
 
     def counterparts(self, pair: Pair) -> tuple[list[Step], list[str]]:
         """Return the steps of the reference that give a pair's tensor from such that agree, and which those are."""
         return cut.ancestors(self.reference, pair.reference, frozenset(self._refs_agreed - {pair.reference}))
+
+    def _by_weights(self) -> tuple[Lost | None, tuple[Step, Pair] | None]:
+        """Return the weight that the candidate lacks, and the step in its place, where one step or two have such."""
+        found = lost_weights.lost(self.reference, self.candidate)
+        if not 0 < len({each.step for each in found}) <= _MOST_LOST:
+            return None, None
+        first = next((each for each in found if each.change), found[0])
+        pair = self._nearest(first.step, first.readers)
+        return (first, (first.step, pair)) if pair is not None else (None, None)
+
+    def _nearest(self, step: Step, readers: Sequence[Step]) -> Pair | None:
+        """Return the pair of what a step gives and agrees with, else of what stands in its place or comes nearest to it
+        behind ``readers``; where that is it times a number, of the first tensor behind it that agrees, or of an output.
+        """
+        name = step.outputs[0]
+        theirs = list(_behind(self.reference, readers))
+        same = next((pair for pair in self.agreed.get(name, ()) if pair.reference in theirs), None)
+        if same is not None:
+            return same
+        behind = [other for other in theirs if self._is_comparable(name, other)][:_WINDOW]
+        pairs = self.graphs.measured([(name, other) for other in behind])
+        nearest = self._in_its_place(step, name) or min(pairs, key=lambda pair: pair.figures.ratio, default=None)
+        if nearest is not None and not self._is_scaled(nearest):
+            return nearest
+        ours = list(_behind(self.candidate, [self.candidate.makers[name]]))
+        agreed = (self.agreed[other][0] for other in ours if other in self.agreed)
+        outputs = (pair for pair in self.pairs if pair.candidate == pair.reference in self.missed)
+        return next(agreed, next((pair for pair in outputs if pair.candidate in ours), None))
+
+    def _is_scaled(self, pair: Pair) -> bool:
+        """Tell whether a tensor is nearly another times a number, as where a factor moved to another operator."""
+        alike = self._alike([pair.candidate], [pair.reference])
+        is_near = pair.figures.error <= _SAME_SIZE**2 * pair.figures.scale
+        return not is_near and all(value >= _ONE_LINE for value in alike.values())
 
     def _direct(self) -> Iterator[tuple[Step, Pair]]:
         """Yield the steps whose inputs agree and whose output differs from that of the step in their place."""
@@ -191,7 +234,7 @@ class Comparison:
         exact = self.graphs.arrays(case, [*wanted, pair.reference], of_reference=True)
         given = {
             name: own[name] if each is None or each.reference not in exact
-            else lying(each.arrangement.inverse, exact[each.reference], own[name].shape)
+            else lying(each.arrangement.inverse, exact[each.reference], own[name].shape).astype(own[name].dtype)
             for name, each in known.items()
         }  # fmt: skip
         return given, exact[pair.reference]
@@ -220,6 +263,15 @@ def lying(arrangement: Arrangement, array: Array, shape: tuple[int, ...]) -> Arr
         return arrangement(array, shape)
     except ValueError:
         return array.reshape(shape)
+
+
+def _behind(traced: Traced, begin: Sequence[Step]) -> Iterator[str]:
+    """Yield the tensors that some steps give, and all that is computed of them, in order."""
+    following: set[str] = set()
+    for step in traced.steps:
+        if step in begin or not following.isdisjoint(step.inputs):
+            following.update(step.outputs)
+            yield from step.outputs
 
 
 def _same_operators(one: Step, other: Step) -> bool:

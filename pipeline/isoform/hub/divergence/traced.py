@@ -48,6 +48,11 @@ class Step:
         return f"{self.title} ({self.op_type})"
 
     @property
+    def constants(self) -> list[ir.Value]:
+        """The constants that it reads."""
+        return [value for node in self.nodes for value in _read(node) if constant(value) is not None]
+
+    @property
     def attributes(self) -> dict[str, object]:
         """What the nodes say of themselves, those of several nodes together."""
         return {
