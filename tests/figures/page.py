@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from figures import convert, peers, reports, speed
+from figures import convert, integers, peers, reports, speed
 
 GB = 1e9
 
@@ -33,7 +33,8 @@ def rendered(sections: Mapping[str, Any]) -> str:
 
 
 def _table(section: str, rows: list[dict[str, Any]]) -> list[str]:
-    tables = {convert.NAME: convert.table, peers.NAME: peers.table, reports.NAME: reports.table}
+    sections = (convert, integers, peers, reports)
+    tables = {each.NAME: each.table for each in sections}
     if section in tables:
         return tables[section](rows)
     return _speed(rows) if section in speed.SECTIONS else _costs(rows)
