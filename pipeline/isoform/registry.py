@@ -116,6 +116,7 @@ RUNTIMES: dict[str, Runtime] = {
         Runtime("torch-eager", "torch_eager", ("torch",), ("torch",), "torch", is_source=True),
         Runtime("torch-export", "torch_export", ("pt2",), ("torch",), "torch", evaluates_float64=True),
         Runtime("torch-jit", "torch_jit", ("torchscript",), ("torch",), "torch", evaluates_float64=True),
+        Runtime("torch-jit-cuda", "torch_jit", ("torchscript",), ("torch",), "torch", device="cuda"),
     )
 }
 

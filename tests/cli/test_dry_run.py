@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 import smallest_files
+from isoform import store
+from isoform.core.signature import Signature, TensorSpec
 
 MLP = Path(__file__).parents[2] / "models" / "mlp"
 
@@ -43,6 +45,7 @@ torchscript
   write    exports/model/torchscript/  model.ts artifact.json cases.npz weights.json
   route    tflite -> onnx -> torchscript
   prove    on torch-jit
+  prove    on torch-jit-cuda
 """
     assert answer("convert", "model.tflite", "--to", "onnx,torchscript", "--dry-run") == (text, "", 0)
     assert [path.name for path in Path.cwd().iterdir()] == ["model.tflite"]
@@ -128,6 +131,7 @@ torchscript
   route    keras -> onnx -> torchscript
   then     keras -> savedmodel -> onnx -> torchscript
   prove    on torch-jit
+  prove    on torch-jit-cuda
 """
     assert (out, err, code) == (text, "", 0)
     assert not Path("exports").exists()
@@ -163,3 +167,24 @@ def test_verify_and_bench_say_what_they_would_run(answer, only, artifact: Path) 
     row = {"path": str(artifact), "runtime": "litert", "missing": ["pip install 'isoform[litert]'"]}
     assert json.loads(out) == {"plan": [row]}
     assert sorted(path.name for path in artifact.iterdir()) == ["artifact.json", "model.tflite"]
+
+
+def test_what_none_of_the_named_runtimes_opens_is_left_out_where_they_open_another(answer, only) -> None:
+    only()
+    signature = Signature((TensorSpec("x", "float32", ("n", 4)),), (TensorSpec("y", "float32", ("n", 2)),)).to_json()
+    for name in ("onnx", "tflite", "torchscript"):
+        folder = Path("exports", name)
+        folder.mkdir(parents=True)
+        record = {
+            "schema_version": 1, "name": "net", "framework": "torch", "format": name, "model": f"model.{name}",
+            "signature": signature, "files": {},
+        }  # fmt: skip
+        store.write_json(folder / "artifact.json", record)
+    words = ("--runtime", "ort-cuda", "--runtime", "torch-jit-cuda", "--dry-run", "--json")
+    for command in ("verify", "bench"):
+        runs = json.loads(answer(command, "exports", *words).out)["plan"]
+        assert [(run["path"], run["runtime"]) for run in runs] == [
+            ("exports/onnx", "ort-cuda"), ("exports/torchscript", "torch-jit-cuda"),
+        ]  # fmt: skip
+    found = answer("verify", "exports/tflite", *words)
+    assert (found.code, "None of these runtimes opens 'tflite'" in found.err) == (2, True)

@@ -8,7 +8,10 @@ from isoform import cli
 
 COMMANDS = ", ".join(cli.COMMANDS)
 FORMATS = "keras, onnx, openvino, ort, pt2, savedmodel, tflite, torch, torchscript"
-RUNTIMES = "keras, litert, onnx-reference, openvino, ort-cpu, ort-cuda, tf, torch-eager, torch-export, torch-jit"
+RUNTIMES = (
+    "keras, litert, onnx-reference, openvino, ort-cpu, ort-cuda, tf, torch-eager, torch-export, torch-jit, "
+    "torch-jit-cuda"
+)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from onnxruntime.capi.onnxruntime_pybind11_state import EPFail
 
 from isoform.converters import onnx_to_tflite
 from isoform.core.artifact import Artifact
@@ -104,3 +105,19 @@ def test_a_bound_run_of_onnx_runtime_leaves_its_outputs_where_they_are(tmp_path:
     given["x"][...] = 0  # on the CPU the inputs are read in place: nothing is copied
     bound.run()
     assert (bound.outputs()["y"] != first["y"]).all()
+
+
+def test_what_a_provider_fails_is_not_answered_by_another(tmp_path: Path) -> None:
+    session = ort.load(Artifact("onnx", written(tmp_path / "model.onnx"), SIGNATURE), RunOptions())
+    inner = session._session._sess
+
+    class Failing:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(inner, name)
+
+        def run(self, *arguments: Any) -> None:
+            raise EPFail("CUDA error 700")
+
+    session._session._sess = Failing()
+    with pytest.raises(EPFail, match="CUDA error 700"):
+        session.run({"x": np.ones((2, 3), np.float32), "scale": np.ones(3, np.float32)})

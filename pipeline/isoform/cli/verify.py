@@ -141,7 +141,7 @@ def command(
         raise UsageError("--public-key is for an --attestation.", "Name the attestation.json, too.")
     rows = [registry.runtime(name) for name in runtimes]
     if is_dry:
-        runs = [(target, row) for target in _targets(paths, cases) for row in _runtimes(target, rows)]
+        runs = [(target, row) for target in _targets(paths, cases, rows) for row in _runtimes(target, rows)]
         plans.show_runs("verify", runs, as_json)
         context.exit(0)
     lock = lock or (Path(LOCK_NAME) if update_lock else None)
@@ -157,7 +157,7 @@ def command(
             finally:
                 display.settle(is_told=False)
 
-        for each in executor.run_each(_targets(paths, cases), verified, workers, cancel=pool.close):
+        for each in executor.run_each(_targets(paths, cases, rows), verified, workers, cancel=pool.close):
             found.append(each)
             _show(display, each, verbose, is_explained)
         changes = gate.against(lock, found, paths, runtimes, is_updated=update_lock) if lock else []
@@ -198,13 +198,22 @@ def exit_code(verdict: str) -> int:
     return {"PASS": 0, "WARN": 0, "ERROR": IsoformError.exit_code}.get(verdict, RESULT_FAILED)
 
 
-def _targets(paths: tuple[Path, ...], cases: Path | None) -> list[Path]:
-    """Return artifact folders below the paths; a path that is a model itself stays as it is."""
+def _targets(paths: tuple[Path, ...], cases: Path | None, rows: list[registry.Runtime]) -> list[Path]:
+    """Return artifact folders below the paths, of those that ``rows`` open if some do; a path that is a model stays."""
     targets: list[Path] = []
     for path in paths:
         is_model = path.is_file() or (path / "saved_model.pb").is_file()
-        targets += [path] if is_model and cases is not None else artifacts.folders([path])
+        found = [path] if is_model and cases is not None else artifacts.folders([path])
+        targets += [target for target in found if _is_opened(target, rows)] or found
     return targets
+
+
+def _is_opened(target: Path, rows: list[registry.Runtime]) -> bool:
+    """Tell whether some of ``rows`` opens an artifact, or it is not known: one that cannot be read is told later."""
+    try:
+        return not rows or any(open_artifact(target).format in row.formats for row in rows)
+    except IsoformError:
+        return True
 
 
 def _runtimes(target: Path, rows: list[registry.Runtime]) -> tuple[registry.Runtime, ...]:

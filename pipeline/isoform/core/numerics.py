@@ -42,6 +42,7 @@ THRESHOLDS = {
     "ort-cuda": Threshold(8, 16, "as on the CPU; TF32 is off"),
     "torch-export": Threshold(4, 8, "the same kernels as eager PyTorch"),
     "torch-jit": Threshold(4, 8, "the same kernels as eager PyTorch"),
+    "torch-jit-cuda": Threshold(8, 16, "CUDA's kernels, not the source's; TF32 is off"),
     "tf": Threshold(4, 8, "the same kernels as Keras"),
     "litert": Threshold(8, 16, "its kernels approximate more: 47 legitimate files stayed below 7.5"),
 }

@@ -119,6 +119,7 @@ def _opened(
         ) from error
     if session.get_providers()[0] != provider:
         raise _no_device()
+    session.disable_fallback()  # a run that CUDA fails would be answered by the CPU
     return session
 
 

@@ -56,14 +56,17 @@ def examine(pool: Pool) -> list[Finding]:
     """Return a finding for isoform, the machine, each GPU, provider, package, converter and runtime."""
     here = machine.describe()
     providers = _providers(pool)
+    gpus = _gpus()
+    names = [finding.subject for finding in providers]
+    has_gpu = any(gpu.status == WORKS for gpu in gpus)
     return [
         Finding("isoform", "isoform", WORKS, metadata.version("isoform")),
         Finding(platform.node() or "this machine", "machine", WORKS, f"{here.python}, {here.system}, {here.cpu}"),
-        *_gpus(),
+        *gpus,
         *providers,
         *map(_package, _packages()),
         *(_row("converter", row) for row in registry.CONVERTERS.values()),
-        *(_runtime(row, [finding.subject for finding in providers]) for row in registry.RUNTIMES.values()),
+        *(_runtime(row, names, has_gpu) for row in registry.RUNTIMES.values()),
     ]
 
 
@@ -92,11 +95,16 @@ def _row(kind: str, row: registry.Converter | registry.Runtime) -> Finding:
     return Finding(row.name, kind, WORKS, "every package it needs is installed")
 
 
-def _runtime(row: registry.Runtime, providers: list[str]) -> Finding:
+def _runtime(row: registry.Runtime, providers: list[str], has_gpu: bool) -> Finding:
     found = _row("runtime", row)
-    if found.status != WORKS or row.device != "cuda" or _CUDA in providers:
+    if found.status != WORKS or row.device != "cuda":
         return found
-    return Finding(row.name, "runtime", NO_DEVICE, f"ONNX Runtime has no {_CUDA} here", "pip install 'isoform[cuda]'")
+    if "onnxruntime" in row.needs and _CUDA not in providers:
+        detail = f"ONNX Runtime has no {_CUDA} here"
+        return Finding(row.name, "runtime", NO_DEVICE, detail, "pip install 'isoform[cuda]'")
+    if "onnxruntime" not in row.needs and not has_gpu:
+        return Finding(row.name, "runtime", NO_DEVICE, "no NVIDIA GPU answers here")
+    return found
 
 
 def _providers(pool: Pool) -> list[Finding]:

@@ -157,12 +157,17 @@ def verify_file(path: Path, cases: Path, pool: Pool, runtimes: Sequence[registry
 
 
 def _recorded(found: Gate, record: Mapping[str, Any], row: registry.Runtime, altered: Sequence[str]) -> Gate:
-    """Return ``found``, or what the gate said when these very files were written where it cannot be asked here."""
-    gates = record["parity"].get(row.name, {}).get("gates", {})
-    if found.verdict != NOT_CHECKED or altered or "semantics" not in gates:
+    """Return ``found``, or what the gate said when these very files were written where it cannot be asked here.
+
+    It is a gate of the file: where none was recorded for this runtime, which may not have been there, another's stands.
+    """
+    if found.verdict != NOT_CHECKED or altered:
         return found
-    before = gates["semantics"]
-    return Gate(before["verdict"], (*before["findings"], "as recorded when it was written"))
+    known = [record["parity"].get(row.name, {}), *record["parity"].values()]
+    before = next((each["gates"]["semantics"] for each in known if "semantics" in each.get("gates", {})), None)
+    return (
+        found if before is None else Gate(before["verdict"], (*before["findings"], "as recorded when it was written"))
+    )
 
 
 def _known(path: Path) -> Cases:

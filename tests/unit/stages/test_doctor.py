@@ -79,6 +79,17 @@ def test_cuda_without_its_provider_is_no_gpu_and_not_works(installed) -> None:
     assert found(Pool("CUDAExecutionProvider"), "CUDAExecutionProvider", "provider").status == "works"
 
 
+def test_torchscript_on_cuda_takes_a_gpu_that_answers(installed, monkeypatch: pytest.MonkeyPatch) -> None:
+    installed()
+    row = found(Pool("CUDAExecutionProvider"), "torch-jit-cuda", "runtime")
+    assert (row.status, row.detail) == ("no gpu", "no NVIDIA GPU answers here")
+    answer = SimpleNamespace(stdout="NVIDIA Example, 600.1, 24576 MiB\n")
+    monkeypatch.setattr(doctor.shutil, "which", lambda program: program)
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: answer)
+    assert found(Pool("CPUExecutionProvider"), "torch-jit-cuda", "runtime").status == "works"
+    assert found(Pool("CPUExecutionProvider"), "ort-cuda", "runtime").status == "no gpu"
+
+
 def test_an_onnx_runtime_that_does_not_import_is_said(installed) -> None:
     installed()
     row = found(Pool(), "onnxruntime", "provider")
