@@ -14,6 +14,7 @@ from isoform.core import structure
 from isoform.core.axes import Axis
 from isoform.core.cases import FLOAT64, INTEGERS, Array, Cases, Floor, Tensors
 from isoform.core.conditioning import Conditioning
+from isoform.core.dependence import independent
 from isoform.core.integer_steps import CLASS, judge_steps
 from isoform.core.integer_steps import THRESHOLD as STEPS_THRESHOLD
 from isoform.core.numerics import OutputFigures, Threshold, judge, threshold_of
@@ -164,6 +165,8 @@ def assess(
         "semantics": semantics,
         "numerics": replace(numerics, verdict=TOLD) if asked.is_integer else numerics,
     }
+    if not asked.is_integer and cases.method != INTEGERS:
+        gates |= _of_nothing(gates, cases, threshold_of(runtime, cases.recorded_by).rms)
     if task is not None:
         gates["task"] = task
     verdict = _verdict(gates, figures)
@@ -263,6 +266,20 @@ def _numerics(figures: Sequence[OutputFigures], cases: Cases, outputs: Sequence[
     findings += [f"'{entry.name}': {entry.left_out}" for entry in figures if entry.left_out not in ("", entry.reason)]
     findings += [_largest(entry.name, cases, outputs) for entry in figures if entry.verdict in (FAIL, WARN)]
     return Gate(verdict, tuple(findings))
+
+
+def _of_nothing(gates: Mapping[str, Gate], cases: Cases, limit: float) -> dict[str, Gate]:
+    """Return the gates that compare outputs, passed for nothing where these do not depend on the inputs."""
+    found = independent(cases, limit)
+    if not found:
+        return {}
+    named = ", ".join(f"'{name}' by {share:.0e} of its size" for name, share in found.items())
+    texts = {
+        "semantics": "says nothing here",
+        "numerics": f"over all inputs the source's outputs vary less than rounding, {named}: nothing in it shows",
+    }
+    passed = {name: gates[name] for name in texts if gates[name].verdict in (PASS, WARN)}
+    return {name: Gate(INCONCLUSIVE, (texts[name], *gate.findings)) for name, gate in passed.items()}
 
 
 def _as_precise(entry: OutputFigures, asked: Precision) -> str:

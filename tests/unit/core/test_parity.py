@@ -159,3 +159,26 @@ def test_of_integers_decisions_count_and_numbers_are_told(recorded: Cases, task:
     assert record.verdict == verdict
     assert record.gates["numerics"].verdict == "TOLD"
     assert ("all decisions" in record.headline) == (verdict == "PASS")
+
+
+def constant_but_for(amount: float, cases: Cases) -> Cases:
+    """Return cases whose source answers ones, and ``amount`` of the input beside them."""
+    exact = [{"p": 1 + amount * np.sign(case["x"].astype(np.float64))} for case in cases.inputs]
+    source = [{"p": case["p"].astype(np.float32)} for case in exact]
+    return Cases(cases.kinds, cases.inputs).with_reference(exact, source, {"p": (Floor(1e-8, 1e-7),) * len(exact)})
+
+
+def test_outputs_that_vary_less_than_rounding_prove_nothing(recorded: Cases) -> None:
+    record = judged(constant_but_for(1e-12, recorded))
+    assert record.verdict == "INCONCLUSIVE"
+    assert record.gates["semantics"].verdict == record.gates["numerics"].verdict == "INCONCLUSIVE"
+    assert "over all inputs the source's outputs vary less than rounding, 'p' by 8e-13 of its size" in record.headline
+
+
+def test_a_wrong_weight_is_told_where_outputs_say_nothing(recorded: Cases) -> None:
+    assert judged(constant_but_for(1e-12, recorded), weights=Gate("FAIL", ("'w' is lost",))).verdict == "FAIL"
+
+
+@pytest.mark.parametrize("amount", [0.0, 1e-5])
+def test_outputs_that_vary_a_little_or_not_at_all_by_their_nature_pass(recorded: Cases, amount: float) -> None:
+    assert judged(constant_but_for(amount, recorded)).verdict == "PASS"
