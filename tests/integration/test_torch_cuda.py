@@ -1,5 +1,9 @@
 """ONNX and TorchScript on CUDA: without a device nothing is claimed; with one, numbers are float32's, not TF32's."""
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +64,9 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
         torch.jit.trace(Product(), torch.ones(1, 256)).save(tmp_path / name)
     save(Cases(("gaussian",), ({"x": np.ones((1, 256), np.float32)},)), tmp_path / CASES_NAME)
     record = {
-        "schema_version": 1, "name": "net", "format": request.param, "model": name, "key": "k",
-        "signature": SIGNATURE.to_json(), "files": store.inventory(tmp_path),
+        "schema_version": 1, "name": "net", "framework": "torch", "format": request.param, "model": name, "key": "k",
+        "signature": SIGNATURE.to_json(), "files": store.inventory(tmp_path), "parity": {}, "verdict": "NOT VERIFIED",
+        "status": "unverified", "route": [], "tried": [], "reproduce": "isoform export net",
     }  # fmt: skip
     store.write_json(tmp_path / RECORD_NAME, record)
     return tmp_path
@@ -86,6 +91,26 @@ def test_without_a_device_nothing_opens_and_no_figure_is_written(folder: Path) -
     with pytest.raises(IsoformError, match="^no CUDA device$"):
         measured(folder)
     assert not (folder / BENCH_NAME).exists()
+
+
+def test_the_script_says_what_was_not_proved_and_calls_no_cpu_figure_cudas(folder: Path, tmp_path: Path) -> None:
+    artifact = open_artifact(folder)
+    if HAS_CUDA[artifact.format]:
+        pytest.skip("there is a CUDA device")
+    program = Path(__file__).parents[1] / "cuda" / "run.sh"
+    out = tmp_path.parent / f"{tmp_path.name}-results"
+    there = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    done = subprocess.run([program, folder, out], env=there, capture_output=True, text=True, check=False)
+    assert done.returncode == 4, done.stderr
+    (result,) = json.loads((out / "verify.json").read_text())["results"]
+    assert [(each["runtime"], each["verdict"], each["headline"]) for each in result["parity"]] == [
+        (ROWS[artifact.format], "NOT VERIFIED", "not verified: no CUDA device")
+    ]
+    (entry,) = json.loads((out / "bench.json").read_text())
+    assert entry["error"]["kind"] == "no-device"
+    assert not list((out / "exports").rglob(BENCH_NAME))
+    assert ROWS[artifact.format] in (out / "report.html").read_text()
+    assert subprocess.run([program, folder, out], env=there, capture_output=True, check=False).returncode == 2
 
 
 def test_with_a_device_numbers_are_those_of_float32_and_not_of_tf32(folder: Path) -> None:

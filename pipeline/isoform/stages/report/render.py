@@ -13,7 +13,7 @@ from markupsafe import Markup
 from isoform import store
 from isoform.core.format import FORMATS
 from isoform.core.parity import PASS, WORST_FIRST
-from isoform.stages.report import change, depth, sheet, svg, text
+from isoform.stages.report import change, depth, sheet, svg, text, verified
 from isoform.stages.report.collect import Collection, Entry, Training, collect
 from isoform.stages.report.ranking import Table, tables
 from isoform.stages.report.section import Group, Section
@@ -44,6 +44,7 @@ def write(
     earlier: Path | None = None,
     turns: Path | None = None,
     tables_to: Path | None = None,
+    verified_in: Path | None = None,
 ) -> dict[str, Any]:
     """Write the page on everything below ``folder`` to ``target``, and return its summary.
 
@@ -53,11 +54,14 @@ def write(
         earlier: the folder of an earlier run, to tell what changed.
         turns: what ``isoform bench FOLDER --baseline BEFORE --json`` printed: the latencies that may be compared.
         tables_to: a folder for each table of the page as CSV, and all of them as Markdown.
+        verified_in: what ``isoform verify FOLDER --json`` printed, on another machine for example.
 
     Raises:
-        UsageError: nothing was exported there, or ``turns`` is something else.
+        UsageError: nothing was exported there, or ``turns`` or ``verified_in`` is something else.
     """
     collection = collect(folder)
+    if verified_in is not None:
+        collection = verified.joined(collection, verified_in)
     found = None
     if earlier is not None:
         found = change.changes(collect(earlier), collection, folder, change.read_turns(turns) if turns else {})
