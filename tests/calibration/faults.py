@@ -1,6 +1,7 @@
 """Faults planted in copies of one artifact, each verified as the artifact is; and whether ``--explain`` names it."""
 
 import math
+import re
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -24,6 +25,7 @@ from isoform.stages import explain, semantics, verify
 SEED = 1
 NAMED_LARGEST = 4
 """Operators of the reference that may be named together: a convolution with its padding, normalisation, activation."""
+_R_SEM = re.compile(r"R_sem (\S+) at most")
 _NOT_IN_AN_OPERATOR = ("swapped outputs", "a frozen axis")
 
 
@@ -45,8 +47,15 @@ def rows(folder: Path, pool: Pool) -> Iterator[dict[str, Any]]:
                 yield {
                     "kind": "fault", "runtime": row.name, "name": name, "place": told[:200], "verdict": record.verdict,
                     "gates": [gate for gate, each in record.gates.items() if each.verdict == "FAIL"],
-                    "is_caught": record.verdict not in (PASS, WARN), **ratios(record.outputs),
+                    "is_caught": record.verdict not in (PASS, WARN), "r_sem": _r_sem(record), **ratios(record.outputs),
                 }  # fmt: skip
+
+
+def _r_sem(record: ParityRecord) -> float | None:
+    """Return what gate 2 says at last: the largest ratio in float64; None where it was not asked."""
+    findings = record.gates["semantics"].findings if "semantics" in record.gates else ()
+    found = _R_SEM.search(" ".join(findings[-1:]))
+    return float(found.group(1)) if found and math.isfinite(float(found.group(1))) else None
 
 
 def named(folder: Path, pool: Pool) -> Iterator[dict[str, Any]]:

@@ -33,6 +33,8 @@ Faults planted in the ONNX file, looked for with `isoform verify --explain --aga
 the TFLite file that was written from it. *Named* means: the operator with the fault is the one that is named, or among
 at most four that the format computes as one.
 """
+_UNSEEN = 1e-3
+"""Of what rounding does, the share below which a change of the function moves next to no float32 output."""
 _RATES = [
     "runtime", "variants", "false alarms", "faults", *(f"missed by {gate} alone" for gate in GATES),
     "**missed by all together**",
@@ -100,8 +102,16 @@ def _number(value: float | None) -> float:
 
 def _missed(faults: Iterable[Row]) -> str:
     rows = [row for row in faults if not row["is_caught"]]
-    lines = [f"- {_where(row)}: {row['name']}, {row['place']} (R_rms {row['r_rms']})" for row in rows]
+    lines = [f"- {_where(row)}: {row['name']}, {row['place']} (R_rms {row['r_rms']}{_unseen(row)})" for row in rows]
     return "\n## What was missed\n\n" + ("\n".join(lines) or "Nothing.") + "\n"
+
+
+def _unseen(row: Row) -> str:
+    """Say of a fault that it changes the function by less than any run in float32 can show."""
+    found = row.get("r_sem")
+    if found is None:
+        return ""
+    return f", R_sem {found:g}" + (": no run in float32 can show it" if found < _UNSEEN else "")
 
 
 def _alarms(variants: Iterable[Row]) -> str:

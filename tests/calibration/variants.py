@@ -75,7 +75,9 @@ def _onnx(artifact: Artifact) -> Opened:
                 settings = onnxruntime.SessionOptions()
                 settings.graph_optimization_level, settings.intra_op_num_threads = value, threads
                 providers = ["CPUExecutionProvider"]
-                return ort.OrtSession(onnxruntime.InferenceSession(artifact.model, settings, providers=providers))
+                return ort.OrtSession(
+                    onnxruntime.InferenceSession(artifact.model, settings, providers=providers), "cpu"
+                )
 
             yield f"optimisation {level}, {_counted(threads)}", load
 

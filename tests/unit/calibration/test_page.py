@@ -36,6 +36,15 @@ def test_alarms_and_misses_are_counted_by_gate_and_together() -> None:
     assert "| litert | 9.50 | 9.50 | 2.00 | 8, 16 | 2 | 0 |" in text
 
 
+def test_a_miss_that_no_run_in_float32_can_show_says_so() -> None:
+    rows = [fault([], 1.0) | {"r_sem": r_sem} for r_sem in (5.5e-06, 1.9, None)]
+    text = page.rendered({"rows": rows})
+    assert "(R_rms 1.0, R_sem 5.5e-06: no run in float32 can show it)" in text
+    assert "(R_rms 1.0, R_sem 1.9)\n" in text
+    assert "(R_rms 1.0)\n" in text
+    assert cells(text, "litert")[-1] == "**3 (100.0%)**"
+
+
 def test_nothing_missed_is_said_and_so_is_a_subject_that_broke_off() -> None:
     text = page.rendered({"rows": [variant("PASS"), fault(["structure"], 3.0)], "failed": {"bert": "timeout"}})
     assert "## What was missed\n\nNothing." in text
