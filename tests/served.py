@@ -17,6 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 TIMEOUT_S = 60.0
+NO_ANSWER = 0
+"""The status of a request whose connection broke."""
 Array = npt.NDArray[Any]
 
 
@@ -92,7 +94,11 @@ async def _load(server: Server, bodies: Sequence[bytes], clients: int, seconds: 
                 break
             index = turn % len(bodies)
             begin = time.monotonic()
-            answer = await connection.post(f"{server.model}/infer", content=bodies[index])
+            try:
+                answer = await connection.post(f"{server.model}/infer", content=bodies[index])
+            except httpx.TransportError:
+                found.append(Answered(index, NO_ANSWER, time.monotonic() - begin, {}, 0, 0))
+                continue
             taken = time.monotonic() - begin
             document = answer.json()
             if answer.status_code == httpx.codes.OK:

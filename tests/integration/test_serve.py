@@ -1,6 +1,8 @@
 """``isoform serve`` as a process, asked by a real HTTP client: under load, with bad requests, and at its end."""
 
 import json
+import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -29,10 +31,10 @@ def isoform(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=300)
 
 
-def exported(folder: Path, name: str, softmax_axis: int, features: int = FEATURES, width: int = 256) -> Path:
+def exported(folder: Path, name: str, softmax_axis: int) -> Path:
     """Return an artifact in ORT format: two layers, and a softmax that over axis 0 mixes the samples of a batch."""
     rng = np.random.default_rng(7)
-    weights = {"w": (features, width), "v": (width, CLASSES)}
+    weights = {"w": (FEATURES, 256), "v": (256, CLASSES)}
     nodes = [
         helper.make_node("MatMul", ["x", "w"], ["h"]),
         helper.make_node("Relu", ["h"], ["a"]),
@@ -41,7 +43,7 @@ def exported(folder: Path, name: str, softmax_axis: int, features: int = FEATURE
     ]
     graph = helper.make_graph(
         nodes, name,
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", features])],
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", FEATURES])],
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch", CLASSES])],
         [numpy_helper.from_array(rng.normal(0, 0.1, shape).astype(np.float32), key) for key, shape in weights.items()],
     )  # fmt: skip
@@ -206,11 +208,9 @@ def test_a_client_that_hangs_up_in_its_request_harms_nobody(server: served.Serve
     assert httpx.post(f"{server.model}/infer", content=served.request({"x": samples(1)[0]})).status_code == 200
 
 
-def test_more_requests_than_may_wait_are_sent_away(tmp_path: Path) -> None:
-    slow = exported(tmp_path, "slow", -1, width=20_000)
-    body = served.request({"x": np.concatenate(samples(1) * 256)})
-    with served.serving(slow, "--max-batch", "1", "--max-waiting", "1", "--threads", "1") as running:
-        found = served.load(running, [body], clients=16, seconds=2)
+def test_more_requests_than_may_wait_are_sent_away(artifact: Path) -> None:
+    with served.serving(artifact, "--max-waiting", "1", "--max-delay-ms", "1000") as running:
+        found = served.load(running, [served.request({"x": samples(1)[0]})], clients=8, seconds=0.5)
     assert {each.status for each in found} == {200, 503}
 
 
@@ -247,11 +247,22 @@ def test_an_address_that_is_taken_is_a_mistake_of_the_command(artifact: Path, se
     )
 
 
-def test_a_file_that_is_not_the_one_that_was_proved_is_not_served(tmp_path: Path) -> None:
-    folder = exported(tmp_path, "changed", -1)
-    model = folder / "model.ort"
+def test_a_file_that_is_not_the_one_that_was_proved_is_not_served(artifact: Path, tmp_path: Path) -> None:
+    shutil.copytree(artifact, tmp_path / "changed")
+    model = tmp_path / "changed" / "model.ort"
     content = bytearray(model.read_bytes())
     content[-1] ^= 1
     model.write_bytes(content)
-    done = isoform(folder, "serve", ".", "--port", "0")
-    assert (done.returncode, "model.ort is not the file that was exported" in done.stderr) == (4, True), done.stderr
+    done = isoform(tmp_path, "serve", "changed", "--port", "0")
+    assert done.returncode == 4
+    assert done.stderr == (
+        "Error: changed: model.ort is not the file that was exported: its SHA-256 differs.\nhint: Export it again.\n"
+    )
+
+
+def test_a_runtime_that_dies_ends_the_command_with_its_reason(artifact: Path) -> None:
+    with served.serving(artifact) as running:
+        children = Path(f"/proc/{running.process.pid}/task/{running.process.pid}/children").read_text().split()
+        os.kill(int(children[0]), signal.SIGSEGV)
+        _, text = running.process.communicate(timeout=60)
+    assert (running.process.returncode, "Error: The child died of SIGSEGV at serve.serve." in text) == (4, True), text

@@ -26,8 +26,10 @@ from isoform.server.protocol import HEADER_LENGTH, Refused
 
 GRACE_S = 8
 """How long requests that are being answered may take when the server is asked to stop."""
+KEEP_ALIVE_S = 75
+"""How long an idle connection stays: longer than clients keep one, so that none is closed as a request begins."""
 _MOST_AT_ONCE = 4
-"""Bodies of the largest size that are read at the same time."""
+"""Bodies of the largest size that may be read or wait at the same time."""
 _REASON_LENGTH = 300
 _VERSION = "1"
 
@@ -54,7 +56,7 @@ def run(served: Served, options: BatchOptions, version: str, listener: socket.so
     """Serve until the process is asked to stop (SIGINT, SIGTERM); requests that are in by then are answered."""
     config = uvicorn.Config(
         application(served, options, version), log_config=None, access_log=False, lifespan="on", server_header=False,
-        timeout_graceful_shutdown=GRACE_S,
+        timeout_keep_alive=KEEP_ALIVE_S, timeout_graceful_shutdown=GRACE_S,
     )  # fmt: skip
     uvicorn.Server(config).run(sockets=[listener])
 
@@ -87,7 +89,7 @@ class _Endpoints:
         self._version = version
         self._counted = Metrics(lambda: self._batcher.waiting)
         self._batcher = Batcher(served.compute, served.is_batched, options, self._counted)
-        self._reading = 0
+        self._held_bytes = 0
 
     @contextlib.asynccontextmanager
     async def lifespan(self, _: Starlette) -> AsyncIterator[None]:
@@ -122,22 +124,25 @@ class _Endpoints:
     async def infer(self, request: Request) -> Response:
         """Answer one inference request, or say in one line why not."""
         begin = time.monotonic()
+        body = bytearray()
         try:
-            response = await self._inferred(request)
+            response = await self._inferred(request, body)
         except Refused as refused:
             response = JSONResponse({"error": refused.reason}, refused.status)
         except HTTPException as unknown:
             response = _told(request, unknown)
+        finally:
+            self._held_bytes -= len(body)
         self._counted.answered(response.status_code, time.monotonic() - begin)
         return response
 
-    async def _inferred(self, request: Request) -> Response:
+    async def _inferred(self, request: Request, body: bytearray) -> Response:
         self._check_name(request)
         if request.headers.get("content-encoding", "identity") != "identity":
             raise Refused(415, "Compressed requests are not read.")
-        body = await self._body(request)
+        await self._read(request, body)
         served = self._served
-        asked = protocol.parse(body, request.headers.get(HEADER_LENGTH), served.signature)
+        asked = protocol.parse(bytes(body), request.headers.get(HEADER_LENGTH), served.signature)
         try:
             computed = await self._batcher.submit(asked.inputs)
         except Overloaded:
@@ -152,23 +157,19 @@ class _Endpoints:
             return Response(content, media_type="application/json")
         return Response(content, headers={HEADER_LENGTH: str(header_length)}, media_type="application/octet-stream")
 
-    async def _body(self, request: Request) -> bytes:
-        """Return the body, of which no more is read than is allowed, and never too many at once."""
+    async def _read(self, request: Request, body: bytearray) -> None:
+        """Read the request into ``body``, no more than is allowed of one, nor of all that are not answered yet."""
         most = self._served.max_request_bytes
-        body = bytearray()
         try:
             async for chunk in request.stream():
                 body += chunk
-                self._reading += len(chunk)
+                self._held_bytes += len(chunk)
                 if len(body) > most:
                     raise Refused(413, f"The request is larger than {most} bytes.")
-                if self._reading > _MOST_AT_ONCE * most:
+                if self._held_bytes > _MOST_AT_ONCE * most:
                     raise Refused(503, "Too many large requests at once; send it again later.")
         except ClientDisconnect:
             raise Refused(400, "The request ended before its body did.") from None
-        finally:
-            self._reading -= len(body)
-        return bytes(body)
 
     def _check_name(self, request: Request) -> None:
         named: Mapping[str, str] = request.path_params
