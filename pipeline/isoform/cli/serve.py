@@ -79,9 +79,9 @@ def command(
     chosen = ServeOptions(host, port, threads, max_batch, max_delay_ms, max_waiting, max_request_mb * _MB)
 
     def tell(serving: "Serving") -> None:
+        _tell(serving)
         if as_json:
             options.print_json(vars(serving))
-        _tell(serving)
 
     try:
         with Pool() as pool:
