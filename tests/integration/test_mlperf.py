@@ -118,6 +118,10 @@ def test_each_sample_is_answered_once_and_a_query_runs_for_each_batch(batch: int
     assert len(runs) == -(-samples // batch)
 
 
+def test_slow_first_queries_do_not_shorten_a_run() -> None:
+    assert job._typical_ns([900_000, 600_000, 300, 330, 300, 270]) == 200
+
+
 def test_a_wrong_guess_of_the_latency_makes_loadgen_say_invalid_and_so_do_we() -> None:
     settings = job._settings(SINGLE_STREAM, 1.0, 1e9, 1)
     settings.min_query_count = 1

@@ -71,23 +71,33 @@ def test_what_is_not_installed_says_what_to_type(installed) -> None:
     assert row.detail == "'tf' needs the package 'tensorflow', which is not installed."
 
 
-def test_cuda_without_its_provider_is_no_gpu_and_not_works(installed) -> None:
+@pytest.fixture
+def gpu(installed, monkeypatch: pytest.MonkeyPatch):
+    """Return a function that plugs a GPU in, after which every package is there."""
+
+    def plug() -> None:
+        answer = SimpleNamespace(stdout="NVIDIA Example, 600.1, 24576 MiB\n")
+        monkeypatch.setattr(doctor.shutil, "which", lambda program: program)
+        monkeypatch.setattr(subprocess, "run", lambda *_, **__: answer)
+
     installed()
+    return plug
+
+
+def test_cuda_without_its_provider_is_no_gpu_and_not_works(gpu) -> None:
+    gpu()
     row = found(Pool("CPUExecutionProvider"), "ort-cuda", "runtime")
     assert (row.status, row.detail) == ("no gpu", "ONNX Runtime has no CUDAExecutionProvider here")
     assert found(Pool("CUDAExecutionProvider"), "ort-cuda", "runtime").status == "works"
     assert found(Pool("CUDAExecutionProvider"), "CUDAExecutionProvider", "provider").status == "works"
 
 
-def test_torchscript_on_cuda_takes_a_gpu_that_answers(installed, monkeypatch: pytest.MonkeyPatch) -> None:
-    installed()
-    row = found(Pool("CUDAExecutionProvider"), "torch-jit-cuda", "runtime")
+@pytest.mark.parametrize("name", ["ort-cuda", "torch-jit-cuda"])
+def test_packages_for_cuda_without_a_gpu_that_answers_do_not_work(gpu, name: str) -> None:
+    row = found(Pool("CUDAExecutionProvider"), name, "runtime")
     assert (row.status, row.detail) == ("no gpu", "no NVIDIA GPU answers here")
-    answer = SimpleNamespace(stdout="NVIDIA Example, 600.1, 24576 MiB\n")
-    monkeypatch.setattr(doctor.shutil, "which", lambda program: program)
-    monkeypatch.setattr(subprocess, "run", lambda *_, **__: answer)
-    assert found(Pool("CPUExecutionProvider"), "torch-jit-cuda", "runtime").status == "works"
-    assert found(Pool("CPUExecutionProvider"), "ort-cuda", "runtime").status == "no gpu"
+    gpu()
+    assert found(Pool("CUDAExecutionProvider"), name, "runtime").status == "works"
 
 
 def test_an_onnx_runtime_that_does_not_import_is_said(installed) -> None:
