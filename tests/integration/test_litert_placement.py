@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 import pytest
-from isoform.hub.quantize.agreement import judged
 
 from isoform import hub
 from isoform.core.artifact import Artifact
@@ -16,7 +15,7 @@ from isoform.core.signature import Signature, TensorSpec
 from isoform.hub.placement.litert import BUILTIN, DELEGATE, delegated
 from isoform.hub.quantize.quantizer import Quantizer
 from isoform.runtimes import litert
-from unit.hub.quantize.networks import drawn, model_of, silent
+from unit.hub.quantize.networks import drawn, model_of, silent, within_a_tenth
 
 RNG = np.random.default_rng(0)
 SIGNATURE = Signature((TensorSpec("x", "float32", (1, 3, 8, 8)),), (TensorSpec("y", "float32", (1, 5)),))
@@ -62,7 +61,7 @@ def test_without_the_delegate_everything_is_on_target(tmp_path: Path) -> None:
 def test_a_layer_that_was_kept_in_float_is_found(tmp_path: Path, is_kept: bool) -> None:
     model = network()
     [gemm] = [str(node.name) for node in model.graph if node.op_type == "Gemm"]
-    made = Quantizer(model, drawn(2, 1, 3, 8, 8), judged, silent)
+    made = Quantizer(model, drawn(2, 1, 3, 8, 8), within_a_tenth, silent)
     found = placed(made.graph((gemm,) if is_kept else (), False), tmp_path).to_json()["summary"]
     assert found["mac_share_integer"] == pytest.approx(CONV / (CONV + GEMM) if is_kept else 1)
 

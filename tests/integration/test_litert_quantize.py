@@ -15,7 +15,7 @@ from isoform.core.cases import Cases
 from isoform.core.protocols import RunOptions
 from isoform.core.signature import Signature, TensorSpec
 from isoform.hub import graph
-from isoform.hub.quantize import agreement
+from isoform.jobs import quantize as job
 from isoform.jobs.quantize import quantize
 from isoform.runtimes import litert, ort
 
@@ -98,7 +98,7 @@ NETWORKS = {"images": image_network, "text": text_network}
 @pytest.fixture(autouse=True)
 def _lenient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Networks of random weights decide by narrow margins: nothing is to be kept in float for that."""
-    monkeypatch.setattr(agreement, "LEAST", 0.8)
+    monkeypatch.setattr(job, "LEAST", 0.8)
 
 
 @pytest.fixture(scope="module", params=NETWORKS)
@@ -119,7 +119,7 @@ def written(source: Artifact, folder: Path, format_name: str, precision: str) ->
     answer = quantize(
         {
             "source": own.to_json(), "target": str(target.model), "precision": precision,
-            "calibration": str(calibration), "workspace": str(folder), "hub": source.to_json(),
+            "calibration": str(calibration), "workspace": str(folder), "hub": str(source.model),
         },
         lambda **_: None,
     )  # fmt: skip
