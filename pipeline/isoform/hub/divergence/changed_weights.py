@@ -13,6 +13,13 @@ _MOST = 0.5
 _ROUNDED = {"float16": 2.0**-11, "bfloat16": 2.0**-8}
 
 
+def is_rounding(before: Array, after: Array) -> bool:
+    """Tell whether ``after`` is ``before`` as it lies nearest to it, up to the rounding of a product in float32."""
+    one = before.astype(np.float64)
+    other = best(after.astype(np.float64), one)[0](after.astype(np.float64), one.shape)
+    return bool(np.all(np.abs(other - one) <= slack(one, float(np.abs(one).max()))))
+
+
 def told(before: Array, after: Array, *, is_rounded: bool = False) -> str:
     """Return how ``after`` differs from ``before``, as it lies nearest to it; "" where they are equal or unrelated.
 

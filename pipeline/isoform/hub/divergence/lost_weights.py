@@ -16,7 +16,7 @@ from isoform.core.matching import UNEXPLAINED, match, match_through
 from isoform.core.near import NearIndex
 from isoform.hub import derived, graph
 from isoform.hub.divergence.arrangement import best, likeness
-from isoform.hub.divergence.changed_weights import told
+from isoform.hub.divergence.changed_weights import is_rounding, told
 from isoform.hub.divergence.traced import Step, Traced
 
 _ALIKE = 0.3
@@ -37,6 +37,7 @@ class Lost:
         holder: the tensor of the file that stands in its place; step: of the file, which reads that.
         readers: the steps of the reference that read the weight.
         change: what became of it, in words; "" where that is not known.
+        is_there: the tensor is what it should be, and only what else was folded into the same layer is lost.
     """
 
     parameter: str
@@ -44,16 +45,16 @@ class Lost:
     step: Step
     readers: tuple[Step, ...]
     change: str
+    is_there: bool
 
 
 def lost(reference: Traced, candidate: Traced) -> list[Lost]:
     """Return the weights that the candidate lacks and has something else for, in the order of its steps."""
     model = reference.model.clone()
     graph.infer_shapes(model)
-    source = {
-        name: array for name, array in derived.tensors(model).items() if array.dtype.kind == "f" and array.size > 1
-    }
-    export = derived.tensors(candidate.model)
+    readers = _readers(candidate.steps)
+    source, held = (_weights(derived.tensors(each)) for each in (model, candidate.model))
+    export = {name: array for name, array in held.items() if name in readers}
     uses = partial(derived.uses, model)
     explained = match_through(match(source, export), source, export, source, uses)
     used = {tensor for entry in explained for tensor in entry.tensors}
@@ -62,14 +63,15 @@ def lost(reference: Traced, candidate: Traced) -> list[Lost]:
     if len(missing) > _MOST:
         return []
     missing = [name for name in missing if not _is_moved(source[name], unknown)]
-    readers, ways = _readers(candidate.steps), uses(missing)
+    ways = uses(missing)
     found = []
     for name in missing:
         holder = _holder(name, source[name], unknown)
         if holder in readers:
-            change = _change(source[name], ways[name], unknown[holder])
-            theirs = tuple(_readers(reference.steps).get(name, ()))
-            found.append(Lost(name, holder, readers[holder][0], theirs, change))
+            form, is_folded = _form(source[name], ways[name], unknown[holder])
+            change = told(form, unknown[holder], is_rounded=is_folded)
+            theirs, is_there = tuple(_readers(reference.steps).get(name, ())), is_rounding(form, unknown[holder])
+            found.append(Lost(name, holder, readers[holder][0], theirs, change, is_there))
     return sorted(found, key=lambda each: each.step.place)
 
 
@@ -106,11 +108,10 @@ def _holder(name: str, array: Array, unknown: Mapping[str, Array]) -> str:
     return max(enough, key=lambda other: (other.split("/")[0] == name, enough[other]), default="")
 
 
-def _change(array: Array, uses: Uses, held: Array) -> str:
-    """Return what became of a weight, as it stands or folded into a layer, whichever is nearer to what is held."""
+def _form(array: Array, uses: Uses, held: Array) -> tuple[Array, bool]:
+    """Return a weight as it stands or as it is folded into a layer, whichever is nearer to ``held``; and which."""
     forms = [(array, False), *((product, True) for product in _folded(uses) if product.size == held.size)]
-    form, is_folded = min(forms, key=lambda each: best(held, each[0])[1])
-    return told(form, held, is_rounded=is_folded)
+    return min(forms, key=lambda each: best(held, each[0])[1])
 
 
 def _folded(uses: Uses) -> Iterator[Array]:

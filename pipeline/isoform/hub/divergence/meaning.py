@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -95,9 +95,13 @@ class Comparison:
     def _by_weights(self) -> tuple[Lost | None, tuple[Step, Pair] | None]:
         """Return the weight that the candidate lacks, and the step in its place, where one step or two have such."""
         found = lost_weights.lost(self.reference, self.candidate)
-        if not 0 < len({each.step for each in found}) <= _MOST_LOST:
+        altered = [each for each in found if not each.is_there]
+        if not 0 < len({each.step for each in altered}) <= _MOST_LOST:
             return None, None
-        first = next((each for each in found if each.change), found[0])
+        first = next((each for each in altered if each.change), altered[0])
+        # What is folded into one layer is lost together: each that reads a part of it may be the one.
+        together = dict.fromkeys(step for each in found if each.step is first.step for step in each.readers)
+        first = replace(first, readers=tuple(together))
         pair = self._nearest(first.step, first.readers)
         return (first, (first.step, pair)) if pair is not None else (None, None)
 
