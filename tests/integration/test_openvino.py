@@ -148,6 +148,7 @@ def test_weights_halved_as_openvino_does_by_default_fail(tmp_path: Path) -> None
         "folder": str(tmp_path / "w"),
         "onnx": None,
         "float32": None,
+        "integers": None,
     }
     found = match_weights(arguments, print)
     assert {entry["how"] for entry in found["explanations"]} == {"unexplained"}

@@ -22,6 +22,7 @@ SOURCES = {
     "TorchScript": ("torchscript", "network.ts", None, IMAGE),
     "exported program": ("pt2", "network.pt2", None, None),
     "ONNX": ("onnx", "network.onnx", None, None),
+    "ORT format": ("ort", "network.ort", None, None),
     "Keras": ("keras", "network.keras", None, None),
     "Keras weights": ("keras", "network.weights.h5", f"{REPOSITORY}/keras_network.py:build", None),
     "Keras HDF5": ("keras", "network.h5", None, None),

@@ -203,7 +203,10 @@ def _targets(paths: tuple[Path, ...], cases: Path | None, rows: list[registry.Ru
     targets: list[Path] = []
     for path in paths:
         is_model = path.is_file() or (path / "saved_model.pb").is_file()
-        found = [path] if is_model and cases is not None else artifacts.folders([path])
+        if is_model and cases is not None:
+            targets.append(path)
+            continue
+        found = artifacts.folders([path])
         targets += [target for target in found if _is_opened(target, rows)] or found
     return targets
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import onnxruntime
 import torch
 from torch import nn
 
@@ -42,4 +43,9 @@ def write(arguments: dict[str, Any], progress: Callable[..., None]) -> dict[str,
         network, (image,), str(folder / "network.onnx"), dynamo=False, input_names=["image"],
         output_names=["probabilities"], dynamic_axes={"image": {0: "batch"}, "probabilities": {0: "batch"}},
     )  # fmt: skip
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(folder / "network.ort")
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options.add_session_config_entry("session.save_model_format", "ORT")
+    onnxruntime.InferenceSession(folder / "network.onnx", options, providers=["CPUExecutionProvider"])
     return {}
