@@ -5,6 +5,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from isoform.core.artifact import Artifact
 from isoform.core.protocols import RunOptions
@@ -77,3 +78,20 @@ def test_a_folder_without_a_place_for_a_fault_says_so(tmp_path: Path) -> None:
     model = faults.opened(Artifact("savedmodel", tmp_path / "model", signature))
     found = {name: fault(model, np.random.default_rng(0)) for name, fault in faults.FAULTS.items()}
     assert found == dict.fromkeys(faults.FAULTS)
+
+
+def test_a_fault_is_planted_in_what_the_signature_calls_and_in_no_other(tmp_path: Path) -> None:
+    module = tf.Module()
+    spec = [tf.TensorSpec([None], tf.float32, "x")]
+    one = tf.function(lambda x: {"y": 2 * tf.nn.relu(x)}, input_signature=spec)
+    other = tf.function(lambda x: {"y": 3 * tf.nn.relu(x)}, input_signature=spec)
+    signatures = {"serving_default": one.get_concrete_function(), "other": other.get_concrete_function()}
+    tf.saved_model.save(module, str(tmp_path / "model"), signatures=signatures)
+    signature = Signature((TensorSpec("x", "float32", ("n",)),), (TensorSpec("y", "float32", ("n",)),))
+    x = np.array([-1, 1], np.float32)
+    for seed in range(6):
+        model = faults.opened(Artifact("savedmodel", tmp_path / "model", signature))
+        assert faults.FAULTS["a leaking relu"](model, np.random.default_rng(seed))
+        copy = Artifact("savedmodel", tmp_path / f"copy{seed}", signature)
+        faults.save(model, copy.model)
+        assert runtime.load(copy, RunOptions()).run({"x": x})["y"] == pytest.approx([-0.02, 2])

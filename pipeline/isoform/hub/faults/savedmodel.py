@@ -17,6 +17,7 @@ from isoform.core.protocols import Array
 from isoform.core.signature import Signature
 from isoform.hub.faults.table import Fault, drawn, frozen_sizes, named, pair_of_outputs
 from isoform.hub.faults.weights import WEIGHT_FAULTS, Change, Weight
+from isoform.hub.serving import DEFAULT
 
 
 @dataclass(frozen=True)
@@ -24,12 +25,14 @@ class Folder:
     """A folder's graph, and the variables whose values are to be other ones.
 
     Attributes:
+        entry: the signature that is run.
         changed: by key of the checkpoint.
     """
 
     path: Path
     proto: saved_model_pb2.SavedModel
     signature: Signature
+    entry: str
     changed: dict[str, Array] = field(default_factory=dict)
 
 
@@ -37,7 +40,7 @@ FAULTS: dict[str, Fault[Folder]] = {}
 planted = named(FAULTS)
 _PREFIX = "variables/variables"
 _CONVOLUTIONS = ("Conv2D", "DepthwiseConv2dNative")
-_WRAPPER, _BOOKKEEPING = "__inference_signature_wrapper", "__inference__traced_"
+_WRAPPER = "__inference_signature_wrapper"
 _ADDED = ("bias", "beta")
 _LARGEST_EPSILON = 0.1
 _OUTPUTS = {"Const": "output", "EnsureShape": "output", "Pad": "output", "StridedSlice": "output", "Sum": "output",
@@ -47,7 +50,10 @@ _OUTPUTS = {"Const": "output", "EnsureShape": "output", "Pad": "output", "Stride
 
 def opened(artifact: Artifact) -> Folder:
     """Return the folder of an artifact."""
-    return Folder(artifact.model, loader_impl.parse_saved_model(str(artifact.model)), artifact.signature)
+    proto = loader_impl.parse_saved_model(str(artifact.model))
+    there = [name for name in proto.meta_graphs[0].signature_def if not name.startswith("__")]
+    entry = artifact.entry or (there[0] if len(there) == 1 else DEFAULT)
+    return Folder(artifact.model, proto, artifact.signature, entry)
 
 
 def save(folder: Folder, target: Path) -> None:
@@ -210,8 +216,25 @@ def _values(folder: Folder) -> dict[str, Any]:
 
 
 def _functions(folder: Folder) -> list[Any]:
-    library = folder.proto.meta_graphs[0].graph_def.library
-    return [each for each in library.function if not each.signature.name.startswith(_BOOKKEEPING)]
+    """Return the functions that the signature in question calls: a fault in another one makes no difference."""
+    meta = folder.proto.meta_graphs[0]
+    by_name = {each.signature.name: each for each in meta.graph_def.library.function}
+    outputs = meta.signature_def[folder.entry].outputs.values()
+    begin = {_source(each.name) for each in outputs}
+    waiting = [node for node in meta.graph_def.node if node.name in begin]
+    called: set[str] = set()
+    while waiting:
+        for name in _called(waiting.pop()):
+            if name in by_name and name not in called:
+                called.add(name)
+                waiting += by_name[name].node_def
+    return [each for name, each in by_name.items() if name in called]
+
+
+def _called(node: Any) -> Iterator[str]:
+    for attribute in node.attr.values():
+        for function in (attribute.func, *attribute.list.func):
+            yield function.name
 
 
 def _wrappers(folder: Folder) -> list[Any]:
