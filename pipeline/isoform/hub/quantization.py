@@ -1,6 +1,7 @@
 """What integers stand for: scale and zero point, of a whole tensor or of each channel. Not aware of graphs or files."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -52,6 +53,12 @@ class Quantization:
         return (
             int(np.clip(np.round(units) + self.zero, low, high)) if np.isfinite(units) else low if units < 0 else high
         )
+
+    def numbers(self, integers: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        """Return what an array of integers stands for, as DequantizeLinear computes it; its axes those of `axis`."""
+        shape = [-1 if place == self.axis else 1 for place in range(integers.ndim)] if self.axis is not None else []
+        whole = (integers.astype(np.int64) - self.zero_point.reshape(shape)).astype(np.float32)
+        return np.asarray(whole * self.scale.reshape(shape))
 
     def moved(self, axis: int | None) -> "Quantization":
         """Return the same with its channels on another axis."""

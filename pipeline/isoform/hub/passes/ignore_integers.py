@@ -11,7 +11,7 @@ import numpy as np
 import onnx_ir as ir
 from onnx_ir.passes import common
 
-from isoform.hub.passes.fold_weights import Array, constant, initializer
+from isoform.hub.passes.fold_weights import constant, initializer
 from isoform.hub.passes.quantized.moves import MOVING
 from isoform.hub.passes.quantized.parameters import DEQUANTIZE, QUANTIZE, described
 from isoform.hub.quantization import Quantization
@@ -29,15 +29,6 @@ def ignore_integers(model: ir.Model) -> None:
     common.RemoveUnusedNodesPass()(model)
 
 
-def numbers(integers: Array, about: Quantization) -> Array:
-    """Return what integers stand for, float32."""
-    scale, zero = about.scale, about.zero_point
-    if about.axis is not None:
-        shape = [-1 if axis == about.axis else 1 for axis in range(integers.ndim)]
-        scale, zero = scale.reshape(shape), zero.reshape(shape)
-    return ((integers.astype(np.int64) - zero) * scale.astype(np.float64)).astype(np.float32)
-
-
 def _rounded(graph: ir.Graph | ir.Function, node: ir.Node) -> None:
     """Let what is rounded pass as it is: QuantizeLinear gives its input."""
     if described(node) is not None:
@@ -51,7 +42,7 @@ def _widened(graph: ir.Graph | ir.Function, node: ir.Node) -> None:
         return
     array = constant(value)
     if array is not None:
-        value = initializer(graph, f"{value.name}/numbers", numbers(array, about))
+        value = initializer(graph, f"{value.name}/numbers", about.numbers(array))
     elif about.axis is None:
         _uncover(graph, value, about)
     _give(node, 0, value)
@@ -67,7 +58,7 @@ def _uncover(graph: ir.Graph | ir.Function, value: ir.Value, about: Quantization
         if before is None or (array is not None and array.dtype.kind == "f"):
             return
         if array is not None:
-            maker.replace_input_with(0, initializer(graph, f"{before.name}/numbers", numbers(array, about)))
+            maker.replace_input_with(0, initializer(graph, f"{before.name}/numbers", about.numbers(array)))
             return
         value, maker = before, before.producer()
 

@@ -6,7 +6,6 @@ import onnx_ir as ir
 
 from isoform.core.quantised import Stored
 from isoform.hub.passes.fold_weights import initializer
-from isoform.hub.passes.ignore_integers import numbers
 from isoform.hub.quantization import Quantization
 
 
@@ -17,7 +16,7 @@ def substituted(model: ir.Model, stored: Sequence[Stored]) -> ir.Model:
     for entry in stored:
         node = nodes[entry.reader]
         about = Quantization(entry.scale, entry.zero_point, str(entry.integers.dtype), entry.axis)
-        value = initializer(own.graph, f"{entry.integers_name}/numbers", numbers(entry.integers, about))
+        value = initializer(own.graph, f"{entry.integers_name}/numbers", about.numbers(entry.integers))
         for place, old in enumerate(node.inputs):
             if old is not None and old.name == entry.weight:
                 node.replace_input_with(place, value)

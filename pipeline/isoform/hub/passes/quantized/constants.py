@@ -45,9 +45,7 @@ def _numbers(graph: ir.Graph, value: ir.Value | None) -> ir.Value | None:
     found, array = described(maker), constant(maker.inputs[0]) if maker is not None else None
     if value is None or found is None or array is None:
         return None
-    shape = [-1 if axis == found.axis else 1 for axis in range(array.ndim)] if found.axis is not None else []
-    numbers = (array.astype(np.int64) - found.zero_point.reshape(shape)).astype(np.float32) * found.scale.reshape(shape)
-    return initializer(graph, f"{value.name}/numbers", numbers)
+    return initializer(graph, f"{value.name}/numbers", found.numbers(array))
 
 
 def _note_picked(node: ir.Node) -> None:
