@@ -4,14 +4,15 @@ What an output decides depends on its form. One number a row (a probability, a l
 numbers, or the last axis of what is called scores, logits or probabilities, for the largest of them. Any other output
 (an image, features of steps) decides nothing: there a sample agrees if its RMS error is at most `NEAR` of its RMS.
 
-The share of decisions that agree has to be at least `LEAST`, with 95 % certainty: the lower end of a bootstrap over
-samples, in which export and source stay paired. Where all agree a bootstrap knows no doubt; then it is the share at
-which n samples all agree in 5 % of the draws, ``0.05 ** (1 / n)``: 299 are needed to say so of 99 %.
+The share of decisions that agree has to be at least `LEAST`, with 95 % certainty: the lower end of the exact binomial
+interval over samples (Clopper and Pearson, Biometrika 26, 1934). Where all of n agree that is the share at which they
+do so in 5 % of the draws, ``0.05 ** (1 / n)``: 299 are needed to say so of 99 %. A bootstrap over so few that disagree
+is too sure of itself: of 512 samples at a true 99 % its lower end is above that in 11 % of the draws.
 """
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -32,7 +33,6 @@ LARGEST_BYTES = 256 << 20
 """Of all samples together: they lie beside the artifact."""
 _BATCH = 16
 _DOUBT = 0.05
-_RESAMPLES = 2_000
 SEED = 20_26
 _SCORES = re.compile(r"logit|score|prob|class", re.IGNORECASE)
 
@@ -109,16 +109,32 @@ def _pairs(spec: TensorSpec, known: Cases, answers: Sequence[Tensors]) -> list[A
 
 
 def interval(agreeing: Array) -> tuple[float, float]:
-    """Return the 90 % interval of the mean share, bootstrapped over samples: each end holds with 95 % certainty."""
-    seldom = float(_DOUBT ** (1 / len(agreeing)))
-    if agreeing.min() == agreeing.max() == 1:
-        return seldom, 1.0
-    if agreeing.max() == 0:
-        return 0.0, 1 - seldom
-    rng = np.random.default_rng(SEED)
-    means = [float(rng.choice(agreeing, len(agreeing)).mean()) for _ in range(_RESAMPLES)]
-    low, high = np.quantile(means, (_DOUBT, 1 - _DOUBT))
-    return float(low), float(high)
+    """Return the exact 90 % interval of the mean share: each end holds with 95 % certainty.
+
+    A sample whose steps agree in part counts by its share, the sum rounded against the end that is asked for.
+    """
+    count, agreed = len(agreeing), float(agreeing.sum())
+    low = _share_at(lambda share: 1 - _at_most(math.floor(agreed) - 1, count, share) >= _DOUBT)
+    high = _share_at(lambda share: _at_most(math.ceil(agreed), count, share) < _DOUBT)
+    return low if agreed >= 1 else 0.0, high if agreed < count else 1.0
+
+
+def _share_at(holds: Callable[[float], bool]) -> float:
+    """Return the least share for which ``holds``, which is false below it and true above, to 1e-12."""
+    low, high = 0.0, 1.0
+    while high - low > 1e-12:
+        middle = (low + high) / 2
+        low, high = (low, middle) if holds(middle) else (middle, high)
+    return high
+
+
+def _at_most(wanted: int, count: int, share: float) -> float:
+    """Return the probability that at most ``wanted`` of ``count`` agree, each with the probability ``share``."""
+    def logarithm(agreed: int) -> float:
+        ways = math.lgamma(count + 1) - math.lgamma(agreed + 1) - math.lgamma(count - agreed + 1)
+        return ways + agreed * math.log(share) + (count - agreed) * math.log1p(-share)
+
+    return sum(math.exp(logarithm(agreed)) for agreed in range(wanted + 1))
 
 
 def _judged(name: str, agreeing: Array) -> Gate:
