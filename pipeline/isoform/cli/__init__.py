@@ -23,6 +23,7 @@ COMMANDS = {
     "attest": "State what was proved of artifacts, signed, for others to check.",
     "bench": "Measure load time, latency, memory and size of artifacts.",
     "serve": "Answer inference requests over HTTP with an artifact.",
+    "package": "Write artifacts as Triton, TensorFlow Serving or KServe want them.",
     "report": "Write one page with everything that was exported, proved and measured.",
     "inspect": "Show what a file or an artifact holds, or which operators a target carries.",
     "routes": "Show the ranked routes from one format to another.",

@@ -130,6 +130,7 @@ def _share_at(holds: Callable[[float], bool]) -> float:
 
 def _at_most(wanted: int, count: int, share: float) -> float:
     """Return the probability that at most ``wanted`` of ``count`` agree, each with the probability ``share``."""
+
     def logarithm(agreed: int) -> float:
         ways = math.lgamma(count + 1) - math.lgamma(agreed + 1) - math.lgamma(count - agreed + 1)
         return ways + agreed * math.log(share) + (count - agreed) * math.log1p(-share)

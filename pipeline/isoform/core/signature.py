@@ -129,6 +129,14 @@ class Signature:
         """The names of all dynamic dimensions of the inputs, in order, each once."""
         return tuple(dict.fromkeys(symbol for spec in self.inputs for symbol in spec.symbols))
 
+    @property
+    def has_batch_axis(self) -> bool:
+        """Whether the first axis of all inputs and outputs is one dynamic dimension that stands nowhere else."""
+        specs = (*self.inputs, *self.outputs)
+        first = {spec.shape[0] if spec.shape else None for spec in specs}
+        others = {dim for spec in specs for dim in spec.shape[1:]}
+        return bool(self.inputs) and len(first) == 1 and isinstance(min(first, key=str), str) and not first & others
+
     def to_json(self) -> dict[str, Any]:
         return {
             "inputs": [spec.to_json() for spec in self.inputs],

@@ -14,7 +14,6 @@ from typing import Protocol
 import numpy as np
 
 from isoform.core.protocols import Array
-from isoform.core.signature import Signature
 
 Compute = Callable[[Mapping[str, Array]], Mapping[str, Array]]
 
@@ -74,14 +73,6 @@ class _Waiting:
     def kind(self) -> tuple[tuple[int, ...], ...]:
         """What has to be equal of requests that are computed together."""
         return tuple(array.shape[1:] for array in self.inputs.values())
-
-
-def has_batch_axis(signature: Signature) -> bool:
-    """Tell whether the first axis of all inputs and outputs is one dynamic dimension that stands nowhere else."""
-    specs = (*signature.inputs, *signature.outputs)
-    first = {spec.shape[0] if spec.shape else None for spec in specs}
-    others = {dim for spec in specs for dim in spec.shape[1:]}
-    return bool(signature.inputs) and len(first) == 1 and isinstance(min(first, key=str), str) and not first & others
 
 
 class Batcher:

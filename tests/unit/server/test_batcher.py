@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isoform.core.signature import Signature, TensorSpec
-from isoform.server.batcher import Batcher, BatchOptions, Computed, Overloaded, has_batch_axis
+from isoform.server.batcher import Batcher, BatchOptions, Computed, Overloaded
 
 Array = np.ndarray[Any, Any]
 
@@ -163,4 +163,4 @@ def spec(name: str, *shape: int | str) -> TensorSpec:
 def test_a_batch_axis_comes_first_everywhere_and_stands_nowhere_else(
     inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...], is_there: bool
 ) -> None:
-    assert has_batch_axis(Signature(inputs, outputs)) == is_there
+    assert Signature(inputs, outputs).has_batch_axis == is_there

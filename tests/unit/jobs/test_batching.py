@@ -13,7 +13,7 @@ from isoform.core.artifact import Artifact
 from isoform.core.cases import Cases, Floor
 from isoform.core.protocols import Bound
 from isoform.core.signature import Signature, TensorSpec
-from isoform.jobs.serve import _why_not_batched
+from isoform.jobs import batching
 
 Array = np.ndarray[Any, Any]
 
@@ -64,18 +64,14 @@ def one_row(x: Array) -> Array:
     return x[:1]
 
 
-def why_not(
-    folder: Path, compute: Callable[[Array], Array], samples: int = 4, most: int = 32, batch: str | int = "n"
-) -> str:
+def why_not(folder: Path, compute: Callable[[Array], Array], samples: int = 4, batch: str | int = "n") -> str:
     signature = Signature((TensorSpec("x", "float32", (batch, 3)),), (TensorSpec("y", "float32", (batch, 3)),))
     x = np.random.default_rng(5).normal(size=(samples, 3)).astype(np.float32)
     y = {"y": 2 * x.astype(np.float64)}
     known = Cases(("given",), ({"x": x},)).with_reference([y], [{"y": 2 * x}], {"y": (Floor(1e-7, 2e-7),)})
     case_files.save(known, folder / "cases.npz")
     artifact = Artifact("onnx", folder / "model.onnx", signature)
-    return _why_not_batched(
-        Session(compute, signature), artifact, registry.runtime("ort-cpu"), folder / "cases.npz", most
-    )  # fmt: skip
+    return batching.why_not(Session(compute, signature), artifact, registry.runtime("ort-cpu"), folder / "cases.npz")
 
 
 @pytest.mark.parametrize("compute", [doubled, rounded_by_batch, largest_of_each])
@@ -93,7 +89,6 @@ def test_a_value_taken_over_all_samples_keeps_them_apart(tmp_path: Path, compute
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        ({"most": 1}, "it was asked for one at a time"),
         ({"batch": 4}, "its inputs and outputs have no dynamic batch axis in common"),
         ({"samples": 1}, "no recorded case tells whether samples depend on each other"),
     ],
