@@ -79,18 +79,20 @@ def outputs(document: dict[str, Any], dtype: str = "float32") -> dict[str, Array
 
 
 def load(server: Server, bodies: Sequence[bytes], clients: int, seconds: float) -> list[Answered]:
-    """Return every answer that ``clients`` got that asked without a pause, each its next body after the answer."""
+    """Return every answer that ``clients`` got that asked without a pause, each its next body after the answer.
+
+    Each asks at least once, however long that takes.
+    """
     return asyncio.run(_load(server, bodies, clients, seconds))
 
 
 async def _load(server: Server, bodies: Sequence[bytes], clients: int, seconds: float) -> list[Answered]:
-    end = time.monotonic() + seconds
     limits = httpx.Limits(max_connections=clients, max_keepalive_connections=clients)
 
     async def ask(connection: httpx.AsyncClient, client: int) -> list[Answered]:
         found = []
         for turn in itertools.count(client):
-            if time.monotonic() >= end:
+            if found and time.monotonic() >= end:
                 break
             index = turn % len(bodies)
             begin = time.monotonic()
@@ -111,4 +113,5 @@ async def _load(server: Server, bodies: Sequence[bytes], clients: int, seconds: 
         return found
 
     async with httpx.AsyncClient(limits=limits, timeout=TIMEOUT_S) as connection:
+        end = time.monotonic() + seconds
         return list(itertools.chain(*await asyncio.gather(*(ask(connection, client) for client in range(clients)))))
