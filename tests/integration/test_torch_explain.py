@@ -26,6 +26,7 @@ from isoform.hub import graph
 from isoform.hub.divergence import traced
 from isoform.hub.divergence.cause import suspected
 from isoform.hub.divergence.execution import Execution
+from isoform.hub.divergence.hub_file import HubFile
 from isoform.hub.divergence.meaning import Comparison
 from isoform.hub.faults.graph import FAULTS
 from isoform.hub.importers.tflite_file import read
@@ -155,7 +156,7 @@ def faulty_runtime(node: str, *, is_fused: bool) -> Callable[[Artifact], Session
 
 def test_a_kernel_that_rounds_is_found_by_what_the_runtime_holds(tmp_path: Path) -> None:
     file = traced.read(written(ir.from_proto(network()), "onnx", tmp_path / "whole"))
-    found = Execution(file, inputs(3, 1), faulty_runtime("wide", is_fused=False), LIMIT).first()
+    found = Execution(HubFile(file, faulty_runtime("wide", is_fused=False)), inputs(3, 1), LIMIT).first()
     assert found is not None
     assert [step.title for step in found.steps] == ["wide"]
     assert found.own > LIMIT >= found.inherited
@@ -164,7 +165,7 @@ def test_a_kernel_that_rounds_is_found_by_what_the_runtime_holds(tmp_path: Path)
 
 def test_a_fused_kernel_is_found_in_parts_of_the_file_where_asking_for_tensors_hides_it(tmp_path: Path) -> None:
     file = traced.read(written(ir.from_proto(network()), "onnx", tmp_path / "whole"))
-    found = Execution(file, inputs(3, 1), faulty_runtime("wide", is_fused=True), LIMIT).first()
+    found = Execution(HubFile(file, faulty_runtime("wide", is_fused=True)), inputs(3, 1), LIMIT).first()
     assert found is not None
     assert [step.title for step in found.steps] == ["wide", "wide_bias"]
     assert found.is_fused
@@ -191,7 +192,7 @@ def test_a_delegate_that_rounds_is_found_in_parts_of_a_tflite_file(tmp_path: Pat
         names = {operator.name for operator in read(artifact.model).sub_graphs[0].operators}
         return Rounding(session) if "GELU" in names else session
 
-    found = Execution(file, inputs(3, 1), delegated, LIMIT).first()
+    found = Execution(HubFile(file, delegated), inputs(3, 1), LIMIT).first()
     assert found is not None
     assert found.steps[-1].op_type == "GELU"
     assert found.is_fused
@@ -200,10 +201,10 @@ def test_a_delegate_that_rounds_is_found_in_parts_of_a_tflite_file(tmp_path: Pat
 
 def test_a_runtime_without_a_fault_has_nothing_to_name(tmp_path: Path) -> None:
     file = traced.read(written(ir.from_proto(network()), "onnx", tmp_path / "whole"))
-    assert Execution(file, inputs(3), lambda artifact: ort.load(artifact, RunOptions()), LIMIT).first() is None
+    assert Execution(HubFile(file, lambda artifact: ort.load(artifact, RunOptions())), inputs(3), LIMIT).first() is None
 
 
-def test_a_torchscript_file_is_read_back_and_said_to_be(tmp_path: Path) -> None:
+def test_a_torchscript_file_is_read_back_to_be_compared_and_named_as_it_stands(tmp_path: Path) -> None:
     onnx.save(network(), tmp_path / "net.onnx")
     broken = ir.from_proto(network())
     told = FAULTS["another epsilon"](broken, np.random.default_rng(0))
@@ -216,7 +217,9 @@ def test_a_torchscript_file_is_read_back_and_said_to_be(tmp_path: Path) -> None:
     assert found.divergence is not None
     assert place_of(told) in [text.partition(" ")[0] for text in found.divergence.counterparts]
     assert "epsilon" in found.divergence.cause
-    assert "read back as ONNX" in found.notes[0]
+    assert found.divergence.operator.startswith("%")
+    assert found.divergence.operator.endswith(("(batch_norm)", "(layer_norm)"))
+    assert "read back as ONNX to be compared" in found.notes[0]
 
 
 def command(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:

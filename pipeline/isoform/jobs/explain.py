@@ -1,7 +1,7 @@
 """The job that finds the first operator at which a file differs, in a child that holds PyTorch."""
 
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,60 +11,66 @@ import numpy as np
 from isoform import registry
 from isoform.core import cases as case_files
 from isoform.core.artifact import Artifact
-from isoform.core.cases import Cases, Tensors
-from isoform.core.divergence import EXECUTION, MEANING, Divergence
+from isoform.core.cases import Array, Cases, Tensors
+from isoform.core.divergence import MEANING, Divergence
 from isoform.core.numerics import threshold_of
 from isoform.core.protocols import RunOptions
 from isoform.core.semantics import LIMIT, chosen
-from isoform.hub.divergence import repro, traced
+from isoform.hub.divergence import cut, repro, traced
+from isoform.hub.divergence.answer import named, of_execution
 from isoform.hub.divergence.cause import suspected
-from isoform.hub.divergence.execution import Execution, Inexact
+from isoform.hub.divergence.execution import Execution
 from isoform.hub.divergence.figures import Figures
-from isoform.hub.divergence.meaning import Comparison, Difference, lying
+from isoform.hub.divergence.hub_file import HubFile
+from isoform.hub.divergence.location import Clues, rows
+from isoform.hub.divergence.meaning import Comparison, Difference, following, lying
 from isoform.hub.divergence.values import DoesNotRun, Evaluation
 
 _MOST_CASES = 4
-_MOST_NAMED = 8
+_MOST_BEHIND = 32
 
 
 def explain(arguments: dict[str, Any], progress: Callable[..., None]) -> dict[str, Any]:
-    """Return the divergence as JSON, None where there is none; and notes of what was not asked.
+    """Return the divergence as JSON, None where there is none; and the places of the cases that were asked.
 
     Args:
         arguments: artifact (ONNX or TFLite), reference (another one, or None), cases (path), folder (where the part of
-            the file that shows it is left; made if there is one), runtime (whose execution is asked, or None).
+            the file that shows it is left; made if there is one), runtime (whose execution is asked, or None), clues
+            (a path for what `location` needs to find it in the file that was read back; None where none was).
         progress: called with each finished step.
     """
     artifact, cases = Artifact.from_json(arguments["artifact"]), case_files.load(Path(arguments["cases"]))
     folder = Path(arguments["folder"])
     file = traced.read(artifact)
-    some, stopped = _telling(file, cases)
+    places, stopped = _telling(file, cases)
     if stopped is not None:
-        return {"divergence": stopped.to_json(), "notes": []}
+        return {"divergence": stopped.to_json(), "places": []}
+    some = [cases.inputs[place] for place in places]
     progress(step="float64")
-    notes: list[str] = []
     if arguments["reference"] is not None:
         reference = traced.read(Artifact.from_json(arguments["reference"]))
         comparison = Comparison(reference, file, some)
         difference = comparison.first()
         if difference is not None:
-            return {"divergence": _of_meaning(comparison, difference, folder).to_json(), "notes": notes}
+            clues = Path(arguments["clues"]) if arguments["clues"] else None
+            found = _of_meaning(comparison, difference, folder, clues)
+            return {"divergence": found.to_json(), "places": places}
         progress(step="meaning")
     name = arguments["runtime"]
     if name is None:
-        return {"divergence": None, "notes": notes}
+        return {"divergence": None, "places": places}
     row = registry.runtime(name)
     registry.require(row)
     load = partial(importlib.import_module(row.module).load, options=RunOptions(device=row.device))
-    execution = Execution(file, some, load, threshold_of(name, cases.recorded_by).rms)
+    execution = Execution(HubFile(file, load), some, threshold_of(name, cases.recorded_by).rms)
     inexact = execution.first()
     if inexact is None:
-        return {"divergence": None, "notes": notes}
-    return {"divergence": _of_execution(execution, inexact, folder).to_json(), "notes": notes}
+        return {"divergence": None, "places": places}
+    return {"divergence": of_execution(execution, inexact, folder).to_json(), "places": places}
 
 
-def _telling(file: traced.Traced, cases: Cases) -> tuple[list[Tensors], Divergence | None]:
-    """Return the cases that show most: of each kind the smallest, of those the ones that are furthest off.
+def _telling(file: traced.Traced, cases: Cases) -> tuple[list[int], Divergence | None]:
+    """Return where the cases stand that show most: of each kind the smallest, of those the ones furthest off.
 
     Where the graph does not run on one, its divergence is that.
     """
@@ -77,7 +83,7 @@ def _telling(file: traced.Traced, cases: Cases) -> tuple[list[Tensors], Divergen
             return [], _stopped(file, error, cases.inputs[place])
         errors[place] = _off(found, (cases.reference or cases.inputs)[place])
     kept = sorted(places[1:], key=lambda place: -errors[place])[: _MOST_CASES - 1]
-    return [cases.inputs[place] for place in (places[0], *kept)], None
+    return [places[0], *kept], None
 
 
 def _off(found: Tensors, known: Tensors) -> float:
@@ -99,7 +105,7 @@ def _stopped(file: traced.Traced, error: DoesNotRun, case: Tensors) -> Divergenc
     )  # fmt: skip
 
 
-def _of_meaning(comparison: Comparison, difference: Difference, folder: Path) -> Divergence:
+def _of_meaning(comparison: Comparison, difference: Difference, folder: Path, clues: Path | None) -> Divergence:
     pair, lost = difference.pair, difference.lost
     last = lost.step if lost is not None else difference.steps[-1]
     given, exact = comparison.given(comparison.cases[0], pair, difference.known)
@@ -108,18 +114,34 @@ def _of_meaning(comparison: Comparison, difference: Difference, folder: Path) ->
     narrow = {name: array.astype(np.float32) if array.dtype == np.float64 else array for name, array in given.items()}
     title = f"{last}: the first operator that means something else than its reference."
     folder.mkdir(parents=True)
+    file, allowed = comparison.candidate, _allowed(comparison, pair.figures.allowed, exact)
+    write = partial(cut.write, file)
     files = repro.write(
-        comparison.candidate, narrow, pair.candidate, expected, _allowed(comparison, pair.figures.allowed, exact),
-        8.0, title, folder,
-    )  # fmt: skip
+        write, file.artifact.format, narrow, pair.candidate, expected, allowed, repro.LIMIT, title, folder
+    )
+    if clues is not None:
+        _clues(comparison, difference, expected, allowed).save(clues)
     counterpart = difference.counterpart
     theirs = lost.readers if lost is not None else comparison.counterparts(pair)[0]
     return Divergence(
-        MEANING, str(last), _named(difference.steps), str(counterpart) if counterpart else "",
-        _named(theirs), last.attributes,
+        MEANING, str(last), named(difference.steps), str(counterpart) if counterpart else "",
+        named(theirs), last.attributes,
         last.line or (counterpart.line if counterpart else ""), pair.figures.ratio, difference.own,
         difference.inherited, LIMIT, suspected(comparison, difference), difference.in_outputs,
-        _named(difference.others), files,
+        named(difference.others), files,
+    )  # fmt: skip
+
+
+def _clues(comparison: Comparison, difference: Difference, expected: Array, allowed: float) -> Clues:
+    pair, lost, moments = difference.pair, difference.lost, comparison.graphs.moments[1]
+    first = lost.step if lost is not None else difference.steps[-1]
+    names = list(following(comparison.candidate, [first]))
+    following_pair = names[names.index(pair.candidate) :] if pair.candidate in names else names
+    found = comparison.graphs.arrays(comparison.cases[0], [pair.candidate], of_reference=False)[pair.candidate]
+    others = (name for step in difference.others for name in step.outputs)
+    return Clues(
+        rows(moments, comparison.agreed), rows(moments, following_pair[:_MOST_BEHIND]), rows(moments, others), found,
+        expected, allowed, lost.holder if lost is not None else "",
     )  # fmt: skip
 
 
@@ -127,25 +149,3 @@ def _allowed(comparison: Comparison, allowed: float, exact: np.ndarray) -> float
     """Return what rounding may do to this one case: the figure over all cases, or a rounding of what comes out."""
     scale = float(np.sqrt(np.mean(np.square(exact.astype(np.float64)))))
     return max(allowed, scale * 2.0**-24)
-
-
-def _of_execution(execution: Execution, inexact: Inexact, folder: Path) -> Divergence:
-    last = inexact.steps[-1]
-    given = execution.rounded(execution.cases[0], inexact.inputs)
-    expected = execution.part(inexact).values(given, {inexact.output})[inexact.output]
-    folder.mkdir(parents=True)
-    title = f"{last}: the first operator that the runtime computes too inexactly."
-    files = repro.write(
-        execution.traced, given, inexact.output, expected, inexact.allowed, execution.limit, title, folder
-    )
-    cause = "the runtime computes these operators as one: ask it to optimise less" if inexact.is_fused else (
-        "the runtime's kernel approximates" if inexact.own > execution.limit else "it amplifies what its inputs bring"
-    )  # fmt: skip
-    return Divergence(
-        EXECUTION, str(last), _named(inexact.steps), "", (), last.attributes, last.line, inexact.ratio, inexact.own,
-        inexact.inherited, execution.limit, cause, files=files,
-    )  # fmt: skip
-
-
-def _named(steps: Sequence[traced.Step]) -> tuple[str, ...]:
-    return tuple(str(step) for step in steps[-_MOST_NAMED:])

@@ -6,6 +6,7 @@ one (SavedModel, TorchScript, PT2) is read back as ONNX first, and that graph co
 """
 
 import re
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from isoform.isolation import Pool
 
 READABLE = ("onnx", "tflite")
 """Formats whose files have operators that can be compared one by one; others are read back as the first."""
+OWN = ("torchscript", "savedmodel")
+"""Of the others, those that are asked themselves, too: which operator it is, and how their runtime computes it."""
 
 
 def explain(
@@ -57,17 +60,48 @@ def explain(
         target = reader.readable(artifact, notes, "it")
         other = None if reference is None else reader.readable(reference, notes, str(reference.model))
         folder = free_folder(keep, path)
-        is_read_back = target is not artifact  # then it is another file that a runtime would run
-        ran = None if is_read_back else runtime or formats.lookup(artifact.format).runtime
+        is_read_back = target is not artifact
+        row = registry.runtime(runtime or formats.lookup(artifact.format).runtime)
+        is_own = is_read_back and artifact.format in OWN and artifact.format in row.formats
+        part, clues = Path(scratch) / "part" if is_own else folder, str(Path(scratch) / "clues.npz") if is_own else None
         arguments: dict[str, Any] = {
             "artifact": target.to_json(), "reference": other.to_json() if other else None, "cases": str(known),
-            "folder": str(folder), "runtime": ran,
+            "folder": str(part), "runtime": None if is_read_back else row.name, "clues": clues,
         }  # fmt: skip
         answer = pool.call("isoform.jobs.explain:explain", arguments, needs="torch").value
+        if is_own:
+            registry.require(row)
+            asked = arguments | {
+                "artifact": artifact.to_json(),
+                "runtime": row.name,
+                "part": str(part),
+                "folder": str(folder),
+                **answer,
+            }
+            answer = _in_its_own_words(asked, row, pool, notes)
     found = answer["divergence"]
     divergence = Divergence.from_json(found) if found else None
     name = str(reference.model) if reference else ""
-    return Explanation(str(path), name, divergence, (*notes, *answer["notes"]))
+    return Explanation(str(path), name, divergence, tuple(notes))
+
+
+def _in_its_own_words(asked: dict[str, Any], row: registry.Runtime, pool: Pool, notes: list[str]) -> dict[str, Any]:
+    """Return what the file itself says: which of its operators it is, or how its runtime computes them.
+
+    Args:
+        asked: what `jobs.explain_own` takes; ``divergence`` as the graph says that was read back, None where it agrees.
+    """
+    job = "execute" if asked["divergence"] is None else "locate"
+    if job == "locate" and not Path(asked["clues"]).is_file():  # the graph does not run on a case
+        return asked
+    found = pool.call(f"isoform.jobs.explain_own:{job}", asked, needs=row.extra).value["divergence"]
+    if job == "locate" and found is None:
+        notes.append("no tensor of the file is what differs in that graph: the operator named is the graph's")
+        found = asked["divergence"] | {"files": []}
+    if job == "locate" and not found["files"]:  # the tensor is none of the file's: the part of the graph shows it
+        shutil.move(asked["part"], asked["folder"])
+        found["files"] = [str(Path(asked["folder"]) / Path(name).name) for name in asked["divergence"]["files"]]
+    return {"divergence": found}
 
 
 class _Reader:
@@ -87,7 +121,10 @@ class _Reader:
             "converter": step.name, "source": artifact.to_json(), "target": str(target), "options": {"sizes": {}},
         }  # fmt: skip
         self._pool.call("isoform.jobs.convert:convert", arguments, needs=step.extra)
-        notes.append(f"{called} was read back as ONNX: a {artifact.format} file's own operators cannot be asked")
+        why = "to be compared; operators are named as in the file" if artifact.format in OWN and called == "it" else (
+            f"as a {artifact.format} file's own operators cannot be asked"
+        )  # fmt: skip
+        notes.append(f"{called} was read back as ONNX {why}")
         return Artifact(READABLE[0], target, artifact.signature)
 
 

@@ -22,7 +22,8 @@ from isoform.hub.divergence.values import DoesNotRun, Evaluation
 from isoform.hub.faults.graph import FAULTS
 from isoform.hub.passes.fold_weights import constant
 
-_DEFAULTS = {"epsilon": 1e-5, "approximate": "none", "alpha": None, "pads": None}
+_DEFAULTS = {"epsilon": 1e-5, "approximate": "none", "alpha": None, "pads": None, "auto_pad": "NOTSET", "group": 1}
+_OF_TRAINING = ("momentum", "training_mode")
 _TRIED = (
     "another epsilon", "the other gelu", "padding off by one", "a leaking relu", "a softmax over another axis",
     "height and width swapped", "a dropped bias",
@@ -108,7 +109,7 @@ def _attributes(theirs: Sequence[Step], ours: Sequence[Step]) -> str:
 
 
 def _differing(before: ir.Node, after: ir.Node) -> Iterator[str]:
-    for name in sorted({*before.attributes, *after.attributes}):
+    for name in sorted({*before.attributes, *after.attributes} - set(_OF_TRAINING)):
         one, other = (_attribute(node, name) for node in (before, after))
         if one != other and (one is not None or other is not None):
             yield f"{name} is {_shown(other)} and {_shown(one)} in the reference"

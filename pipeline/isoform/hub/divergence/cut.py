@@ -8,7 +8,7 @@ from onnx_ir.passes import common
 
 from isoform.core.cases import Array
 from isoform.hub import graph
-from isoform.hub.divergence.traced import Step, Traced
+from isoform.hub.divergence.traced import Traced
 
 
 def between(traced: Traced, inputs: Sequence[str], output: str) -> ir.Model:
@@ -22,23 +22,6 @@ def between(traced: Traced, inputs: Sequence[str], output: str) -> ir.Model:
     model = ir.Model(part, ir_version=traced.model.ir_version, producer_name="isoform")
     common.RemoveUnusedOpsetsPass()(model)
     return model
-
-
-def ancestors(traced: Traced, output: str, known: frozenset[str]) -> tuple[list[Step], list[str]]:
-    """Return the steps that give ``output`` from tensors in ``known`` or the graph's inputs, and which those are."""
-    makers, steps, inputs = traced.makers, dict[Step, None](), dict[str, None]()
-    waiting = [output]
-    while waiting:
-        step = makers[waiting.pop()]
-        if step in steps:
-            continue
-        steps[step] = None
-        for name in step.inputs:
-            if name in known or name not in makers:
-                inputs[name] = None
-            else:
-                waiting.append(name)
-    return sorted(steps, key=lambda step: step.place), list(inputs)
 
 
 def write(traced: Traced, inputs: Mapping[str, Array], output: str, folder: Path) -> tuple[Path, dict[str, str]]:

@@ -1,24 +1,16 @@
 """The first operator that a runtime computes less exactly than it may: against the file's own graph in float64."""
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from isoform.core.artifact import Artifact
 from isoform.core.cases import Array, Tensors
-from isoform.core.numerics import UNIT_ROUNDOFF
-from isoform.core.protocols import Perturbation, Session
-from isoform.hub.divergence import cut
+from isoform.hub.divergence import ancestry
 from isoform.hub.divergence.figures import Figures
-from isoform.hub.divergence.observed import Observed, observed
-from isoform.hub.divergence.traced import Step, Traced
-from isoform.hub.divergence.values import Evaluation
-
-Load = Callable[[Artifact], Session]
-"""Opens a file in the runtime in question, as it is verified there."""
+from isoform.hub.divergence.file import File, Observed, Step
 
 
 @dataclass(frozen=True)
@@ -43,27 +35,21 @@ class Inexact:
 
 
 class Execution:
-    """A file, its graph in float64 and the runtime that runs it, on some cases."""
+    """A file and the runtime that runs it, on some cases."""
 
-    def __init__(self, traced: Traced, cases: Sequence[Tensors], load: Load, limit: float) -> None:
-        self.traced, self.cases, self.limit = traced, cases, limit
-        self._load = load
-        self.exact = Evaluation(traced.model, is_float64=True)
-        self._single = Evaluation(traced.model, is_float64=False)
-        roundoff = Perturbation(0, UNIT_ROUNDOFF["float32"])
-        self._disturbed = Evaluation(traced.model, is_float64=True, perturbation=roundoff)
+    def __init__(self, file: File, cases: Sequence[Tensors], limit: float) -> None:
+        self.file, self.cases, self.limit = file, cases, limit
 
     def first(self) -> Inexact | None:
         """Return the first step computed too inexactly; None where every output is as exact as it may be."""
-        whole = self._load(self.traced.artifact)
-        outputs = self._figures(self.traced.outputs, whole.run)
-        whole.close()
+        with self.file.run() as run:
+            outputs = self._figures(self.file.outputs, run)
         if all(figures.ratio <= self.limit for figures in outputs.values()):
             return None
-        names = [name for step in self.traced.steps for name in step.outputs]
-        with observed(self.traced, names, self._load) as seen:
+        names = [name for step in self.file.steps for name in step.outputs]
+        with self.file.observed(names) as seen:
             figures = self._figures(names, seen)
-            for step in self.traced.steps:
+            for step in self.file.steps:
                 if any(figures[name].ratio > self.limit for name in step.inputs if name in figures):
                     continue
                 beyond = [name for name in step.outputs if name in figures and figures[name].ratio > self.limit]
@@ -77,7 +63,7 @@ class Execution:
 
         Asking for all tensors made the runtime compute them one by one: it had fused some.
         """
-        steps, _ = cut.ancestors(self.traced, output, frozenset())
+        steps, _ = ancestry.ancestors(self.file.makers, output, frozenset())
         names = [step.outputs[0] for step in steps]
         low, high = 0, len(names) - 1
         while low < high:
@@ -89,7 +75,7 @@ class Execution:
         figures = self._alone(names[high])
         first = max(0, high - 1)
         known = frozenset(names[:first])
-        fused, inputs = cut.ancestors(self.traced, names[high], known)
+        fused, inputs = ancestry.ancestors(self.file.makers, names[high], known)
         return self._found(fused, tuple(inputs), names[high], figures, None, is_fused=True)
 
     def _alone(self, name: str) -> Figures:
@@ -97,30 +83,17 @@ class Execution:
         figures = Figures()
         with tempfile.TemporaryDirectory(prefix="isoform-explain.") as folder:
             for case in self.cases:
-                found = self.run_part({each: case[each] for each in self._inputs_of(name)}, name, Path(folder))
-                columns = [each.values(case, {name})[name] for each in (self.exact, self._single, self._disturbed)]
-                figures.add(columns[0], found, *columns[1:])
+                found = self.file.run_part({each: case[each] for each in self._inputs_of(name)}, name, Path(folder))
+                exact, single, disturbed = (each[name] for each in self._known(case, {name}))
+                figures.add(exact, found, single, disturbed)
         return figures
 
     def _inputs_of(self, name: str) -> list[str]:
-        return cut.ancestors(self.traced, name, frozenset())[1]
-
-    def run_part(self, given: Mapping[str, Array], output: str, folder: Path) -> Array:
-        """Return what the runtime gives for ``output`` if it computes nothing but what lies between."""
-        path, names = cut.write(self.traced, given, output, folder)
-        session = self._load(Artifact(self.traced.artifact.format, path, self.traced.artifact.signature))
-        try:
-            return session.run({names[name]: array for name, array in given.items()})[names[output]]
-        finally:
-            session.close()
-
-    def part(self, found: Inexact) -> Evaluation:
-        """Return the steps of a finding in float64."""
-        return Evaluation(cut.between(self.traced, list(found.inputs), found.output), is_float64=True)
+        return ancestry.ancestors(self.file.makers, name, frozenset())[1]
 
     def rounded(self, case: Tensors, inputs: Sequence[str]) -> dict[str, Array]:
         """Return tensors of one case in float64, rounded as the runtime would be given them."""
-        found = self.exact.values(case, set(inputs)) | {name: np.asarray(case[name]) for name in case}
+        found = self.file.exact.values(case, set(inputs)) | {name: np.asarray(case[name]) for name in case}
         return {
             name: found[name].astype(np.float32) if found[name].dtype == np.float64 else found[name] for name in inputs
         }
@@ -130,14 +103,14 @@ class Execution:
         is_fused: bool,
     ) -> Inexact:  # fmt: skip
         """Return the finding, with what the steps do by themselves apart from what they are given."""
-        graph = cut.between(self.traced, list(inputs), output)
-        exact, single = (Evaluation(graph, is_float64=is_exact) for is_exact in (True, False))
+        exact, single = self.file.part(inputs, output)
         own, inherited = Figures(), Figures()
         with tempfile.TemporaryDirectory(prefix="isoform-explain.") as folder:
             for case in self.cases:
                 given = self.rounded(case, inputs)
                 best = exact.values(given, {output})[output]
-                own.add(best, self.run_part(given, output, Path(folder)), single.values(given, {output})[output], None)
+                ran = self.file.run_part(given, output, Path(folder))
+                own.add(best, ran, single.values(given, {output})[output], None)
                 brought = {} if seen is None else seen(case)
                 actual = {name: brought.get(name, given[name]) for name in inputs}
                 inherited.add(best, exact.values(actual, {output})[output], None, None)
@@ -150,14 +123,16 @@ class Execution:
         figures = {name: Figures() for name in names}
         for case, found in self._runs(run):
             wanted = {name for name in names if name in found}
-            exact, single, disturbed = (
-                each.values(case, wanted) for each in (self.exact, self._single, self._disturbed)
-            )
+            exact, single, disturbed = self._known(case, wanted)
             for name in wanted & exact.keys():
                 if exact[name].shape == found[name].shape:
                     figures[name].add(exact[name], found[name], single.get(name), disturbed.get(name))
         return figures
 
+    def _known(self, case: Tensors, names: Collection[str]) -> list[dict[str, Array]]:
+        """Return tensors as they are exactly, in float32, and with weights disturbed."""
+        return [each.values(case, names) for each in (self.file.exact, self.file.single, self.file.disturbed)]
+
     def _runs(self, run: Observed) -> Iterator[tuple[Tensors, Tensors]]:
         for case in self.cases:
-            yield case, run({name: np.asarray(case[name]) for name in self.traced.inputs})
+            yield case, run({name: np.asarray(case[name]) for name in self.file.inputs})

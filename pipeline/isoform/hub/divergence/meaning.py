@@ -8,10 +8,11 @@ import numpy as np
 
 from isoform.core.cases import Array, Tensors
 from isoform.core.semantics import LIMIT
-from isoform.hub.divergence import cut, lost_weights
+from isoform.hub.divergence import ancestry, cut, lost_weights
 from isoform.hub.divergence.arrangement import Arrangement, likeness
 from isoform.hub.divergence.figures import Figures
 from isoform.hub.divergence.lost_weights import Lost
+from isoform.hub.divergence.moments import largest_first
 from isoform.hub.divergence.pairs import Graphs, Pair, agreeing, partners
 from isoform.hub.divergence.traced import Step, Traced
 from isoform.hub.divergence.values import Evaluation
@@ -58,8 +59,7 @@ class Comparison:
 
     def __init__(self, reference: Traced, candidate: Traced, cases: Sequence[Tensors]) -> None:
         self.reference, self.candidate = reference, candidate
-        # The largest first: where an axis has one element, tensors lie in each other in more than one way.
-        self.cases = sorted(cases, key=lambda case: -sum(array.size for array in case.values()))
+        self.cases = largest_first(cases)
         self.graphs = Graphs(reference, candidate, self.cases)
         outputs = [
             (name, name) for name in candidate.outputs
@@ -81,7 +81,7 @@ class Comparison:
             return None
         step, pair = found
         known = frozenset(name for step in self.candidate.steps for name in step.outputs if self._is_known(name))
-        steps, inputs = cut.ancestors(self.candidate, pair.candidate, known - {pair.candidate})
+        steps, inputs = ancestry.ancestors(self.candidate.makers, pair.candidate, known - {pair.candidate})
         sources = {name: self._pair_of(name) for name in inputs}
         own, inherited = self._parts(pair, sources)
         counterpart = self.reference.makers.get(pair.reference)
@@ -90,7 +90,9 @@ class Comparison:
 
     def counterparts(self, pair: Pair) -> tuple[list[Step], list[str]]:
         """Return the steps of the reference that give a pair's tensor from such that agree, and which those are."""
-        return cut.ancestors(self.reference, pair.reference, frozenset(self._refs_agreed - {pair.reference}))
+        return ancestry.ancestors(
+            self.reference.makers, pair.reference, frozenset(self._refs_agreed - {pair.reference})
+        )
 
     def _by_weights(self) -> tuple[Lost | None, tuple[Step, Pair] | None]:
         """Return the weight that the candidate lacks, and the step in its place, where one step or two have such."""
@@ -110,7 +112,7 @@ class Comparison:
         behind ``readers``; where that is it times a number, of the first tensor behind it that agrees, or of an output.
         """
         name = step.outputs[0]
-        theirs = list(_behind(self.reference, readers))
+        theirs = list(following(self.reference, readers))
         same = next((pair for pair in self.agreed.get(name, ()) if pair.reference in theirs), None)
         if same is not None:
             return same
@@ -119,7 +121,7 @@ class Comparison:
         nearest = self._in_its_place(step, name) or min(pairs, key=lambda pair: pair.figures.ratio, default=None)
         if nearest is not None and not self._is_scaled(nearest):
             return nearest
-        ours = list(_behind(self.candidate, [self.candidate.makers[name]]))
+        ours = list(following(self.candidate, [self.candidate.makers[name]]))
         agreed = (self.agreed[other][0] for other in ours if other in self.agreed)
         outputs = (pair for pair in self.pairs if pair.candidate == pair.reference in self.missed)
         return next(agreed, next((pair for pair in outputs if pair.candidate in ours), None))
@@ -269,12 +271,12 @@ def lying(arrangement: Arrangement, array: Array, shape: tuple[int, ...]) -> Arr
         return array.reshape(shape)
 
 
-def _behind(traced: Traced, begin: Sequence[Step]) -> Iterator[str]:
+def following(traced: Traced, begin: Sequence[Step]) -> Iterator[str]:
     """Yield the tensors that some steps give, and all that is computed of them, in order."""
-    following: set[str] = set()
+    computed: set[str] = set()
     for step in traced.steps:
-        if step in begin or not following.isdisjoint(step.inputs):
-            following.update(step.outputs)
+        if step in begin or not computed.isdisjoint(step.inputs):
+            computed.update(step.outputs)
             yield from step.outputs
 
 

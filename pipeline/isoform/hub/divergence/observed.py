@@ -12,10 +12,8 @@ from isoform.core.artifact import Artifact
 from isoform.core.cases import Tensors
 from isoform.core.protocols import Session
 from isoform.hub import graph
+from isoform.hub.divergence.file import Observed
 from isoform.hub.divergence.traced import Traced
-
-Observed = Callable[[Tensors], Tensors]
-"""Runs one case, and returns tensors by their names in the hub graph."""
 
 
 @contextmanager

@@ -14,16 +14,13 @@ from isoform.core.numerics import UNIT_ROUNDOFF
 from isoform.core.protocols import Perturbation
 from isoform.hub.divergence.arrangement import Arrangement, best
 from isoform.hub.divergence.figures import Figures
+from isoform.hub.divergence.moments import LARGEST_HELD_BYTES, distances, element_counts, moments
 from isoform.hub.divergence.traced import Traced
 from isoform.hub.divergence.values import Evaluation
 
-LARGEST_HELD_BYTES = 256 << 20
 _LIKELY = 1e-3
 """How far moments of equal tensors may be apart, as a share of their RMS."""
 _MOST_PARTNERS = 4
-_LARGEST = 1e30
-_SIZES = 8
-"""Integers in one row, as many at most, are sizes and axes: graphs compute them in their own ways, or not at all."""
 
 
 @dataclass(frozen=True)
@@ -51,23 +48,23 @@ class Graphs:
         self._disturbed = Evaluation(reference.model, is_float64=True, perturbation=roundoff)
         self._found = Evaluation(candidate.model, is_float64=True)
         self._sizes_only: set[str] = set()
-        self.moments = [_moments(each, cases, set()) for each in (self._exact,)]
-        self.moments.append(_moments(self._found, cases, self._sizes_only))
+        self.moments = [moments(each, cases, set()) for each in (self._exact,)]
+        self.moments.append(moments(self._found, cases, self._sizes_only))
 
     def likely(self) -> list[tuple[str, str]]:
         """Return which tensors of the candidate may be which of the reference; equal names come first."""
         reference, candidate = self.moments
         by_size: dict[tuple[int, ...], list[str]] = {}
         for name, rows in reference.items():
-            by_size.setdefault(_sizes(rows), []).append(name)
+            by_size.setdefault(element_counts(rows), []).append(name)
         stacked = {size: np.stack([reference[name] for name in names]) for size, names in by_size.items()}
         found = []
         for name, rows in candidate.items():
-            size = _sizes(rows)
+            size = element_counts(rows)
             if size not in by_size:
                 continue
-            distances = _distances(stacked[size], rows)
-            near = [place for place in np.argsort(distances, kind="stable") if distances[place] <= _LIKELY]
+            far = distances(stacked[size], rows)
+            near = [place for place in np.argsort(far, kind="stable") if far[place] <= _LIKELY]
             names = [by_size[size][place] for place in near[:_MOST_PARTNERS]]
             names += [name] if name in by_size[size] and name not in names else []
             found += [(name, partner) for partner in sorted(names, key=lambda each: each != name)]
@@ -118,45 +115,6 @@ class Graphs:
             held += needed
         if chunk:
             yield chunk
-
-
-def _moments(evaluation: Evaluation, cases: Sequence[Tensors], sizes: set[str]) -> dict[str, Array]:
-    """Return by tensor, for each case, its size, RMS, mean, mean magnitude, largest and smallest element.
-
-    Args:
-        sizes: gets the names of tensors that are a few integers.
-    """
-    rows: dict[str, list[list[float]]] = {}
-    for case in cases:
-
-        def observe(name: str, array: Array) -> None:
-            rows.setdefault(name, []).append(_described(array))
-            if array.dtype.kind in "iub" and array.ndim <= 1 and array.size <= _SIZES:
-                sizes.add(name)
-
-        evaluation.run(case, observe)
-    return {name: np.array(found) for name, found in rows.items() if len(found) == len(cases)}
-
-
-def _described(array: Array) -> list[float]:
-    values = array.astype(np.float64).ravel()
-    values = values[np.abs(values) < _LARGEST]  # neither NaN nor masks
-    if not values.size:
-        return [float(array.size), 0.0, 0.0, 0.0, 0.0, 0.0]
-    rms = float(np.sqrt(np.mean(np.square(values))))
-    return [float(array.size), rms, float(values.mean()), float(np.abs(values).mean()), float(values.max()),
-            float(values.min())]  # fmt: skip
-
-
-def _sizes(rows: Array) -> tuple[int, ...]:
-    return tuple(int(size) for size in rows[:, 0])
-
-
-def _distances(known: Array, rows: Array) -> Array:
-    """Return how far the moments of each known tensor are from ``rows`` in the worst case, relative to its RMS."""
-    scale = np.maximum(known[:, :, 1:2], 1e-300)
-    found: Array = (np.abs(known[:, :, 1:] - rows[None, :, 1:]) / scale).max(axis=(1, 2))
-    return found
 
 
 def agreeing(pairs: Iterable[Pair], limit: float) -> dict[str, list[Pair]]:

@@ -1,15 +1,18 @@
 """A folder that shows a difference with nothing but the runtime: a part of the file, its inputs, and a script."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from isoform.core.cases import Array
-from isoform.hub.divergence import cut
-from isoform.hub.divergence.traced import Traced
 
+Write = Callable[[Mapping[str, Array], str, Path], tuple[Path, dict[str, str]]]
+"""Writes a part of a file, as `file.File.write` does."""
+
+LIMIT = 8.0
+"""The error that a part may have whose meaning is asked, as a multiple of rounding's: runtimes approximate."""
 _RUN = {
     "onnx": """import onnxruntime
 
@@ -28,6 +31,22 @@ def run(given):
         interpreter.set_tensor(details["index"], given[details["name"]])
     interpreter.invoke()
     return interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+""",
+    "torchscript": """import torch
+
+
+def run(given):
+    program = torch.jit.load(str(HERE / "model.ts"))
+    with torch.no_grad():
+        return program(*map(torch.from_numpy, given.values())).numpy()
+""",
+    "savedmodel": """import tensorflow as tf
+
+
+def run(given):
+    loaded = tf.saved_model.load(str(HERE / "model"))
+    tensors = {name: tf.constant(array) for name, array in given.items()}
+    return loaded.signatures["serving_default"](**tensors)[OUTPUT].numpy()
 """,
 }
 _SCRIPT = '''"""{title}
@@ -59,21 +78,22 @@ sys.exit(error > LIMIT * ALLOWED)
 
 
 def write(
-    traced: Traced, given: Mapping[str, Array], output: str, expected: Array, allowed: float, limit: float,
-    title: str, folder: Path,
+    write_part: Write, form: str, given: Mapping[str, Array], output: str, expected: Array, allowed: float,
+    limit: float, title: str, folder: Path,
 ) -> tuple[str, ...]:  # fmt: skip
     """Write the folder, which exists, and return its files, repro.py first.
 
     Args:
+        form: the format of the part.
         given: what the part reads, in its own arrangement and precision.
         expected: what it should give; allowed: the RMS error that is still rounding.
     """
-    path, names = cut.write(traced, given, output, folder)
+    path, names = write_part(given, output, folder)
     arrays: dict[str, Any] = {names[name]: np.asarray(array) for name, array in given.items()}
     np.savez(folder / "inputs.npz", **arrays)
     np.save(folder / "expected.npy", np.asarray(expected, np.float64))
     text = _SCRIPT.format(
-        title=title.replace("\\", "/").replace('"', "'"), run=_RUN[traced.artifact.format].rstrip(),
+        title=title.replace("\\", "/").replace('"', "'"), run=_RUN[form].rstrip(),
         output=names[output], allowed=float(allowed), limit=float(limit),
     )  # fmt: skip
     (folder / "repro.py").write_text(text)

@@ -18,6 +18,7 @@ from isoform.hub.passes.name_nodes import name_nodes
 _TRACE = "pkg.torch.onnx.stack_trace"
 _FRAME = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+)[^\n]*(?:\n(?! *File )(?P<code>[^\n]*))?')
 _LIBRARIES = "site-packages"
+_OURS = str(Path(__file__).parents[2])
 _SCOPES = "pkg.torch.onnx.name_scopes"
 READABLE = ("onnx", "tflite")
 """Formats whose files are read operator by operator."""
@@ -170,7 +171,7 @@ def _line(nodes: Sequence[ir.Node]) -> str:
     """
     for node in nodes:
         trace = str(node.metadata_props.get(_TRACE, ""))
-        frames = [frame.groupdict() for frame in _FRAME.finditer(trace)]
+        frames = [frame.groupdict() for frame in _FRAME.finditer(trace) if not frame["file"].startswith(_OURS)]
         own = [frame for frame in frames if _LIBRARIES not in frame["file"]] or frames
         if own:
             code = (own[-1]["code"] or "").strip()

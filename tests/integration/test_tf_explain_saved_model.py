@@ -1,0 +1,178 @@
+"""SavedModels asked themselves: their tensors are what numpy computes, and the operator with a fault is named."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import isoform
+from isoform.core.artifact import CASES_NAME, Artifact
+from isoform.core.protocols import RunOptions, Session
+from isoform.core.signature import Signature, TensorSpec
+from isoform.hub.divergence.answer import of_execution
+from isoform.hub.divergence.execution import Execution
+from isoform.hub.divergence.moments import moments
+from isoform.hub.divergence.saved_model_file import SavedModelFile
+from isoform.hub.faults import savedmodel as faults
+from isoform.isolation import Pool
+from isoform.runtimes import tf as runtime
+from isoform.stages import explain
+
+pytestmark = pytest.mark.tensorflow
+SIGNATURE = Signature((TensorSpec("x", "float32", ("batch", 6)),), (TensorSpec("scores", "float32", ("batch", 4)),))
+LIMIT = 8.0
+
+
+class Network(tf.Module):
+    """Two layers, a normalisation of rows between them and a loop behind them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        rng = np.random.default_rng(4)
+        for name, shape in {"wide": (6, 12), "wide_bias": (12,), "narrow": (12, 4)}.items():
+            setattr(self, name, tf.Variable(rng.normal(size=shape).astype(np.float32), name=name))
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 6], tf.float32, "x")])
+    def serve(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
+        wide = tf.nn.relu(tf.nn.bias_add(tf.matmul(x, self.wide), self.wide_bias), name="active")
+        mean, variance = tf.nn.moments(wide, [1], keepdims=True)
+        rows = (wide - mean) * tf.math.rsqrt(variance + 1e-3)
+        narrow = tf.matmul(rows, self.narrow, name="head")
+        for _ in tf.range(3):
+            narrow = tf.tanh(narrow) * 1.5
+        return {"scores": tf.nn.softmax(narrow, name="scores_of_rows")}
+
+
+@pytest.fixture(scope="module")
+def artifact(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+    path, network = tmp_path_factory.mktemp("network") / "model", Network()
+    tf.saved_model.save(network, str(path), signatures=network.serve)
+    return Artifact("savedmodel", path, SIGNATURE)
+
+
+def rows(*sizes: int) -> list[dict[str, np.ndarray]]:
+    rng = np.random.default_rng(9)
+    return [{"x": rng.normal(size=(size, 6)).astype(np.float32)} for size in sizes]
+
+
+def load(artifact: Artifact) -> Session:
+    return runtime.load(artifact, RunOptions())
+
+
+def test_its_tensors_are_what_numpy_computes_in_float64(artifact: Artifact) -> None:
+    file, (case,), network = SavedModelFile(artifact, load), rows(3), Network()
+    weights = [each.numpy().astype(np.float64) for each in (network.wide, network.wide_bias, network.narrow)]
+    product = case["x"].astype(np.float64) @ weights[0]
+    active = np.maximum(product + weights[1], 0)
+    spread = np.sqrt(active.var(1, keepdims=True) + np.float64(np.float32(1e-3)))
+    head = (active - active.mean(1, keepdims=True)) / spread @ weights[2]
+    last = head
+    for _ in range(3):
+        last = np.tanh(last) * 1.5
+    powers = np.exp(last)
+    exact = file.exact.values(case, [name for step in file.steps for name in step.outputs])
+    by_title = {step.title: exact[step.outputs[0]] for step in file.steps if step.outputs[0] in exact}
+    expected = {
+        "MatMul": product,
+        "active": active,
+        "head": head,
+        "scores_of_rows": powers / powers.sum(1, keepdims=True),
+    }
+    for title, array in expected.items():
+        np.testing.assert_allclose(by_title[title], array, atol=1e-13, err_msg=title)
+    np.testing.assert_array_equal(exact[file.outputs[0]], by_title["scores_of_rows"])
+    assert [step.op_type for step in file.steps].count("StatelessWhile") == 1, "a loop is one operator"
+
+
+def test_operators_know_the_weights_that_they_read(artifact: Artifact) -> None:
+    steps = {step.title: step for step in SavedModelFile(artifact, load).steps}
+    assert steps["MatMul"].inputs == ("x",)
+    assert [steps[title].weights for title in ("MatMul", "BiasAdd", "head")] == [("wide",), ("wide_bias",), ("narrow",)]
+
+
+def test_few_tensors_are_held_at_a_time(artifact: Artifact, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, cases = SavedModelFile(artifact, load), rows(3)
+    whole = moments(file.exact, cases, set())
+    asked: list[int] = []
+    values = file.exact.values
+    monkeypatch.setattr("isoform.hub.divergence.moments.LARGEST_HELD_BYTES", 8 * 3 * 12)
+    monkeypatch.setattr(file.exact, "values", lambda case, names: (asked.append(len(names)), values(case, names))[1])
+    pieces = moments(file.exact, cases, set())
+    assert len(asked) > 3
+    assert whole.keys() == pieces.keys()
+    assert all(np.array_equal(whole[name], pieces[name]) for name in whole)
+
+
+class Rounding:
+    """A session whose outputs come rounded to half precision."""
+
+    def __init__(self, inner: Session) -> None:
+        self._inner, self.signature = inner, inner.signature
+
+    def run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return {name: array.astype(np.float16).astype(np.float32) for name, array in self._inner.run(inputs).items()}
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+def rounding(op: str) -> Callable[[Artifact], Session]:
+    """Return how folders are opened by a runtime that rounds all that it computes together with such an operator."""
+
+    def opened(artifact: Artifact) -> Session:
+        proto = faults.opened(artifact).proto.meta_graphs[0].graph_def.library.function
+        session = load(artifact)
+        return Rounding(session) if any(node.op == op for each in proto for node in each.node_def) else session
+
+    return opened
+
+
+def test_an_optimiser_that_rounds_is_found_in_parts_of_the_folder_and_they_show_it(
+    artifact: Artifact, tmp_path: Path
+) -> None:
+    execution = Execution(SavedModelFile(artifact, rounding("Rsqrt")), rows(3, 1), LIMIT)
+    found = execution.first()
+    assert found is not None
+    assert found.steps[-1].op_type == "Rsqrt"
+    assert found.is_fused
+    assert found.own > LIMIT
+    told = of_execution(execution, found, tmp_path / "kept")
+    script = subprocess.run([sys.executable, told.files[0]], capture_output=True, text=True, check=False)
+    assert script.returncode == 0, "TensorFlow itself computes it as it should"
+    assert "differs most at" in script.stdout
+
+
+def test_a_folder_without_a_fault_has_nothing_to_name(artifact: Artifact) -> None:
+    assert Execution(SavedModelFile(artifact, load), rows(3, 1), LIMIT).first() is None
+
+
+@pytest.mark.torch
+def test_the_operator_of_the_folder_that_holds_a_fault_is_named_and_the_part_shows_it(
+    artifact: Artifact, tmp_path: Path
+) -> None:
+    isoform.convert(artifact.model, ["onnx"], out=tmp_path / "out", name="net")
+    whole = tmp_path / "out" / "net" / "onnx"
+    named = {"a leaking relu": "active (LeakyRelu)", "another epsilon": "add/y", "one weight off by a thousandth": ""}
+    with Pool(tmp_path / "logs") as pool:
+        for name, operator in named.items():
+            folder = faults.opened(artifact)
+            told = faults.FAULTS[name](folder, np.random.default_rng(1))
+            assert told is not None
+            broken = tmp_path / name.replace(" ", "-") / "model"
+            broken.parent.mkdir()
+            faults.save(folder, broken)
+            found = explain.explain(broken, whole, whole / CASES_NAME, pool, tmp_path / "kept").divergence
+            assert found is not None, name
+            held = {"wide": "MatMul (MatMul)", "narrow": "head (MatMul)", "wide_bias": "BiasAdd (BiasAdd)"}
+            weight = told.split("'")[1].partition("/")[0]
+            expected = held.get(weight, operator)
+            if name == "another epsilon":
+                assert any(text.endswith("(AddV2)") for text in found.operators)
+            else:
+                assert found.operator == expected
+            shown = subprocess.run([sys.executable, found.files[0]], capture_output=True, text=True, check=False)
+            assert shown.returncode == 1, (name, shown.stderr)
