@@ -93,10 +93,64 @@ def named(folder: Path, pool: Pool) -> Iterator[dict[str, Any]]:
             }  # fmt: skip
 
 
+def named_in_their_own_words(folder: Path, pool: Pool) -> Iterator[dict[str, Any]]:
+    """Yield a row for each fault of TorchScript and SavedModel files, looked for against the ONNX file beside them.
+
+    Every second fault of each, so that what one has a place for and the other has not is looked for as well.
+    """
+    for place, form in enumerate(explain.OWN):
+        if not (folder / form).is_dir():
+            continue
+        artifact = open_artifact(folder / form)
+        row = registry.runtime(formats.lookup(form).runtime)
+        names = pool.call("isoform.jobs.plant:names", {"format": form}, needs=row.extra).value["names"]
+        for name in [name for name in names if name not in _NOT_IN_AN_OPERATOR][place::2]:
+            with tempfile.TemporaryDirectory(prefix="isoform-calibration.") as work:
+                yield from _named_in(artifact, folder, name, row, Path(work), pool)
+        pool.release(row.extra)
+
+
+def _named_in(
+    artifact: Artifact, folder: Path, name: str, row: registry.Runtime, work: Path, pool: Pool
+) -> Iterator[dict[str, Any]]:
+    target = work / "copy" / artifact.model.name
+    target.parent.mkdir()
+    arguments = {"artifact": artifact.to_json(), "target": str(target), "fault": name, "seed": SEED}
+    told = pool.call("isoform.jobs.plant:plant", arguments, needs=row.extra).value["told"]
+    if told is None:
+        return
+    asked = {"artifact": artifact.to_json(), "copy": str(target), "told": told}
+    culprits = set(pool.call("calibration.culprits:culprits", asked, needs=row.extra).value["titles"])
+    known = folder / artifact.format / CASES_NAME
+    found, said = None, "nothing"
+    try:
+        found = explain.explain(target, folder / "onnx", known, pool, work / "kept").divergence
+    except IsoformError as error:
+        said = f"failed: {error.what}"
+    yield {
+        "kind": "named", "runtime": artifact.format, "name": name, "place": told[:200],
+        "is_named": found is not None and is_named_itself(found, culprits),
+        "operator": found.operator if found else said[:300], "cause": found.cause[:300] if found else "",
+        "own": None if found is None or math.isinf(found.own) else round(found.own, 1),
+    }  # fmt: skip
+
+
 def is_named(found: Divergence, culprits: set[str]) -> bool:
     """Tell whether one of ``culprits`` is the operator that is named, or among the few that it stands for."""
-    titles = [text.rpartition(" (")[0] for text in (found.operator, *found.counterparts)]
-    return bool(culprits & set(titles)) and len(found.counterparts) <= NAMED_LARGEST
+    return bool(culprits & _titles(found.operator, *found.counterparts)) and len(found.counterparts) <= NAMED_LARGEST
+
+
+def is_named_itself(found: Divergence, culprits: set[str]) -> bool:
+    """Tell whether one of ``culprits``, operators of the file that was asked, is the one that is named.
+
+    Or it is among those that are named with it, which are few or stand for few of the reference.
+    """
+    is_narrow = min(len(found.operators), len(found.counterparts)) <= NAMED_LARGEST
+    return bool(culprits & _titles(found.operator, *found.operators)) and is_narrow
+
+
+def _titles(*operators: str) -> set[str]:
+    return {text.rpartition(" (")[0] for text in operators}
 
 
 def _culprits(artifact: Artifact, told: str) -> set[str]:

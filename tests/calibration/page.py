@@ -13,8 +13,8 @@ Two things can go wrong with a proof: it fails a file that is right, or it passe
 here, on trained reference models and on public architectures with random weights, none of their parameters constant.
 
 **Legitimate variants** run the same file in another way that a runtime offers: levels of optimisation, threads,
-delegates, fusion, oneDNN, batch normalisation folded. Every one of them has to pass. **Planted faults** are those of
-`isoform verify --self-test`; each is a copy of the artifact with one thing wrong in it. Every one has to be caught.
+delegates, fusion, oneDNN, XLA, batch normalisation folded. Every one of them has to pass. **Planted faults** are those
+of `isoform verify --self-test`; each is a copy of the artifact with one thing wrong in it. Every one has to be caught.
 
 `make calibration` measures what has no rows yet, `make calibration FILTER=bert FORCE=1` one subject again. Trained
 models are those that `make export` wrote. The rows are in `calibration.json`.
@@ -30,8 +30,10 @@ _NAMED = """
 ## Whether the culprit is named
 
 Faults planted in the ONNX file, looked for with `isoform verify --explain --against` the right one, in that file or in
-the TFLite file that was written from it. *Named* means: the operator with the fault is the one that is named, or among
-at most four that the format computes as one.
+the TFLite file that was written from it; and faults planted in the TorchScript file and in the SavedModel, each looked
+for in that file itself, against the ONNX file. *Named* means: the operator with the fault is the one that is named, or
+among at most four that the one format computes as one and the other does not: a normalisation that TensorFlow writes in
+seven operators stands for one.
 """
 _UNSEEN = 1e-3
 """Of what rounding does, the share below which a change of the function moves next to no float32 output."""
@@ -57,7 +59,9 @@ def rendered(found: Mapping[str, Any]) -> str:
     subjects = sorted({row["model"] for row in rows})
     parts = [_HEAD, f"\n{found.get('machine', '')}, {found.get('date', '')}; {len(subjects)} subjects: "
              f"{', '.join(subjects)}.\n", _rates(variants, faults), _THRESHOLDS, _ratios(variants, faults)]  # fmt: skip
-    parts += [_missed(faults), _alarms(variants), _NAMED, _names(named), _failed(found.get("failed", {}))]
+    refused = [row for row in rows if row["kind"] == "refused"]
+    parts += [_missed(faults), _alarms(variants), _refusals(refused), _NAMED, _names(named)]
+    parts += [_failed(found.get("failed", {}))]
     return "".join(parts)
 
 
@@ -118,6 +122,12 @@ def _alarms(variants: Iterable[Row]) -> str:
     rows = [row for row in variants if _is_alarm(row)]
     lines = [f"- {_where(row)}, {row['name']}: {row['verdict']} (R_rms {row['r_rms']})" for row in rows]
     return "\n## False alarms\n\n" + ("\n".join(lines) or "None.") + "\n"
+
+
+def _refusals(rows: Sequence[Row]) -> str:
+    """List the ways in which a runtime does not run a file at all: they are counted nowhere."""
+    lines = [f"- {_where(row)}, {row['name']}: {row['reason']}" for row in rows]
+    return "\n## Ways that a runtime refuses\n\n" + "\n".join(lines) + "\n" if lines else ""
 
 
 def _where(row: Row) -> str:

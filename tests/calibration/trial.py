@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import isoform
-from calibration import faults
+from calibration import faults, variants
 from calibration.subjects import FORMATS, Subject, subjects
 from isoform.isolation import Pool
 from zoo import interpreters
@@ -23,7 +23,7 @@ def rows(subject: Subject, work: Path) -> Iterator[dict[str, Any]]:
     folder = subject.folder or _converted(subject.name, work)
     there = [folder / name for name in FORMATS if (folder / name / "artifact.json").is_file()]
     for each in there:
-        yield from interpreters.run("calibration.variants", str(each), timeout_s=_VARIANTS_S)
+        yield from _variants(each)
     with Pool(work / "logs") as pool:
         for each in there:
             yield from faults.rows(each, pool)
@@ -31,6 +31,16 @@ def rows(subject: Subject, work: Path) -> Iterator[dict[str, Any]]:
                 pool.release(each.name)
         if (folder / "onnx") in there:
             yield from faults.named(folder / "onnx", pool)
+            yield from faults.named_in_their_own_words(folder, pool)
+
+
+def _variants(folder: Path) -> Iterator[dict[str, Any]]:
+    processes = variants.PROCESSES.get(folder.name, {"": (2, {})})
+    for way, (threads, environment) in processes.items():
+        arguments = [str(folder), *([way] if way else [])]
+        yield from interpreters.run(
+            "calibration.variants", *arguments, timeout_s=_VARIANTS_S, threads=threads, environment=environment
+        )
 
 
 def _converted(name: str, work: Path) -> Path:

@@ -1,11 +1,13 @@
-"""``python -m calibration.variants FOLDER``: every legitimate way to run one artifact, judged like the artifact.
+"""``python -m calibration.variants FOLDER [WAY]``: every legitimate way to run one artifact, judged like the artifact.
 
 A variant is a session of the format's own runtime: another level of optimisation, another number of threads, fusion or
-a delegate switched off, batch normalisation folded. All compute the same function as exactly as floats can.
+a delegate switched off, batch normalisation folded. All compute the same function as exactly as floats can. What a
+runtime reads once in the life of a process has an interpreter of its own: `PROCESSES` says which there are.
 """
 
 import json
 import math
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -20,17 +22,32 @@ from isoform.core.protocols import RunOptions, Session
 
 Opened = Iterator[tuple[str, Callable[[], Session]]]
 THREADS = (1, 2)
+PROCESSES = {
+    "savedmodel": {
+        "2 threads": (2, {"TF_ENABLE_ONEDNN_OPTS": "1"}), "1 thread": (1, {"TF_ENABLE_ONEDNN_OPTS": "1"}),
+        "2 threads, without oneDNN": (2, {"TF_ENABLE_ONEDNN_OPTS": "0"}),
+    },
+}  # fmt: skip
+"""By format, ways that need a process of their own: how many threads, and what stands in its environment."""
 RUNTIMES = {"onnx": "ort-cpu", "tflite": "litert", "savedmodel": "tf", "torchscript": "torch-jit"}
 
 
-def rows(folder: Path) -> list[dict[str, Any]]:
-    """Return a row a variant of the artifact in ``folder``."""
+def rows(folder: Path, way: str = "") -> list[dict[str, Any]]:
+    """Return a row a variant of the artifact in ``folder``, those that can be had in this process; ``way`` is its name.
+
+    What a runtime refuses to run so has a row that says why.
+    """
     artifact, cases = open_artifact(folder), case_files.load(folder / CASES_NAME)
     found = []
-    for name, load in _WAYS[artifact.format](artifact):
+    for variant, load in _WAYS[artifact.format](artifact):
+        name = f"{variant}, {way}" if way else variant
         session = load()
         try:
             found.append(judged(name, artifact, session, cases))
+        except _Refused as refusal:
+            found.append(
+                {"kind": "refused", "runtime": RUNTIMES[artifact.format], "name": name, "reason": str(refusal)}
+            )
         finally:
             session.close()
     return found
@@ -104,18 +121,34 @@ def _tflite(artifact: Artifact) -> Opened:
             yield name, lambda options=options: litert.load(artifact, options)  # type: ignore[misc]
 
 
+class _Refused(Exception):
+    """The runtime cannot run this file in this way; the message says what stops it."""
+
+
 def _savedmodel(artifact: Artifact) -> Opened:
+    import tensorflow as tf
+
     from isoform.runtimes import tf as runtime
 
-    yield "default", lambda: runtime.load(artifact, RunOptions())
+    threads = int(os.environ["OMP_NUM_THREADS"])
+    for is_optimised in (True, False):
+        options = RunOptions(threads=threads, is_optimised=is_optimised)
+        name = "default" if is_optimised else "without graph optimisation"
+        yield name, lambda options=options: runtime.load(artifact, options)  # type: ignore[misc]
 
-    def rewritten(is_rewritten: bool) -> Session:
-        import tensorflow as tf
+    def compiled() -> Session:
+        session = runtime.load(artifact, RunOptions(threads=threads))
+        function = tf.function(session._function, jit_compile=True)
 
-        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": not is_rewritten})
-        return runtime.load(artifact, RunOptions())
+        def call(**tensors: Any) -> Any:
+            try:
+                return function(**tensors)
+            except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
+                raise _Refused(f"XLA: {str(error).strip().splitlines()[0][:200]}") from error
 
-    yield "without graph optimisation", lambda: rewritten(False)
+        return runtime.SavedModelSession(session._loaded, call, session.signature)
+
+    yield "with XLA", compiled
 
 
 def _torchscript(artifact: Artifact) -> Opened:
@@ -149,4 +182,4 @@ _WAYS = {"onnx": _onnx, "tflite": _tflite, "savedmodel": _savedmodel, "torchscri
 
 
 if __name__ == "__main__":
-    print(json.dumps(rows(Path(sys.argv[1]))))
+    print(json.dumps(rows(Path(sys.argv[1]), *sys.argv[2:])))

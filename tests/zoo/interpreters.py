@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +35,14 @@ class Broken(Exception):
     """The child gave no answer; the message says how it ended and what it said last."""
 
 
-def run(module: str, *arguments: str, timeout_s: float, python: str = sys.executable, threads: int = 2) -> Any:
+def run(
+    module: str, *arguments: str, timeout_s: float, python: str = sys.executable, threads: int = 2,
+    environment: Mapping[str, str] | None = None,
+) -> Any:  # fmt: skip
     """Return what ``python -m module`` printed last.
+
+    Args:
+        environment: further variables.
 
     Raises:
         Broken: it crashed, took longer than ``timeout_s`` or printed no JSON.
@@ -45,7 +52,7 @@ def run(module: str, *arguments: str, timeout_s: float, python: str = sys.execut
         raise Stopped
     process = subprocess.Popen(
         [python, "-m", module, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env=_environment(threads), cwd=TESTS, start_new_session=True,
+        env=_environment(threads) | dict(environment or {}), cwd=TESTS, start_new_session=True,
     )  # fmt: skip
     _running.add(process)
     with process:

@@ -1,9 +1,10 @@
 """The page counts what the rows say: an alarm is a variant that did not pass, a miss a fault that nothing caught."""
 
+from dataclasses import replace
 from typing import Any
 
 from calibration import page
-from calibration.faults import is_named
+from calibration.faults import is_named, is_named_itself
 from isoform.core.divergence import MEANING, Divergence
 
 
@@ -60,3 +61,19 @@ def test_a_culprit_is_named_only_among_the_few_operators_that_one_stands_for() -
     assert is_named(divergence("conv (Conv)", "norm (BatchNormalization)", "relu (Relu)"), {"conv"})
     assert not is_named(divergence("other (Conv)"), {"conv"})
     assert not is_named(divergence(*(f"n{place} (Add)" for place in range(4)), "conv (Conv)"), {"conv"})
+
+
+def test_a_culprit_in_a_file_of_its_own_words_is_named_if_few_stand_for_few() -> None:
+    seven = tuple(f"norm/{place} (Mul)" for place in range(7))
+    found = replace(divergence("norm (BatchNormalization)"), operator="norm/6 (Mul)", operators=seven)
+    assert is_named_itself(found, {"norm/0"}), "seven operators stand for one of the reference"
+    assert not is_named_itself(found, {"conv"})
+    assert not is_named_itself(replace(found, counterparts=seven), {"norm/0"}), "seven for seven is no name"
+
+
+def test_what_a_runtime_refuses_is_listed_and_counted_nowhere() -> None:
+    refused = {"model": "net", "kind": "refused", "runtime": "tf", "name": "with XLA", "reason": "XLA: no such kernel"}
+    text = page.rendered({"rows": [variant("PASS"), refused]})
+    assert "- net, tf, with XLA: XLA: no such kernel" in text
+    assert cells(text, "litert")[1] == "1"
+    assert "| tf |" not in text
