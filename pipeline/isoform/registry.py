@@ -92,6 +92,7 @@ CONVERTERS: dict[str, Converter] = {
         Converter("ort_to_onnx", 1, ("onnx_ir",), "onnx"),
         Converter("savedmodel_to_onnx", 1, ("tensorflow", "tf2onnx", "onnx_ir", "onnxruntime"), "tensorflow"),
         Converter("tflite_to_onnx", 2, ("onnx_ir", "ai_edge_litert", "flatbuffers", "onnxruntime"), "litert"),
+        Converter("pt2_to_executorch", 2, ("torch", "executorch"), "executorch", is_last=True),
         Converter("pt2_to_onnx", 1, ("torch", "onnxscript"), "torch"),
         Converter("torch_to_onnx", 1, ("torch", "onnxscript"), "torch"),
         Converter("torch_to_onnx_traced", 2, ("torch", "onnxscript"), "torch"),
@@ -106,6 +107,7 @@ CONVERTERS: dict[str, Converter] = {
 RUNTIMES: dict[str, Runtime] = {
     row.name: row
     for row in (
+        Runtime("executorch", "et", ("executorch",), ("torch", "executorch"), "executorch"),
         Runtime("keras", "keras_eager", ("keras",), ("keras", "tensorflow"), "tensorflow", is_source=True),
         Runtime("litert", "litert", ("tflite",), ("ai_edge_litert",), "litert", tells_placement=True),
         Runtime("onnx-reference", "onnx_reference", ("onnx", "ort"), ("onnx", "onnx_ir"), "onnx", is_source=True),

@@ -80,6 +80,7 @@ CONTAINERS: dict[str, Callable[[], bytes]] = {
     "network.keras": keras,
     "graph.onnx": onnx,
     "graph.xml": openvino,
+    "program.pte": lambda: b"\x3c\x00\x00\x00ET12eh00" + bytes(range(200)),
     "graph.ort": lambda: b"\x1c\x00\x00\x00ORTM" + bytes(range(200)),
     "graph.tflite": lambda: b"\x1c\x00\x00\x00TFL3" + bytes(range(200)),
 }

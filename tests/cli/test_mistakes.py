@@ -7,9 +7,9 @@ import pytest
 from isoform import cli
 
 COMMANDS = ", ".join(cli.COMMANDS)
-FORMATS = "keras, onnx, openvino, ort, pt2, savedmodel, tflite, torch, torchscript"
+FORMATS = "executorch, keras, onnx, openvino, ort, pt2, savedmodel, tflite, torch, torchscript"
 RUNTIMES = (
-    "keras, litert, onnx-reference, openvino, ort-cpu, ort-cuda, tf, torch-eager, torch-export, torch-jit, "
+    "executorch, keras, litert, onnx-reference, openvino, ort-cpu, ort-cuda, tf, torch-eager, torch-export, torch-jit, "
     "torch-jit-cuda"
 )
 

@@ -44,11 +44,11 @@ Error: No SOURCE was given. Found in this folder:
   classifier  (folder with an isoform.toml, 69 B)
       isoform export classifier
   model.tflite  (TFLite, 72 B)
-      isoform convert model.tflite --to onnx,openvino,ort,pt2,savedmodel,torchscript
+      isoform convert model.tflite --to executorch,onnx,openvino,ort,pt2,savedmodel,torchscript
   net.ts  (TorchScript, 240 B)
-      isoform convert net.ts --to onnx,openvino,ort,pt2,savedmodel,tflite
+      isoform convert net.ts --to executorch,onnx,openvino,ort,pt2,savedmodel,tflite
   train/my w.safetensors  (safetensors, 62 B)
-      isoform convert 'train/my w.safetensors' --arch train/net.py:build --to onnx,openvino,ort,pt2,savedmodel,tflite,torchscript
+      isoform convert 'train/my w.safetensors' --arch train/net.py:build --to executorch,onnx,openvino,ort,pt2,savedmodel,tflite,torchscript
 
 hint: Type one of these commands; with --dry-run it only says what it would do.
 """  # noqa: E501 - one command is one line
@@ -61,24 +61,24 @@ def test_where_nothing_builds_the_network_the_command_says_what_is_missing(answe
 Error: No SOURCE was given. Found in this folder:
 
   w.safetensors  (safetensors, 62 B)
-      isoform convert w.safetensors --arch FILE.py:CALLABLE --to onnx,openvino,ort,pt2,savedmodel,tflite,torchscript
+      isoform convert w.safetensors --arch FILE.py:CALLABLE --to executorch,onnx,openvino,ort,pt2,savedmodel,tflite,torchscript
 
 hint: FILE.py:CALLABLE is the function or class that builds the network.
-"""
+"""  # noqa: E501 - one command is one line
     assert answer("convert") == ("", text, 2)
 
 
 def test_only_targets_that_can_be_made_here_are_proposed(answer, tensorflow_missing: None) -> None:
     smallest_files.tflite(Path("model.tflite"))
     _, text, _ = answer("convert")
-    assert "isoform convert model.tflite --to onnx,openvino,ort,pt2,torchscript\n" in text
+    assert "isoform convert model.tflite --to executorch,onnx,openvino,ort,pt2,torchscript\n" in text
 
 
 def test_as_json_it_is_one_document(answer, everything_installed: None) -> None:
     smallest_files.tflite(Path("model.tflite"))
     out, err, code = answer("convert", "--json")
     assert (err, code) == ("", 2)
-    command = "isoform convert model.tflite --to onnx,openvino,ort,pt2,savedmodel,torchscript"
+    command = "isoform convert model.tflite --to executorch,onnx,openvino,ort,pt2,savedmodel,torchscript"
     found = {"path": "model.tflite", "title": "TFLite", "size_bytes": 72, "command": command}
     assert json.loads(out) == {"source": None, "found": [found]}
 
@@ -87,10 +87,10 @@ def test_without_a_target_the_whole_command_is_shown(answer, tensorflow_missing:
     smallest_files.safetensors(Path("w.safetensors"))
     assert answer("convert", "w.safetensors", "--arch", "net.py:build", "--arch-arg", 'size="a b"') == (
         "",
-        "Error: No target format was given; w.safetensors (safetensors) can become onnx, openvino, ort, pt2, "
-        "tflite, torchscript, savedmodel.\n"
+        "Error: No target format was given; w.safetensors (safetensors) can become executorch, onnx, openvino, ort, "
+        "pt2, tflite, torchscript, savedmodel.\n"
         "hint: Add --to: isoform convert w.safetensors --arch net.py:build --arch-arg 'size=\"a b\"' "
-        "--to onnx,openvino,ort,pt2,tflite,torchscript\n",
+        "--to executorch,onnx,openvino,ort,pt2,tflite,torchscript\n",
         2,
     )
 

@@ -10,8 +10,8 @@ from isoform.core.format import FORMATS
 from isoform.errors import UsageError
 from isoform.isolation import Pool
 
-OPTIONAL = ("litert-torch", "openvino")
-"""Extras that nothing else needs: litert-torch brings 1.1 GB, and not every machine has wheels of OpenVINO."""
+OPTIONAL = ("executorch", "litert-torch", "openvino")
+"""Extras that nothing else needs: litert-torch brings 1.1 GB, ExecuTorch 276 MB, and OpenVINO has not all wheels."""
 CHECK = """
 import importlib, inspect
 def signatures(arguments, progress):

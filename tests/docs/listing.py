@@ -14,6 +14,7 @@ TORCH = frozenset(
     {
         "index.md", "sources/pytorch.md", "sources/pytorch-modules.md", "sources/timm.md", "sources/torchscript.md",
         "sources/pt2.md", "sources/folder.md", "sources/hub-folders.md", "targets/torchscript.md", "targets/pt2.md",
+        "targets/executorch.md",
     }
 )  # fmt: skip
 TENSORFLOW = frozenset({"sources/keras.md", "sources/savedmodel.md", "sources/tflite.md", "targets/savedmodel.md"})

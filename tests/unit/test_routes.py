@@ -70,9 +70,9 @@ def test_every_converter_connects_two_known_formats() -> None:
 
 def test_targets_are_what_a_chain_leads_to_those_first_that_are_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("isoform.registry.find_spec", lambda module: None if module == "torch" else module)
-    assert targets("onnx") == ("openvino", "ort", "savedmodel", "tflite", "pt2", "torchscript")
-    assert targets("tflite") == ("onnx", "openvino", "ort", "savedmodel", "pt2", "torchscript")
-    assert targets("pt2")[0] == "onnx"
+    assert targets("onnx") == ("openvino", "ort", "savedmodel", "tflite", "executorch", "pt2", "torchscript")
+    assert targets("tflite") == ("onnx", "openvino", "ort", "savedmodel", "executorch", "pt2", "torchscript")
+    assert targets("pt2")[:2] == ("executorch", "onnx")
 
 
 def test_a_route_says_what_to_install_each_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,7 @@ class Format:
         is_checkpoint: holds weights only, so that it needs the code that builds the network.
         file_name: what it is called in an artifact's folder; "" where it is never written.
         beside: files that belong to it where they are there, after its ``{name}`` or its ``{stem}``.
+        is_parted: those files are always written.
         mark: bytes that every such file has, and where; None where it takes more to tell one.
         is_graph: a file becomes a hub graph as it stands, without any framework's tracing.
         faults_need: the extra that brings what faults are planted with; "" where none are.
@@ -34,9 +35,15 @@ class Format:
     is_checkpoint: bool = False
     file_name: str = ""
     beside: tuple[str, ...] = ()
+    is_parted: bool = False
     mark: tuple[int, bytes] | None = None
     is_graph: bool = False
     faults_need: str = ""
+
+    @property
+    def written(self) -> tuple[str, ...]:
+        """What stands in an artifact's folder of this format at least, the model first."""
+        return (self.file_name, *(_beside(self, self.file_name) if self.is_parted else ()))
 
     def holds(self, head: bytes) -> bool:
         """Tell whether a file that begins with ``head`` bears this format's mark."""
@@ -46,6 +53,10 @@ class Format:
 FORMATS: dict[str, Format] = {
     row.name: row
     for row in (
+        Format(
+            "executorch", "ExecuTorch", (".pte",), "executorch",
+            file_name="model.pte", mark=(4, b"ET12"), faults_need="executorch",
+        ),
         Format("keras", "Keras", (".keras", ".weights.h5", ".h5"), "keras", file_name="model.keras"),
         Format(
             "onnx", "ONNX", (".onnx",), "ort-cpu",
@@ -53,7 +64,7 @@ FORMATS: dict[str, Format] = {
         ),
         Format(
             "openvino", "OpenVINO IR", (".xml",), "openvino",
-            file_name="model.xml", beside=("{stem}.bin",), faults_need="openvino",
+            file_name="model.xml", beside=("{stem}.bin",), is_parted=True, faults_need="openvino",
         ),
         Format(
             "ort", "ORT format", (".ort",), "ort-cpu",
@@ -95,4 +106,8 @@ def files_of(model: Path) -> tuple[Path, ...]:
 def beside(name: str) -> tuple[str, ...]:
     """Return what files may be called that belong to the model file ``name``."""
     rows = (row for row in FORMATS.values() if row.beside and name.endswith(row.suffixes))
-    return tuple(form.format(name=name, stem=name.rpartition(".")[0]) for row in rows for form in row.beside)
+    return tuple(found for row in rows for found in _beside(row, name))
+
+
+def _beside(row: Format, name: str) -> tuple[str, ...]:
+    return tuple(form.format(name=name, stem=name.rpartition(".")[0]) for form in row.beside)

@@ -120,17 +120,18 @@ def _dynamic_recurrence() -> Iterator[None]:
     Without the first, torch.export unrolls a recurrent layer at the traced length; so it does when the layer has run
     before, as PyTorch (2.13) goes on calling the kernel that it found then.
     """
-    _forget_kernels()
+    forget_kernels()
     with (
         register_lstm_while_loop_decomposition(),
         register_gru_while_loop_decomposition(),
         torch.fx.experimental._config.patch(backed_size_oblivious=True),
     ):
         yield
-    _forget_kernels()
+    forget_kernels()
 
 
-def _forget_kernels() -> None:
+def forget_kernels() -> None:
+    """Let PyTorch look up anew what runs a recurrent layer."""
     for operator in _RECURRENT:
         operator._dispatch_cache.clear()
 

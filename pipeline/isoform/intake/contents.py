@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from isoform.core.signature import Signature, TensorSpec
-from isoform.intake import keras_config, openvino_ir, saved_model, torch_pickle
+from isoform.intake import keras_config, openvino_ir, pte_file, saved_model, torch_pickle
 from isoform.intake.container import Container
 from isoform.intake.pickle_scan import beyond_weights
 from isoform.intake.tensor_list import ListedTensor, listed
@@ -38,6 +38,8 @@ def described(container: Container) -> dict[str, Any]:
         found["would_execute"] = list(saved_model.reaching_out(container.path))
     elif container.format == "openvino":
         found |= openvino_ir.described(container.path)
+    elif container.format == "executorch":
+        found |= pte_file.described(container.path)
     elif container.format == "pt2":
         found["operators"] = _exported_operators(container.path)
     elif container.format == "keras" and zipfile.is_zipfile(container.path):

@@ -1,9 +1,9 @@
 """The verb behind ``verify --self-test``: plant faults in copies of an artifact and verify each like the artifact.
 
 Faults are planted in the file itself: in the graph and the weights of an ONNX file, in the program of TorchScript and
-PT2, in the functions and the variables of a SavedModel, in the layers and the weights of an OpenVINO IR; a TFLite or
-ORT file is read as a graph and written again. The artifact is only read; what came of it stands beside it, in
-``self_test.json``, for reports.
+PT2, in the functions and the variables of a SavedModel, in the layers and the weights of an OpenVINO IR, in the
+weights of an ExecuTorch program; a TFLite or ORT file is read as a graph and written again. The artifact is only read;
+what came of it stands beside it, in ``self_test.json``, for reports.
 """
 
 import tempfile
