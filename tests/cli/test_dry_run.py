@@ -51,6 +51,13 @@ torchscript
     assert [path.name for path in Path.cwd().iterdir()] == ["model.tflite"]
 
 
+def test_a_model_in_two_files_is_planned_with_both(answer, only) -> None:
+    only()
+    smallest_files.tflite(Path("model.tflite"))
+    out, _, _ = answer("convert", "model.tflite", "--to", "openvino", "--dry-run")
+    assert "  write    exports/model/openvino/  model.xml model.bin artifact.json cases.npz weights.json\n" in out
+
+
 def test_what_has_to_be_installed_is_said_and_the_exit_code_is_3(answer, only) -> None:
     only("torch")
     smallest_files.tflite(Path("model.tflite"))

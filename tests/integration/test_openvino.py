@@ -178,6 +178,30 @@ def test_every_planted_fault_makes_another_network_and_the_copy_without_one_is_t
     }  # fmt: skip
 
 
+def test_of_a_gelu_by_its_error_function_the_fault_is_the_tanh_approximation(tmp_path: Path) -> None:
+    steps = [("Div", "x", "root"), ("Erf", "h1"), ("Add", "h2", "one"), ("Mul", "x", "h3"), ("Mul", "h4", "half")]
+    nodes = [helper.make_node(kind, inputs, [f"h{place}"]) for place, (kind, *inputs) in enumerate(steps, start=1)]
+    numbers = {"root": 2**0.5, "one": 1.0, "half": 0.5}
+    held = [numpy_helper.from_array(np.array(number, np.float32), name) for name, number in numbers.items()]
+    x, y = (VALUE(name, TensorProto.FLOAT, ["batch", 64]) for name in ("x", "h5"))
+    graph = helper.make_graph(nodes, "g", [x], [y], held)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), tmp_path / "n.onnx")
+    known = Signature(*((TensorSpec(name, "float32", ("batch", 64)),) for name in ("x", "h5")))
+    target = tmp_path / "model.xml"
+    onnx_to_openvino.convert(Artifact("onnx", tmp_path / "n.onnx", known), target, ConvertOptions())
+    model = faults.opened(Artifact("openvino", target, known))
+    assert faults.FAULTS["the other gelu"](model, np.random.default_rng(0)) == "'h2' (Erf): tanh"
+    faults.save(model, tmp_path / "copy.xml")
+    wide = np.linspace(-4, 4, 128).reshape(2, 64)
+    found = ov.load(Artifact("openvino", tmp_path / "copy.xml", known), RunOptions()).run(
+        {"x": wide.astype(np.float32)}
+    )
+    tanh = wide / 2 * (1 + np.tanh(np.sqrt(2 / np.pi) * (wide + 0.044715 * wide**3)))
+    np.testing.assert_allclose(found["h5"], tanh, atol=2e-6)
+    exact = ov.load(Artifact("openvino", target, known), RunOptions()).run({"x": wide.astype(np.float32)})["h5"]
+    assert 1e-4 < np.abs(exact - found["h5"]).max() < 1e-3
+
+
 def test_an_operator_that_openvino_does_not_read_is_named_and_nothing_is_left(tmp_path: Path) -> None:
     x = VALUE("x", TensorProto.FLOAT, ["batch", 4])
     graph = helper.make_graph(

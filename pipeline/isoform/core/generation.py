@@ -109,8 +109,8 @@ def draw(
     if dtype.kind == "b":
         return rng.integers(0, 2, shape).astype(bool)
     if dtype.kind in "iu":
-        return _integers(spec, kind, shape, rng).astype(dtype)
-    return np.ascontiguousarray(_floats(kind, shape, rng)).astype(dtype)
+        return np.asarray(_integers(spec, kind, shape, rng), dtype, order="C")
+    return np.asarray(_floats(kind, shape, rng), dtype, order="C")
 
 
 def _is_padding_mask(spec: TensorSpec) -> bool:
@@ -131,7 +131,7 @@ def _floats(kind: str, shape: tuple[int, ...], rng: np.random.Generator) -> Arra
     if kind in ("zeros", "ones"):
         return np.full(shape, 1.0 if kind == "ones" else 0.0)
     if kind == "repeated":
-        return np.broadcast_to(rng.standard_normal((1, *shape[1:])), shape)
+        return np.broadcast_to(rng.standard_normal(_row(shape)), shape)
     return rng.standard_normal(shape) * {"gaussian": 1.0, "large": 10.0, "tiny": 0.1}[kind]
 
 
@@ -143,12 +143,22 @@ def _integers(spec: TensorSpec, kind: str, shape: tuple[int, ...], rng: np.rando
     if kind in ("ones", "large"):
         return np.full(shape, high - 1)
     if kind == "repeated":
-        return np.broadcast_to(rng.integers(low, high, (1, *shape[1:])), shape).copy()
+        return np.broadcast_to(rng.integers(low, high, _row(shape)), shape)
     return rng.integers(low, high, shape)
 
 
+def _row(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape of what is the same in every sample; a scalar has no samples."""
+    return (1, *shape[1:]) if shape else ()
+
+
 def _fit(sample: Array, shape: tuple[int, ...], index: int) -> Array:
-    """Return ``shape`` filled from ``sample``: rows taken in turn, other axes cut or repeated to their size."""
+    """Return ``shape`` filled from ``sample``: rows taken in turn, other axes cut or repeated to their size.
+
+    A scalar is taken as it is.
+    """
+    if not shape:
+        return np.asarray(np.take(sample, index % max(np.size(sample), 1)))
     rows = np.take(sample, (np.arange(shape[0]) + index * shape[0]) % len(sample), axis=0)
     for axis, size in enumerate(shape[1:], start=1):
         rows = np.take(rows, np.arange(size) % rows.shape[axis], axis=axis)

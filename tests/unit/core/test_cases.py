@@ -115,3 +115,14 @@ def test_a_file_of_another_version_is_refused_by_its_number(tmp_path: Path) -> N
     np.savez(path, head=np.frombuffer(b'{"kinds": [], "names": {}, "floors": {"y": [1, 2]}}', np.uint8))
     with pytest.raises(IsoformError, match=r"not a readable cases file \(version 1, and this isoform reads 2\)"):
         case_files.load(path)
+
+
+def test_scalars_are_drawn_for_every_kind_and_taken_from_samples() -> None:
+    specs = (TensorSpec("count", "int64", (), low=1, high=4), TensorSpec("scale", "float32", ()))
+    cases = generation.generate(Signature(specs, ()), [{"scale": np.array([0.25, 0.5], np.float32)}])
+    assert {case[spec.name].shape for case in cases.inputs for spec in specs} == {()}
+    assert {case[spec.name].dtype.name for case in cases.inputs for spec in specs} == {"int64", "float32"}
+    assert {int(case["count"]) for case in cases.inputs} == {1, 2, 3}
+    drawn = [float(case["scale"]) for kind, case in zip(cases.kinds, cases.inputs, strict=True)
+             if kind == "representative"]  # fmt: skip
+    assert set(drawn) == {0.25, 0.5}

@@ -13,6 +13,7 @@ import numpy as np
 from isoform.core.artifact import Artifact
 from isoform.core.protocols import Array
 from isoform.core.signature import Signature
+from isoform.hub.faults.openvino_layers import tanh_for_erf
 from isoform.hub.faults.table import Fault, drawn, frozen_sizes, named, pair_of_outputs
 from isoform.hub.faults.weights import WEIGHT_FAULTS, Change, Weight
 from isoform.intake import openvino_ir
@@ -72,9 +73,13 @@ def another_epsilon(network: Network, rng: np.random.Generator) -> str | None:
 @planted
 def the_other_gelu(network: Network, rng: np.random.Generator) -> str | None:
     """Take the hyperbolic tangent's approximation for the error function's GELU, or the other way."""
-    layer = drawn(network.layers("Gelu"), rng)
+    layer = drawn(network.layers("Gelu", "Erf"), rng)
     if layer is None:
         return None
+    if layer.get("type") == "Erf":
+        told = _told(layer, "tanh")
+        tanh_for_erf(network.net, network.data, layer)
+        return told
     other = "ERF" if _data(layer)["approximation_mode"].upper() == "TANH" else "TANH"
     _data(layer)["approximation_mode"] = other
     return _told(layer, other.lower())

@@ -40,7 +40,7 @@ class Outlook:
     def files(self) -> tuple[str, ...]:
         written = (CASES_NAME, LEDGER_NAME) if self.runtimes else ()
         sampled = (TASK_NAME,) if self.runtimes and lookup(self.variant.precision).is_reduced else ()
-        return (formats.lookup(self.variant.format).file_name, RECORD_NAME, *written, *sampled)
+        return (*formats.lookup(self.variant.format).written, RECORD_NAME, *written, *sampled)
 
     def to_json(self) -> dict[str, Any]:
         return {
