@@ -27,7 +27,6 @@ class Precision:
         formats: those that carry it here.
         job: what makes a file of it from the float32 file of the same format; "" where nothing has to be done.
         stored: the dtype that a weight may be rounded to; "" where weights stay, or become integers of a scale.
-        is_calibrated: needs representative inputs.
     """
 
     name: str
@@ -36,7 +35,6 @@ class Precision:
     formats: tuple[str, ...]
     job: str = ""
     stored: str = ""
-    is_calibrated: bool = False
 
     @property
     def is_reduced(self) -> bool:
@@ -45,7 +43,10 @@ class Precision:
 
     @property
     def is_integer(self) -> bool:
-        """Whether weights become integers of a scale: then gate 4 decides, and gate 3 is told only."""
+        """Whether weights become integers of a scale: then gate 4 decides, and gate 3 is told only.
+
+        Representative inputs are needed: what may stay in float is searched on them.
+        """
         return self.job == _QUANTIZE
 
 
@@ -56,7 +57,7 @@ PRECISIONS: dict[str, Precision] = {
         Precision("fp16", "half precision", "float16", ("onnx", "tflite", "torchscript"), _CAST, "float16"),
         Precision("bf16", "bfloat16", "bfloat16", ("torchscript",), _CAST, "bfloat16"),
         Precision("dynamic-int8", "weights of eight bits", "bfloat16", ("onnx", "tflite"), _QUANTIZE),
-        Precision("int8", "eight bits", "bfloat16", ("onnx", "tflite"), _QUANTIZE, is_calibrated=True),
+        Precision("int8", "eight bits", "bfloat16", ("onnx", "tflite"), _QUANTIZE),
     )
 }
 """Eight bits have half a step of 2^-8 of their range, the unit roundoff of bfloat16. ONNX Runtime and LiteRT have no

@@ -11,13 +11,12 @@ from isoform.core import cases as case_files
 from isoform.core.artifact import Artifact
 from isoform.core.cases import Cases, Tensors
 from isoform.core.decisions import LEAST, agreement
-from isoform.core.generation import usual_sizes
 from isoform.core.signature import Signature
 from isoform.hub import graph as hub_graph
-from isoform.hub.quantize.arithmetic import Arithmetic, arithmetic
+from isoform.hub.quantize.arithmetic import Arithmetic
 from isoform.hub.quantize.onnx_form import for_onnx_runtime
 from isoform.hub.quantize.prepared import prepared
-from isoform.hub.quantize.quantizer import Quantizer, without_samples
+from isoform.hub.quantize.quantizer import Quantizer
 from isoform.hub.quantize.search import Outcome, search
 
 Progress = Callable[..., None]
@@ -31,7 +30,8 @@ def quantize(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
 
     Args:
         arguments: source (Artifact as JSON), target (path), precision ("int8", or "dynamic-int8" for weights alone),
-            calibration (path of cases, for "int8"), workspace (folder, where the graphs in float and in integers stay),
+            calibration (path of cases: ranges are of them for "int8", and the search asks them), workspace (folder,
+            where the graphs in float and in integers stay),
             hub (the ONNX file that a TFLite source was written from, or None).
         progress: called with each sample of each round, and each trial of the search.
 
@@ -43,22 +43,20 @@ def quantize(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
     model = prepared(_graph(source, arguments["hub"]))
     float_path = workspace / "float.onnx"
     hub_graph.save(model, float_path, is_shared=False)
-    outcome = None
-    if arguments["precision"] == "int8":
-        outcome, result, counted = _calibrated(model, source, Path(arguments["calibration"]), progress)
-    else:
-        result = without_samples(model, ())
-        counted = arithmetic(result, source.format, _usual_shapes(source.signature))
+    quantizer = _quantizer(model, source, Path(arguments["calibration"]), arguments["precision"] == "int8", progress)
+    outcome = search(quantizer.trial, quantizer.layers, progress, has_ranges=quantizer.is_calibrated)
+    result = quantizer.graph(outcome.chosen.kept, outcome.chosen.is_cut)
+    counted = quantizer.arithmetic(result, source.format)
     integers_path = workspace / "integers.onnx"
     hub_graph.save(result, integers_path, is_shared=False)
     _write(result, source, target)
     return {
         "versions": {name: registry.version_of(name) for name in _PACKAGES[source.format]},
         "notes": _notes(outcome, counted, source.format),
-        "kept": list(outcome.chosen.kept) if outcome is not None else [],
+        "kept": list(outcome.chosen.kept),
         "float": str(float_path),
         "integers": str(integers_path),
-        "search": outcome.to_json() if outcome is not None else None,
+        "search": outcome.to_json(),
         "arithmetic": counted.to_json(),
     }
 
@@ -73,9 +71,9 @@ def _graph(source: Artifact, hub: str | None) -> hub_graph.Graph:
     return entry.from_tflite(source.model, source.entry)
 
 
-def _calibrated(
-    model: ir.Model, source: Artifact, calibration: Path, progress: Progress
-) -> tuple[Outcome, ir.Model, Arithmetic]:
+def _quantizer(
+    model: ir.Model, source: Artifact, calibration: Path, is_calibrated: bool, progress: Progress
+) -> Quantizer:
     def samples() -> Iterator[Tensors]:
         for case in case_files.stream_inputs(calibration):
             yield from pieces(case, source.signature)
@@ -86,10 +84,7 @@ def _calibrated(
         share, at_least = agreement(source.signature, known, found)
         return share, at_least, at_least >= LEAST
 
-    quantizer = Quantizer(model, samples, judged, progress)
-    outcome = search(quantizer.trial, quantizer.layers, progress)
-    result = quantizer.graph(outcome.chosen.kept, outcome.chosen.is_cut)
-    return outcome, result, quantizer.arithmetic(result, source.format)
+    return Quantizer(model, samples, judged, progress, is_calibrated=is_calibrated)
 
 
 def pieces(case: Tensors, signature: Signature) -> Iterator[Tensors]:
@@ -101,11 +96,6 @@ def pieces(case: Tensors, signature: Signature) -> Iterator[Tensors]:
         return
     for start in range(0, sizes.pop(), _PIECE):
         yield {name: array[start : start + _PIECE] for name, array in case.items()}
-
-
-def _usual_shapes(signature: Signature) -> dict[str, tuple[int, ...]]:
-    sizes = {symbol: usual_sizes(symbol)[0] for symbol in signature.symbols}
-    return {spec.name: spec.sizes(sizes) for spec in signature.inputs}
 
 
 def _write(model: ir.Model, source: Artifact, target: Path) -> None:
@@ -122,11 +112,11 @@ def _write(model: ir.Model, source: Artifact, target: Path) -> None:
     read_back(Artifact("tflite", target, source.signature), {})
 
 
-def _notes(outcome: Outcome | None, counted: Arithmetic, format_name: str) -> list[str]:
+def _notes(outcome: Outcome, counted: Arithmetic, format_name: str) -> list[str]:
     notes = []
-    if outcome is not None and outcome.chosen.kept:
+    if outcome.chosen.kept:
         notes.append(f"kept in float by the search: {', '.join(outcome.chosen.kept)}")
-    if outcome is not None and not outcome.chosen.passed:
+    if not outcome.chosen.passed:
         notes.append("no choice of layers passed on the samples of the search; the closest one is written")
     if counted.share is not None and counted.share < 1:
         largest = sorted(counted.in_float, key=lambda name: -counted.in_float[name])[:3]

@@ -13,8 +13,9 @@ import onnx_ir as ir
 from isoform.core.protocols import Array
 from isoform.hub.passes.fold_weights import initializer
 from isoform.hub.quantization import Quantization
-from isoform.hub.quantize import static
+from isoform.hub.quantize import dynamic, static
 from isoform.hub.quantize.calibration import Progress, Samples, runs
+from isoform.hub.quantize.onnx_form import for_onnx_runtime
 from isoform.hub.quantize.units import Unit, fused, layers
 
 _SECOND = "/second"
@@ -22,12 +23,13 @@ _OWN, _OFF = "/own", "/off"
 
 
 def signal_to_noise(
-    model: ir.Model, about: Mapping[str, Quantization], samples: Samples, progress: Progress
+    model: ir.Model, about: Mapping[str, Quantization] | None, samples: Samples, progress: Progress
 ) -> dict[str, float]:
     """Return, by the name of each layer, how far its signal is above what rounding adds to it, in decibels.
 
     Args:
-        about: what the integers of activations stand for, by name.
+        about: what the integers of activations stand for, by name; None where weights alone are stored as integers, and
+            layers are asked in the operators that ONNX Runtime multiplies them with.
     """
     own = model.clone()
     names = [str(node.name) for node in own.graph]
@@ -38,9 +40,14 @@ def signal_to_noise(
     for node in list(own.graph):
         if node.name in names and static.is_only_stored(node):
             _double(own.graph, [node])
-    seconds = [unit for unit in layers(own.graph) if unit.name.endswith(_SECOND)]
-    static.insert(own, seconds, _of_seconds(seconds, originals, about))
-    static.store_rest(own.graph, names)
+    if about is None:
+        dynamic.store_layers(own.graph, names)
+        static.store_rest(own.graph, names)
+        for_onnx_runtime(own)
+    else:
+        seconds = [unit for unit in layers(own.graph) if unit.name.endswith(_SECOND)]
+        static.insert(own, seconds, _of_seconds(seconds, originals, about))
+        static.store_rest(own.graph, names)
     power: dict[str, list[Array]] = {}
     for place, found in enumerate(runs(own, samples), 1):
         for name, numbers in found.items():

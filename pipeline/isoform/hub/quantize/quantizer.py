@@ -31,18 +31,29 @@ _ROUNDS = 7
 
 
 class Quantizer:
-    """Makes graphs of integers from a prepared one, and tries them."""
+    """Makes graphs of integers from a prepared one, and tries them.
 
-    def __init__(self, model: ir.Model, samples: Samples, judge: Judge, progress: Progress) -> None:
-        self.model = model
+    Attributes:
+        is_calibrated: activations have ranges, collected from the samples; else weights alone are integers, and samples
+            only tell what that is worth.
+    """
+
+    def __init__(
+        self, model: ir.Model, samples: Samples, judge: Judge, progress: Progress, *, is_calibrated: bool = True
+    ) -> None:
+        self.model, self.is_calibrated = model, is_calibrated
         self._samples, self._judge, self._progress = samples, judge, progress
-        names = [str(value.name) for value in static.points(chosen(model.graph, ()))]
-        self._extremes = calibration.extremes(model, names, samples, progress)
+        self._extremes: calibration.Bounds = {}
+        if is_calibrated:
+            names = [str(value.name) for value in static.points(chosen(model.graph, ()))]
+            self._extremes = calibration.extremes(model, names, samples, progress)
         self._cut: calibration.Bounds | None = None
         self._teacher: list[Tensors] | None = None
 
     def graph(self, kept: Collection[str], is_cut: bool) -> ir.Model:
         """Return the graph in integers, for any format; ``kept`` are layers in float."""
+        if not self.is_calibrated:
+            return without_samples(self.model, kept)
         own = self.model.clone()
         units = chosen(own.graph, kept)
         static.insert(own, units, static.parameters(units, self._bounds(is_cut)))
@@ -50,9 +61,13 @@ class Quantizer:
         return _clean(own)
 
     def layers(self) -> list[str]:
-        """Return the names of the layers, those with the largest error of their own first."""
-        errors = signal_to_noise(self.model, self.parameters(), self._samples, self._progress)
-        return sorted(errors, key=lambda name: errors[name])
+        """Return the names of the layers, those with the largest error of their own first; without ranges, of those
+        that integers change.
+        """
+        about = self.parameters() if self.is_calibrated else None
+        errors = signal_to_noise(self.model, about, self._samples, self._progress)
+        order = sorted(errors, key=lambda name: errors[name])
+        return order if self.is_calibrated else [name for name in order if np.isfinite(errors[name])]
 
     def parameters(self) -> dict[str, Quantization]:
         """Return what the integers of each activation stand for where no layer is kept and nothing is cut, by name."""

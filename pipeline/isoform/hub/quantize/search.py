@@ -1,8 +1,9 @@
 """The few layers to keep in float where integers lose too much: found by what each loses, proved end to end.
 
-Without any kept there are two ways to choose ranges, and the better one is taken. If it does not pass, layers are kept
-in the order of their own error: twice as many each time, then as few of these as pass, then each of them is tried
-without. What is tried is bounded in number and in time. Not aware of graphs: a trial is made by who calls.
+Without any kept there are two ways to choose ranges, where activations have ranges, and the better one is taken. If it
+does not pass, layers are kept in the order of their own error: twice as many each time, then as few of these as pass,
+then each of them is tried without. What is tried is bounded in number and in time. Not aware of graphs: a trial is made
+by who calls.
 """
 
 import time
@@ -75,17 +76,20 @@ class Outcome:
         }  # fmt: skip
 
 
-def search(attempt: Try, layers: Callable[[], Sequence[str]], progress: Progress) -> Outcome:
+def search(
+    attempt: Try, layers: Callable[[], Sequence[str]], progress: Progress, *, has_ranges: bool = True
+) -> Outcome:
     """Return the trials and the choice.
 
     Args:
         layers: names them, those with the largest error of their own first; asked only if some have to be kept.
+        has_ranges: activations have ranges, whose tails can be left out.
     """
     run = _Run(attempt, progress)
     first = run.trial((), False)
     if first.passed:
         return run.outcome()
-    second = run.trial((), True)
+    second = run.trial((), True) if has_ranges else first
     if second.passed:
         return run.outcome()
     is_cut = _quality(second) > _quality(first)

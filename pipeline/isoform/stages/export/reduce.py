@@ -18,7 +18,7 @@ def reduced(built: Built, target: Path, precision: str, calibration: Path | None
     """Return what ``built`` becomes in ``precision``, written to ``target``; its own file stays as it is.
 
     Args:
-        calibration: a file of cases with representative inputs, where the precision asks for such.
+        calibration: a file of cases with representative inputs, where the precision is of integers.
         workspace: an empty folder for what the step needs beside; gate 1 reads it.
 
     Raises:

@@ -183,7 +183,7 @@ class Exporter:
 
     def _calibration(self, built: Built, workspace: Path) -> Path | None:
         """Return a file of representative inputs as ``built`` takes them, none of them a sample of gate 4."""
-        if not precisions.lookup(self._task.precision).is_calibrated:
+        if not precisions.lookup(self._task.precision).is_integer:
             return None
         path = workspace.with_name(f"{workspace.name}.npz")
         found = samples.to_calibrate_with(self._request)

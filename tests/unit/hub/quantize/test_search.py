@@ -40,6 +40,12 @@ def test_cutting_tails_is_tried_before_layers_are_kept() -> None:
     assert (found.chosen.is_cut, found.chosen.kept) == (True, ())
 
 
+def test_where_activations_have_no_ranges_none_are_cut() -> None:
+    found = search(attempt_needing({"layer3"}), lambda: LAYERS, silent, has_ranges=False)
+    assert set(found.chosen.kept) == {"layer3"}
+    assert not any(trial.is_cut for trial in found.trials)
+
+
 @pytest.mark.parametrize("needed", [{"layer0"}, {"layer3"}, {"layer1", "layer6"}, {"layer19"}, set(LAYERS)])
 def test_just_the_layers_that_have_to_be_kept_are(needed: set[str]) -> None:
     found = search(attempt_needing(needed), lambda: LAYERS, silent)
@@ -99,6 +105,43 @@ def test_the_search_keeps_just_the_layer_that_eight_bits_ruin() -> None:
     found = search(made.trial, made.layers, silent)
     assert found.chosen.passed
     assert found.chosen.kept == (second,)
+
+
+def loud() -> ir.Model:
+    """Return a network whose first layer gives one unit of 1e4, which the second hardly listens to."""
+    rng = np.random.default_rng(5)
+    first, second = rng.standard_normal((8, UNITS)), rng.standard_normal((UNITS, UNITS)) / UNITS
+    first[:, 3] *= 1e4
+    second[3] *= 1e-4
+    return model_of(
+        "float[n,8] x", "float[n,4] y", BODY, w=first, v=second, u=rng.standard_normal((UNITS, 4))
+    )  # fmt: skip
+
+
+def test_of_weights_alone_the_layer_is_kept_whose_inputs_have_one_scale_too_few() -> None:
+    model = loud()
+    [_, second, _] = [str(node.name) for node in model.graph if node.op_type == "Gemm"]
+    made = Quantizer(model, samples, within_a_tenth, silent, is_calibrated=False)
+    assert made.layers()[0] == second
+    assert not made.trial((), False).passed
+    found = search(made.trial, made.layers, silent, has_ranges=False)
+    assert found.chosen.passed
+    assert found.chosen.kept == (second,)
+    stored = {
+        node.inputs[0].name for node in made.graph(found.chosen.kept, False).graph if node.op_type == "DequantizeLinear"
+    }
+    assert stored == {"w/integers", "u/integers"}
+
+
+def test_a_layer_that_stays_as_it_is_without_ranges_is_not_proposed() -> None:
+    rng = np.random.default_rng(1)
+    body = "h = ConvTranspose(x, w) f = Flatten(h) y = Gemm(f, v)"
+    model = model_of(
+        "float[n,2,3,3] x", "float[n,4] y", body, w=rng.standard_normal((2, 3, 2, 2)), v=rng.standard_normal((48, 4))
+    )  # fmt: skip
+    names = {node.op_type: str(node.name) for node in model.graph}
+    made = Quantizer(model, drawn(4, 16, 2, 3, 3), within_a_tenth, silent, is_calibrated=False)
+    assert made.layers() == [names["Gemm"]]
 
 
 def test_the_error_of_a_layer_is_that_of_its_rounded_copy_given_the_same_numbers() -> None:
