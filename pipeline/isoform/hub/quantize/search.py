@@ -2,13 +2,13 @@
 
 Without any kept there are two ways to choose ranges, where activations have ranges, and the better one is taken. If it
 does not pass, layers are kept in the order of their own error: twice as many each time, then as few of these as pass,
-then each of them is tried without. What is tried is bounded in number and in time. Not aware of graphs: a trial is made
-by who calls.
+then each of them is tried without. All layers in float are no choice. What is tried is bounded in number and in time.
+Not aware of graphs: a trial is made by who calls.
 """
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 Progress = Callable[..., None]
@@ -27,7 +27,7 @@ class Trial:
         agreement: with the float graph's decisions. at_least: what it is at least with 95 % confidence.
         decibels: how far the outputs are above what rounding adds to them.
         time_ratio: an inference's time over the float graph's, on ONNX Runtime; only told.
-        passed: whether gate 4 lets it pass on the samples of the search.
+        passed: whether gate 4 lets it pass on the samples of the search, and some layer is of integers.
     """
 
     kept: tuple[str, ...]
@@ -94,6 +94,7 @@ def search(
         return run.outcome()
     is_cut = _quality(second) > _quality(first)
     order = list(layers())
+    run.everything = frozenset(order)
     count = _enough(run, order, is_cut)
     if count is None:
         return run.outcome()
@@ -124,9 +125,14 @@ def _enough(run: "_Run", order: Sequence[str], is_cut: bool) -> int | None:
 
 
 class _Run:
-    """The trials so far, each made once."""
+    """The trials so far, each made once.
+
+    Attributes:
+        everything: all layers; a file with all of them in float is not what was asked for.
+    """
 
     def __init__(self, attempt: Try, progress: Progress) -> None:
+        self.everything: frozenset[str] | None = None
         self._attempt, self._progress = attempt, progress
         self._trials: dict[tuple[frozenset[str], bool], Trial] = {}
         self._end = time.monotonic() + MOST_SECONDS
@@ -143,10 +149,16 @@ class _Run:
         return self._trials[key]
 
     def outcome(self) -> Outcome:
-        trials = tuple(self._trials.values())
+        trials = tuple(
+            replace(trial, passed=trial.passed and not self._is_in_float(trial)) for trial in self._trials.values()
+        )
         passed = [trial for trial in trials if trial.passed]
-        chosen = min(passed, key=lambda each: each.size_bytes) if passed else max(trials, key=_quality)
+        reduced = [trial for trial in trials if not self._is_in_float(trial)]
+        chosen = min(passed, key=lambda each: each.size_bytes) if passed else max(reduced, key=_quality)
         return Outcome(trials, chosen, self.is_over)
+
+    def _is_in_float(self, trial: Trial) -> bool:
+        return self.everything is not None and bool(trial.kept) and self.everything <= set(trial.kept)
 
 
 def _quality(trial: Trial) -> tuple[float, float]:

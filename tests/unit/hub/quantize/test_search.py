@@ -46,7 +46,7 @@ def test_where_activations_have_no_ranges_none_are_cut() -> None:
     assert not any(trial.is_cut for trial in found.trials)
 
 
-@pytest.mark.parametrize("needed", [{"layer0"}, {"layer3"}, {"layer1", "layer6"}, {"layer19"}, set(LAYERS)])
+@pytest.mark.parametrize("needed", [{"layer0"}, {"layer3"}, {"layer1", "layer6"}, {"layer19"}, set(LAYERS[:19])])
 def test_just_the_layers_that_have_to_be_kept_are(needed: set[str]) -> None:
     found = search(attempt_needing(needed), lambda: LAYERS, silent)
     assert set(found.chosen.kept) == needed
@@ -64,7 +64,15 @@ def test_it_ends_and_says_so_where_trials_run_out() -> None:
 def test_where_nothing_passes_the_closest_is_taken() -> None:
     found = search(attempt_needing({*LAYERS, "no such layer"}), lambda: LAYERS, silent)
     assert not found.chosen.passed
-    assert set(found.chosen.kept) == set(LAYERS)
+    assert set(found.chosen.kept) == set(LAYERS[:16])  # the last trial before all of them
+
+
+def test_all_layers_in_float_are_no_choice_but_stand_in_the_table() -> None:
+    found = search(attempt_needing(set(LAYERS)), lambda: LAYERS, silent)
+    assert not found.chosen.passed
+    assert len(found.chosen.kept) == len(LAYERS) - 1  # the closest one
+    assert set(found.front[-1].kept) == set(LAYERS)
+    assert not found.front[-1].passed
 
 
 def test_the_front_holds_what_nothing_beats_in_size_and_agreement() -> None:
