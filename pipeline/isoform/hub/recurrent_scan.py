@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch._decomp.decompositions import _rnn_helper, gather_params, gru_cell, lstm_cell
+from torch._decomp.decompositions import _rnn_helper, gather_params, lstm_cell
 from torch._higher_order_ops.scan import scan
 from torch.export._patches import _register_rnn_while_loop_decomposition
 from torch.nn import functional
@@ -77,11 +77,18 @@ def _gru_layer(
     to_hidden, bias = weights[1], weights[3] if has_biases else None
 
     def step(carry: Tensors, gates: torch.Tensor) -> Any:
-        hidden = gru_cell(gates, carry[0], None, None, to_hidden, bias)
+        hidden = _gru_cell(gates, carry[0], functional.linear(carry[0], to_hidden, bias))
         return [hidden], hidden.clone()
 
     outputs, last = _scanned(step, inputs, [state], weights, has_biases, reverse)
     return outputs, last[0]
+
+
+def _gru_cell(given: torch.Tensor, hidden: torch.Tensor, recurrent: torch.Tensor) -> torch.Tensor:
+    """Return the next state, after the formula in the documentation of torch.nn.GRU; gates are [batch, 3 hidden]."""
+    (reset, update, new), (from_reset, from_update, from_new) = given.chunk(3, 1), recurrent.chunk(3, 1)
+    candidate = torch.tanh(new + torch.sigmoid(reset + from_reset) * from_new)
+    return (hidden - candidate) * torch.sigmoid(update + from_update) + candidate
 
 
 def _scanned(
