@@ -8,6 +8,7 @@ from isoform.cli import options, plans, results
 from isoform.cli.console import Display
 from isoform.cli.sections import Sectioned
 from isoform.cli.usage import Word
+from isoform.core import profiles
 from isoform.core.layout import CHOICES, KEEP
 from isoform.core.precision import FP32
 from isoform.core.signature import TensorSpec
@@ -24,7 +25,7 @@ _NOT_AGAIN = ("targets", "precisions", "force", "as_json", "is_dry")
         "What the source is": (
             "--arch", "--arch-arg", "--input", "--signature", "--allow-pickle", "--allow-nonfinite",
         ),
-        "What is written": ("--to", "--precision", "--out", "--name", "--io-layout"),
+        "What is written": ("--to", "--precision", "--out", "--name", "--io-layout", "--profile"),
         "How, and how it is proved": ("--via", "--avoid", "--cases", "--no-verify"),
     },
     epilog="""\b
@@ -37,9 +38,10 @@ Examples:
   isoform convert model.keras --to onnx,torchscript --cases inputs.npz
   isoform convert saved_model --to onnx --signature encode
   isoform convert model.onnx --to tflite --input 'image:float32[n,3,224,224]:NCHW' --io-layout nhwc
+  isoform convert model.onnx --to tflite --precision int8 --profile microcontroller
 
-Exit codes: 0 done, 1 the numbers differ, 2 the command has to be changed, 3 something to install, 4 a conversion,
-load or run failed.""",
+Exit codes: 0 done, 1 the numbers differ or the profile refuses something, 2 the command has to be changed,
+3 something to install, 4 a conversion, load or run failed.""",
 )  # fmt: skip
 @click.argument("source", required=False, type=click.Path(path_type=Path))
 @options.to
@@ -64,6 +66,7 @@ load or run failed.""",
     "--io-layout", type=Word(CHOICES), default=KEEP, show_default=True,
     help="The axes of images on the outside; an input has to say its own: 'image:float32[batch,3,224,224]:NCHW'.",
 )  # fmt: skip
+@options.profile
 @click.option(
     "--allow-pickle", is_flag=True,
     help="Let a PyTorch checkpoint run the code in it, in a child process: only if you trust who made it.",
@@ -89,6 +92,7 @@ def command(
     via: str | None,
     avoid: tuple[str, ...],
     io_layout: str,
+    profile: str | None,
     allow_pickle: bool,
     allow_nonfinite: bool,
     no_verify: bool,
@@ -124,6 +128,7 @@ def command(
         is_verified=not no_verify,
         is_forced=force,
         precisions=options.listed(precisions, (FP32,)),
+        profile=profiles.lookup(profile) if profile is not None else None,
     )
     if is_dry:
         context.exit(_show_plan(request, as_json))

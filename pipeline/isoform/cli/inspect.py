@@ -18,7 +18,8 @@ _WORDS = (("container", "container"), ("note", "note"), ("tensors", "tensors"), 
 
 @click.command(
     epilog="Examples: isoform inspect model.onnx    isoform inspect exports/mlp/torch/onnx    "
-    "isoform inspect --operators tflite    isoform inspect model.tflite --profile microcontroller"
+    "isoform inspect --operators tflite    isoform inspect model.tflite --profile microcontroller    "
+    "isoform inspect --profile phone"
 )
 @click.argument("path", required=False, type=click.Path(path_type=Path))
 @click.option(
@@ -31,7 +32,7 @@ _WORDS = (("container", "container"), ("note", "note"), ("tensors", "tensors"), 
     "--profile",
     metavar="NAME",
     shell_complete=options.one_of(profiles.PROFILES),
-    help=f"List what this target does not allow of the file: {', '.join(profiles.PROFILES)}.",
+    help=f"List what this target does not allow of the file, or what it allows: {', '.join(profiles.PROFILES)}.",
 )
 @options.as_json
 @click.pass_context
@@ -44,19 +45,23 @@ def command(
     """
     from isoform.isolation import Pool
     from isoform.stages import inspect
+    from isoform.stages import profile as targets
 
-    if (path is None) == (operators is None):
-        raise UsageError("Give a path, or --operators and a format.", "For example: isoform inspect model.onnx")
     if operators is not None and profile is not None:
         raise UsageError("--profile holds a file against a target.", "Give it a path, and --operators by itself.")
     chosen = profiles.lookup(profile) if profile is not None else None
+    if chosen is not None and path is None:
+        _show_allowed(chosen, as_json)
+        return
+    if (path is None) == (operators is None):
+        raise UsageError("Give a path, or --operators and a format.", "For example: isoform inspect model.onnx")
     with Pool() as pool:
         if operators is not None:
             found: Any = inspect.operators(operators, pool)
             text = [_operator_line(row) for row in found]
         else:
             assert path is not None
-            found = inspect.describe(path, pool) if chosen is None else inspect.against(path, chosen, pool)
+            found = inspect.describe(path, pool) if chosen is None else targets.against(path, chosen, pool)
             text = _lines(found) if chosen is None else _findings(found)
     if as_json:
         options.print_json(found)
@@ -67,11 +72,31 @@ def command(
 
 
 def _findings(found: dict[str, Any]) -> list[str]:
-    lines = [
-        printable(f"{'refused' if each['is_refused'] else 'slow':<9} {each['what']}: {each['why']}")
-        for each in found["findings"]
-    ]
-    return lines or [f"allowed   {found['profile']}: nothing in it is refused"]
+    from isoform.stages.profile import allowed, line
+
+    return [printable(line(each)) for each in found["findings"]] or [allowed(found["profile"])]
+
+
+def _show_allowed(profile: profiles.Profile, as_json: bool) -> None:
+    """Say what a target allows, a line for each kind of thing."""
+    found = profiles.allowed(profile)
+    if as_json:
+        options.print_json(found)
+        return
+    layouts = profile.layouts.items()
+    lines = {
+        "engine": profile.engine,
+        "formats": ", ".join(profile.formats) or "any",
+        "precision": ", ".join(found["precisions"]),
+        "no dtype": ", ".join(found["refused_dtypes"]) or "is refused",
+        "layout": ", ".join(f"{layout} in {name}" for name, layout in layouts) or "any",
+        "sizes": "open or fixed" if found["open_sizes"] else "fixed",
+        "file": f"less than {profile.largest_bytes} bytes" if profile.largest_bytes else "of any size",
+        "operators": " ".join(found["operators"]) if profile.operators is not None else "all of the format's own",
+    }
+    if profile.fast is not None:
+        lines["fast"] = " ".join(found["fast_operators"])
+    click.echo("\n".join(f"{word:<9} {text}" for word, text in lines.items()))
 
 
 def _operator_line(row: dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ from click.core import ParameterSource
 from isoform.cli.usage import Word
 from isoform.core.format import FORMATS
 from isoform.core.precision import PRECISIONS
+from isoform.core.profiles import PROFILES
 from isoform.errors import UsageError
 from isoform.registry import CONVERTERS, RUNTIMES, written
 
@@ -44,6 +45,10 @@ to = click.option(
 precision = click.option(
     "--precision", "precisions", metavar="NAME[,NAME...]", shell_complete=one_of(PRECISIONS),
     help=f"What is stored and computed in: {', '.join(PRECISIONS)}; several are written beside each other.",
+)  # fmt: skip
+profile = click.option(
+    "--profile", metavar="NAME", shell_complete=one_of(PROFILES),
+    help=f"Hold what is written against a target: {', '.join(PROFILES)}. See: isoform inspect --profile NAME",
 )  # fmt: skip
 via = click.option(
     "--via", metavar="FORMAT", shell_complete=one_of(FORMATS), help="A format that the route has to pass."

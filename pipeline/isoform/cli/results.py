@@ -40,6 +40,8 @@ def show(results: Sequence[Result], display: Display) -> None:
         display.console.print(_row(sign, cells, widths, is_narrow), style=colour)
         if result.error is not None:
             display.console.print(f"    {printable(result.error.what)}\n    hint: {printable(result.error.hint)}")
+        for finding in result.profile.findings if result.profile is not None else ():
+            display.console.print(f"    {printable(finding)}")
     display.console.print()
     written = [result.path for result in results if result.path is not None]
     if written:

@@ -11,7 +11,7 @@ from isoform import executor, registry
 from isoform.cli import artifacts, differences, options, plans
 from isoform.cli.sections import Sectioned
 from isoform.cli.usage import Word
-from isoform.core import parity
+from isoform.core import parity, profiles
 from isoform.core.artifact import RECORD_NAME, open_artifact
 from isoform.core.lock import LOCK_NAME, Change
 from isoform.core.self_test import SelfTest
@@ -20,13 +20,14 @@ from isoform.core.verification import Verification
 from isoform.errors import RESULT_FAILED, IsoformError, UsageError
 from isoform.intake.container import identify
 from isoform.stages import attest, gate, verify
+from isoform.stages import profile as targets
 from isoform.stages.self_test import self_test
 
 
 @click.command(
     cls=Sectioned,
     sections={
-        "What is judged": ("--cases", "--runtime"),
+        "What is judged": ("--cases", "--runtime", "--profile"),
         "Where it differs": ("--explain", "--against", "--ledger", "--worst-case", "--keep"),
         "What others proved": ("--attestation", "--public-key"),
         "In CI": ("--lock", "--update-lock", "--junit", "--sarif", "--summary", "--annotations"),
@@ -44,8 +45,8 @@ Examples:
   isoform verify exports --update-lock                 write parity.lock, to be committed
   isoform verify exports --lock parity.lock --junit parity.xml --summary "$GITHUB_STEP_SUMMARY"
 
-Exit codes: 0 proved, 1 the numbers differ, nothing could be proved or something is worse than the lock says,
-4 a file did not load or run.""",
+Exit codes: 0 proved, 1 the numbers differ, nothing could be proved, the profile refuses something or something is
+worse than the lock says, 4 a file did not load or run.""",
 )
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @click.option(
@@ -53,6 +54,7 @@ Exit codes: 0 proved, 1 the numbers differ, nothing could be proved or something
     help="A cases.npz with recorded reference outputs; needed for a bare model file.",
 )  # fmt: skip
 @options.runtimes
+@options.profile
 @click.option(
     "--attestation", "attestations", multiple=True, type=click.Path(path_type=Path, dir_okay=False),
     help="Hold an attestation.json against the files beside it; repeatable. Without PATHS nothing is run.",
@@ -107,6 +109,7 @@ def command(
     paths: tuple[Path, ...],
     cases: Path | None,
     runtimes: tuple[str, ...],
+    profile: str | None,
     attestations: tuple[Path, ...],
     public_key: Path | None,
     verbose: bool,
@@ -140,6 +143,7 @@ def command(
     if public_key is not None and not attestations:
         raise UsageError("--public-key is for an --attestation.", "Name the attestation.json, too.")
     rows = [registry.runtime(name) for name in runtimes]
+    chosen = profiles.lookup(profile) if profile is not None else None
     if is_dry:
         runs = [(target, row) for target in _targets(paths, cases, rows) for row in _runtimes(target, rows)]
         plans.show_runs("verify", runs, as_json)
@@ -153,7 +157,7 @@ def command(
         def verified(target: Path) -> Verification:
             display.step(str(target), "verifying")
             try:
-                return _verified(target, cases, rows, pool)
+                return _verified(target, cases, rows, pool, chosen)
             finally:
                 display.settle(is_told=False)
 
@@ -224,10 +228,13 @@ def _runtimes(target: Path, rows: list[registry.Runtime]) -> tuple[registry.Runt
     return verify.rows(open_artifact(target).format if is_artifact else identify(target).format, rows)
 
 
-def _verified(target: Path, cases: Path | None, rows: list[registry.Runtime], pool: Any) -> Verification:
+def _verified(
+    target: Path, cases: Path | None, rows: list[registry.Runtime], pool: Any, profile: profiles.Profile | None
+) -> Verification:
     """Return what was found out; an artifact that cannot be read is an error of its own, and the others go on."""
     try:
-        return verify.verify_path(target, cases, rows, pool)
+        found = verify.verify_path(target, cases, rows, pool)
+        return found if profile is None else targets.judged(found, profile, pool)
     except UsageError:
         raise
     except IsoformError as error:
@@ -237,7 +244,6 @@ def _verified(target: Path, cases: Path | None, rows: list[registry.Runtime], po
 def _show(display: Any, verification: Verification, verbose: bool, is_explained: bool) -> None:
     from isoform.cli.console import printable
 
-    verdicts = {record.verdict for record in verification.records}
     for record in verification.records:
         glyph, colour = display.sign(record.verdict)
         lines = record.lines() if verbose or record.verdict in ("FAIL", "INCONCLUSIVE") else record.lines()[:1]
@@ -245,8 +251,15 @@ def _show(display: Any, verification: Verification, verbose: bool, is_explained:
         lines += [f"hint: {record.error['hint']}"] if record.error else []
         for line in lines[1:]:
             display.console.print(f"    {printable(line)}")
-    if "FAIL" in verdicts and not is_explained:
+    is_other = any(_differs(record) for record in verification.records)
+    if is_other and not is_explained:
         display.console.print(f"    hint: where it first differs: isoform verify {typed(verification.path)} --explain")
+
+
+def _differs(record: parity.ParityRecord) -> bool:
+    """Tell whether a record fails, and not for what a profile refuses alone."""
+    failed = [name for name, gate in record.gates.items() if gate.verdict == parity.FAIL]
+    return record.verdict == parity.FAIL and failed != [targets.GATE]
 
 
 def _self_tested(display: Any, folder: Path, pool: Any) -> SelfTest:

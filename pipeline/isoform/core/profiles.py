@@ -1,15 +1,18 @@
-"""What a target lets a file hold: formats, operators, precisions and sizes, by the name of the target.
+"""What a target lets a file hold: formats, operators, precisions, layouts and sizes, by the name of the target.
 
 Where the lists come from: the operators of TensorFlow Lite Micro were asked of its own interpreter (tflite-micro
 0.dev20261023182759, from PyPI), one file for each builtin operator, and are those that it did not refuse; those with a
 kernel in WebGPU are from docs/webgpu-operators.md in onnxruntime-web 1.30.0 (npm). Not aware of how a file is read.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from isoform.core import spelling
+from isoform.core.precision import PRECISIONS, Precision, Variant
+from isoform.core.precision import lookup as precision_of
+from isoform.core.signature import Signature
 from isoform.errors import UsageError
 
 _FLOATS = frozenset({"float16", "bfloat16", "float32", "float64"})
@@ -49,6 +52,7 @@ class Profile:
         operators: that it has; None for all of the format's own.
         fast: that its accelerator has; others run on the processor, which is said and refuses nothing.
         refused: dtypes that no tensor of the file may have.
+        layouts: by format, the axes of images that its convolutions are written for; where one is not named, any does.
         is_static: every size has to be known before it runs.
         largest_bytes: the largest file.
     """
@@ -59,6 +63,7 @@ class Profile:
     operators: frozenset[str] | None = None
     fast: frozenset[str] | None = None
     refused: frozenset[str] = frozenset()
+    layouts: Mapping[str, str] = field(default_factory=dict)
     is_static: bool = False
     largest_bytes: int | None = None
 
@@ -67,10 +72,17 @@ PROFILES: dict[str, Profile] = {
     row.name: row
     for row in (
         Profile(
-            "microcontroller", "TensorFlow Lite Micro", ("tflite",), _MICRO, refused=_FLOATS, is_static=True
+            "microcontroller", "TensorFlow Lite Micro", ("tflite",), _MICRO, refused=_FLOATS,
+            layouts={"tflite": "NHWC"}, is_static=True,
         ),
-        Profile("phone", "LiteRT or ONNX Runtime", ("ort", "tflite"), refused=frozenset({"float64"})),
-        Profile("browser", "ONNX Runtime Web", ("onnx", "ort"), fast=_WEBGPU, largest_bytes=2 << 30),
+        Profile(
+            "phone", "LiteRT or ONNX Runtime", ("ort", "tflite"), refused=frozenset({"float64"}),
+            layouts={"ort": "NCHW", "tflite": "NHWC"},
+        ),
+        Profile(
+            "browser", "ONNX Runtime Web", ("onnx", "ort"), fast=_WEBGPU, layouts={"onnx": "NCHW", "ort": "NCHW"},
+            largest_bytes=2 << 30,
+        ),
         Profile("server", "every runtime"),
     )
 }  # fmt: skip
@@ -100,11 +112,78 @@ def findings(profile: Profile, held: Mapping[str, Any]) -> list[Finding]:
     """Return what ``profile`` does not allow of what a file holds.
 
     Args:
-        held: format, size_bytes, and where they are known operators and precision (counts by name) and signature.
+        held: format, size_bytes, and where they are known operators and precision (counts by name), signature, and
+            layout_changes: how many transposes of images stand beside convolutions and poolings.
     """
     if profile.formats and held["format"] not in profile.formats:
         return [Finding(f"format {held['format']}", f"{profile.engine} opens {' and '.join(profile.formats)}")]
-    return [*_of_size(profile, held), *_of_operators(profile, held), *_of_tensors(profile, held)]
+    return [
+        *_of_size(profile, held), *_of_operators(profile, held), *_of_tensors(profile, held), *_of_layout(profile, held)
+    ]  # fmt: skip
+
+
+def refuse(profile: Profile, variants: Sequence[Variant]) -> None:
+    """Refuse formats and precisions that ``profile`` does not allow, whatever the model is.
+
+    Raises:
+        UsageError: one of them is asked for; the hint says what is allowed.
+    """
+    for each in variants:
+        if profile.formats and each.format not in profile.formats:
+            raise UsageError(
+                f"The profile {profile.name} takes no {each.format}: {profile.engine} opens "
+                f"{' and '.join(profile.formats)}.",
+                f"Convert to what it opens: --to {','.join(profile.formats)}",
+            )
+        if computes_in(precision_of(each.precision)) in profile.refused:
+            raise UsageError(
+                f"The profile {profile.name} takes no {each.precision}: it has no "
+                f"{computes_in(precision_of(each.precision))}.",
+                f"Choose another one: --precision {','.join(precisions(profile))}",
+            )
+
+
+def refuse_sizes(profile: Profile, signature: Signature) -> None:
+    """Refuse a model with open sizes where every size has to be known.
+
+    Raises:
+        UsageError: some are open; the hint says how to declare one.
+    """
+    open_ones = [spec for spec in signature.inputs if any(isinstance(dim, str) for dim in spec.shape)]
+    if profile.is_static and open_ones:
+        spec = open_ones[0]
+        fixed = ",".join("1" if isinstance(dim, str) else str(dim) for dim in spec.shape)
+        raise UsageError(
+            f"The profile {profile.name} takes no open sizes: {', '.join(map(str, open_ones))}.",
+            f"Declare a number for each: --input '{spec.name}:{spec.dtype}[{fixed}]'",
+        )
+
+
+def computes_in(precision: Precision) -> str:
+    """Return the dtype of the activations of a file in this precision."""
+    return "int8" if precision.name == "int8" else precision.stored or "float32"
+
+
+def precisions(profile: Profile) -> list[str]:
+    """Return the words for ``--precision`` that ``profile`` allows and one of its formats carries."""
+    rows = (row for row in PRECISIONS.values() if computes_in(row) not in profile.refused)
+    return [row.name for row in rows if not profile.formats or set(row.formats) & set(profile.formats)]
+
+
+def allowed(profile: Profile) -> dict[str, Any]:
+    """Return what ``profile`` allows: formats, precisions, layouts by format, operators, sizes; "any" for all."""
+    return {
+        "profile": profile.name,
+        "engine": profile.engine,
+        "formats": list(profile.formats) or "any",
+        "precisions": precisions(profile),
+        "layouts": dict(profile.layouts) or "any",
+        "operators": sorted(profile.operators) if profile.operators is not None else "any",
+        "fast_operators": sorted(profile.fast) if profile.fast is not None else "any",
+        "refused_dtypes": sorted(profile.refused),
+        "open_sizes": not profile.is_static,
+        "largest_bytes": profile.largest_bytes,
+    }
 
 
 def _of_size(profile: Profile, held: Mapping[str, Any]) -> Iterator[Finding]:
@@ -136,3 +215,16 @@ def _of_tensors(profile: Profile, held: Mapping[str, Any]) -> Iterator[Finding]:
             if profile.is_static and not all(isinstance(size, int) for size in table["shape"]):
                 sizes = ",".join(map(str, table["shape"]))
                 yield Finding(f"{table['name']}[{sizes}]", f"{profile.engine} has to know every size before it runs")
+
+
+def _of_layout(profile: Profile, held: Mapping[str, Any]) -> Iterator[Finding]:
+    wanted, changes = profile.layouts.get(held["format"]), held.get("layout_changes") or 0
+    if wanted is None:
+        return
+    convolutions = f"convolutions in {held['format']} are {wanted} only"
+    if changes:
+        what = f"{changes} transpose{'s' * (changes > 1)} beside convolutions"
+        yield Finding(what, f"{convolutions}: each one copies an image", False)
+    for table in (held.get("signature") or {}).get("inputs", ()):
+        if table.get("layout") in ("NCHW", "NHWC") and table["layout"] != wanted:
+            yield Finding(f"{table['name']}:{table['layout']}", f"{convolutions}: --io-layout {wanted.lower()}", False)

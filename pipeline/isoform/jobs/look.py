@@ -1,12 +1,18 @@
 """The job behind ``isoform inspect``: what a graph holds, read and never run."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from isoform.core.signature import Signature
 from isoform.errors import IsoformError
+
+_TRANSPOSES = ("TRANSPOSE", "Transpose")
+_OF_IMAGES = {
+    "AveragePool", "Conv", "ConvTranspose", "GlobalAveragePool", "GlobalMaxPool", "MaxPool", "QLinearConv", "Resize",
+    "AVERAGE_POOL_2D", "CONV_2D", "DEPTHWISE_CONV_2D", "MAX_POOL_2D", "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR",
+}  # fmt: skip
 
 
 def look(arguments: dict[str, Any], progress: Callable[..., None]) -> dict[str, Any]:
@@ -43,6 +49,9 @@ def _of_graph(model: Any) -> dict[str, Any]:
     return {
         "signature": Signature(onnx_specs(inputs), onnx_specs(model.graph.outputs)).to_json(),
         "operators": dict(sorted(operators.items())),
+        "layout_changes": _layout_changes(
+            (node.op_type, node.inputs, node.outputs) for node in model.graph.all_nodes()
+        ),
         "parameters": sum(precision.values()),
         "precision": dict(precision.most_common()),
     }
@@ -71,9 +80,25 @@ def _of_tflite(path: Path) -> dict[str, Any]:
     return {
         "signature": Signature(specs(main, main.inputs), specs(main, main.outputs)).to_json(),
         "operators": dict(sorted(operators.items())),
+        "layout_changes": sum(
+            _layout_changes((each.name, each.inputs, each.outputs) for each in graph.operators)
+            for graph in file.sub_graphs
+        ),
         "parameters": sum(precision.values()),
         "precision": dict(precision.most_common()),
     }
+
+
+def _layout_changes(nodes: Iterable[tuple[str, Sequence[Any], Sequence[Any]]]) -> int:
+    """Return how many transposes read what a convolution or a pooling gives, or give what one reads first.
+
+    Weights are transposed beforehand, so that one of those would be of an image.
+    """
+    held = list(nodes)
+    images = [(inputs[:1], outputs) for name, inputs, outputs in held if name in _OF_IMAGES]
+    read = {value for inputs, _ in images for value in inputs}
+    given = {value for _, outputs in images for value in outputs}
+    return sum(name in _TRANSPOSES and (inputs[0] in given or outputs[0] in read) for name, inputs, outputs in held)
 
 
 def _of_saved_model(path: Path) -> dict[str, Any]:

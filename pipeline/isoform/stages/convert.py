@@ -4,19 +4,22 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from isoform import routes
+from isoform.core import profiles
 from isoform.core.layout import KEEP
 from isoform.core.precision import FP32, Variant, variants
+from isoform.core.profiles import Profile
 from isoform.core.signature import TensorSpec
 from isoform.errors import UsageError
 from isoform.intake.container import Container, identify
 from isoform.intake.source import FileRequest, admitted, from_file
 from isoform.isolation import Pool
 from isoform.stages import export
+from isoform.stages import profile as targets
 from isoform.stages.export.run import Events
 from isoform.stages.survey import ready_targets
 
@@ -43,6 +46,7 @@ class ConvertRequest:
     is_verified: bool = True
     is_forced: bool = False
     precisions: tuple[str, ...] = (FP32,)
+    profile: Profile | None = None
     spelt_precision: str = " --precision {precision}"
 
     @property
@@ -80,6 +84,8 @@ def plan(request: ConvertRequest) -> tuple[Container, list[export.Outlook]]:
         IsoformError: the source is damaged, would run code, or nothing leads to one of the formats.
     """
     _refuse_targets(request)
+    if request.profile is not None:
+        profiles.refuse(request.profile, request.variants)
     container, _ = admitted(request.file)
     return container, export.outlook(
         container.format,
@@ -107,6 +113,8 @@ def convert(request: ConvertRequest, pool: Pool, on_event: Events) -> list[expor
         for note in opened.notes:
             on_event("", note)
         source = opened.artifact
+        if request.profile is not None:
+            profiles.refuse_sizes(request.profile, source.signature)
         wanted = export.ExportRequest(
             source=source,
             name=request.model_name,
@@ -125,9 +133,15 @@ def convert(request: ConvertRequest, pool: Pool, on_event: Events) -> list[expor
             is_verified=request.is_verified,
             is_forced=request.is_forced,
         )
-        return export.run(wanted, pool, on_event)
+        found = export.run(wanted, pool, on_event)
+        return found if request.profile is None else [_held(result, request.profile, pool) for result in found]
     finally:
         shutil.rmtree(workspace, ignore_errors=True)
+
+
+def _held(result: export.Result, profile: Profile, pool: Pool) -> export.Result:
+    """Return a result with what the target does not allow of its file."""
+    return result if result.path is None else replace(result, profile=targets.gate(result.path, profile, pool))
 
 
 def _refuse_targets(request: ConvertRequest) -> None:

@@ -1,14 +1,12 @@
 """The verb inspect: what a file or an artifact holds, and which operators a target carries."""
 
-from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from isoform.core import spelling
-from isoform.core.artifact import RECORD_NAME, open_artifact, read_record, size_bytes
-from isoform.core.profiles import Profile, findings
-from isoform.errors import MissingDependency, UsageError
+from isoform.core.artifact import RECORD_NAME, read_record, size_bytes
+from isoform.errors import UsageError
 from isoform.intake import contents
 from isoform.intake.container import admit, identify
 from isoform.isolation import Pool
@@ -32,22 +30,6 @@ def operators(target: str, pool: Pool) -> list[dict[str, Any]]:
     answer = pool.call("isoform.jobs.operators:listed", {"format": target}, needs=CARRIERS[target])
     found: list[dict[str, Any]] = answer.value["operators"]
     return found
-
-
-def against(path: Path, profile: Profile, pool: Pool) -> dict[str, Any]:
-    """Return what the file at ``path``, or the one of an artifact, holds, with what ``profile`` does not allow of it.
-
-    Raises:
-        UsageError: no such path.
-        MissingDependency: what reads a TFLite file is not installed.
-        IsoformError: nothing here recognises it, or it does not open.
-    """
-    own = open_artifact(path).model if (path / RECORD_NAME).is_file() else path
-    held = describe(own, pool)
-    if held["format"] == "tflite" and not held.get("operators"):
-        raise MissingDependency.of("ai_edge_litert", "reading a TFLite file's operators", "litert")
-    found = findings(profile, held)
-    return held | {"profile": profile.name, "findings": [asdict(each) for each in found]}
 
 
 def describe(path: Path, pool: Pool) -> dict[str, Any]:

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from isoform.core.artifact import size_bytes
+from isoform.core.parity import FAIL, Gate
 from isoform.core.precision import FP32, label
-from isoform.errors import IsoformError
+from isoform.errors import RESULT_FAILED, IsoformError
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Result:
         peak_rss_bytes: the highest resident memory of a step.
         error: what went wrong and what to do, where the status is "failed".
         is_reused: an unchanged earlier result; nothing was run.
+        profile: what the target does not allow of it, where one was named.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Result:
     error: IsoformError | None = None
     is_reused: bool = False
     precision: str = FP32
+    profile: Gate | None = None
 
     @property
     def label(self) -> str:
@@ -83,12 +86,13 @@ class Result:
             "seconds": round(self.seconds, 3),
             "peak_rss_bytes": self.peak_rss_bytes,
             "reused": self.is_reused,
+            "profile": self.profile.to_json() if self.profile else None,
             "error": self.error.to_json() if self.error else None,
         }
 
     @property
     def exit_code(self) -> int:
-        """0 where it stands, 1 where the numbers differ, else what the error asks for."""
+        """0 where it stands, 1 where the numbers differ or the profile refuses it, else what the error asks for."""
         if self.status != "failed":
-            return 0
+            return RESULT_FAILED if self.profile is not None and self.profile.verdict == FAIL else 0
         return 1 if self.path is not None or self.error is None else self.error.exit_code
