@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 MOST_INTEGERS = 0.5
-"""Beyond this share of integers a roofline under ceilings of float32 says nothing."""
+"""Beyond this share of integers a roofline under ceilings of float32 alone says nothing."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def untold(reason: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Ceiling:
-    """What a machine was measured to reach with one number of threads: in float32, and in memory or a cache of it."""
+    """What a machine was measured to reach with one number of threads: in arithmetic, and in memory or a cache."""
 
     flops_per_s: float
     bytes_per_s: float
@@ -84,18 +84,34 @@ class Ceiling:
 def of_details(details: Mapping[str, Any], threads: int, query_ns: float) -> dict[str, Any] | None:
     """Return the roofline of a query from what a benchmark tells beyond latency; None where some of it is not known.
 
-    None too where most of the arithmetic is of integers: the ceilings are of float32.
+    None too where most of the arithmetic is of integers and no ceiling of these was measured.
     """
-    counted, ceilings = details.get("work") or {}, (details.get("ceilings") or {}).get("threads", {})
-    if not counted.get("is_known") or str(threads) not in ceilings:
+    counted, ceiling = details.get("work") or {}, ceiling_of(details, threads)
+    if not counted.get("is_known") or ceiling is None:
         return None
-    placed = (details.get("placement") or {}).get("summary", {})
-    if (placed.get("mac_share_integer") or 0) > MOST_INTEGERS:
+    return roofline(Work.from_json(counted), query_ns, ceiling)
+
+
+def ceiling_of(details: Mapping[str, Any], threads: int) -> Ceiling | None:
+    """Return the ceilings for the arithmetic of a model, None where they are not known.
+
+    Where a share of the operations is of integers, the two kinds take their times one after the other:
+    1 / (share / integers + (1 - share) / floats), G. Amdahl's law.
+    """
+    row = (details.get("ceilings") or {}).get("threads", {}).get(str(threads))
+    if row is None:
         return None
-    ceiling = ceilings[str(threads)]
-    return roofline(
-        Work.from_json(counted), query_ns, Ceiling(float(ceiling["flops_per_s"]), float(ceiling["bytes_per_s"]))
-    )
+    share, floats, integers = integer_share(details), float(row["flops_per_s"]), row.get("integer_ops_per_s")
+    if integers is None and share > MOST_INTEGERS:
+        return None
+    rate = floats if integers is None else 1 / (share / float(integers) + (1 - share) / floats)
+    return Ceiling(rate, float(row["bytes_per_s"]))
+
+
+def integer_share(details: Mapping[str, Any]) -> float:
+    """Return the share of multiply-accumulates that was seen to be of integers; 0 where nobody looked."""
+    placed = (details.get("placement") or {}).get("summary") or {}
+    return float(placed.get("mac_share_integer") or 0)
 
 
 def roofline(work: Work, query_ns: float, ceiling: Ceiling) -> dict[str, Any] | None:

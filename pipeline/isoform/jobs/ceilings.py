@@ -1,9 +1,11 @@
-"""The job that measures what a machine can do: matrix products in float32, and moving bytes, by how many these are.
+"""The jobs that measure what a machine can do: matrix products in float32 and of integers, and moving bytes, by how
+many these are.
 
 As STREAM does (J. McCalpin, 1995), the best of several passes counts, over arrays that no cache holds; copying counts
 what is read and what is written. Small arrays are read again and again, so that caches are measured too: a model that
 fits into one is not held up by memory. BLAS has one thread in this child, and each thread here calls it for itself:
-numpy lets go of the interpreter's lock meanwhile. Not aware of any model.
+numpy lets go of the interpreter's lock meanwhile. NumPy multiplies integers without the instructions that kernels for
+models use, so that those products are ONNX Runtime's, with its own threads. Not aware of any model.
 """
 
 import time
@@ -58,6 +60,51 @@ def multiplied(threads: int, edges: Sequence[int] = EDGES) -> float:
         works = [partial(np.matmul, left, right, out=out) for out in results]
         rates.append(threads * 2 * edge**3 / best_s(works))
     return max(rates)
+
+
+def integers(arguments: dict[str, Any], progress: Callable[..., None]) -> dict[str, Any]:
+    """Return integer_ops_per_s by number of threads, and what multiplied: in a child with ONNX Runtime.
+
+    Args:
+        arguments: threads (a list).
+    """
+    import onnxruntime
+
+    found = {}
+    for threads in arguments["threads"]:
+        found[str(threads)] = {"integer_ops_per_s": multiplied_integers(threads)}
+        progress(threads=threads)
+    return {"integer_kernel": f"MatMulInteger of onnxruntime {onnxruntime.__version__}", "threads": found}
+
+
+def multiplied_integers(threads: int, edges: Sequence[int] = EDGES) -> float:
+    """Return the operations a second of products of uint8 with int8, summed in int32, one after the other.
+
+    The right side is a constant, as the weights of a layer are: the runtime brings it into its own order beforehand.
+    """
+    rates = []
+    for edge in edges:
+        left = np.random.default_rng(0).integers(0, 255, (edge, edge), np.uint8)
+        session = _integer_product(np.random.default_rng(1).integers(-127, 127, (edge, edge), np.int8), threads)
+        rates.append(2 * edge**3 / best_s([partial(session.run, None, {"x": left})]))
+    return max(rates)
+
+
+def _integer_product(right: np.ndarray, threads: int) -> Any:
+    import onnx
+    import onnxruntime
+    from onnx import TensorProto, helper, numpy_helper
+
+    side = list(right.shape)
+    graph = helper.make_graph(
+        [helper.make_node("MatMulInteger", ["x", "w"], ["y"])], "product",
+        [helper.make_tensor_value_info("x", TensorProto.UINT8, side)],
+        [helper.make_tensor_value_info("y", TensorProto.INT32, side)], [numpy_helper.from_array(right, "w")],
+    )  # fmt: skip
+    model: onnx.ModelProto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 
 def copied(threads: int, size_bytes: int) -> float:

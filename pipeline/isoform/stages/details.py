@@ -15,7 +15,7 @@ from isoform.core import format as formats
 from isoform.core.artifact import RECORD_NAME, Artifact, open_artifact, read_record
 from isoform.core.cases import Array
 from isoform.core.precision import FP32
-from isoform.core.work import untold
+from isoform.core.work import integer_share, untold
 from isoform.errors import IsoformError
 from isoform.isolation import Pool
 from isoform.registry import Runtime
@@ -36,10 +36,14 @@ def details(
         inputs = Path(scratch) / "inputs.npz"
         np.savez(inputs, *arrays.values())
         work = _or_reason(lambda: _work(folder, artifact, inputs, pool))
+        placement = _or_reason(lambda: _placement(artifact, inputs, row, pool, threads[0]))
+        has_integers = bool(integer_share({"placement": placement}))
         return {
-            "placement": _or_reason(lambda: _placement(artifact, inputs, row, pool, threads[0])),
+            "placement": placement,
             "work": work,
-            "ceilings": _or_reason(lambda: ceilings.of(threads, pool, work.get("fewest_bytes"))),
+            "ceilings": _or_reason(
+                lambda: ceilings.of(threads, pool, work.get("fewest_bytes"), has_integers=has_integers)
+            ),
         }
 
 

@@ -31,6 +31,18 @@ def test_a_product_of_square_matrices_is_two_operations_for_each_edge_cubed(pass
     assert passes == [3, 3]
 
 
+def test_a_product_of_integers_is_counted_alike_and_runs_on_the_runtimes_own_threads(passes: list[int]) -> None:
+    assert ceilings.multiplied_integers(2, edges=(4, 8)) == 2 * 8**3 / 0.5
+    assert passes == [1, 1]
+
+
+def test_the_product_that_is_timed_is_that_of_the_integers() -> None:
+    left = np.array([[200, 3], [0, 255]], np.uint8)
+    right = np.array([[-127, 5], [9, 100]], np.int8)
+    (found,) = ceilings._integer_product(right, 1).run(None, {"x": left})
+    assert found.tolist() == [[-25373, 1300], [2295, 25500]]
+
+
 def test_a_copy_reads_and_writes_each_byte(passes: list[int]) -> None:
     assert ceilings.copied(2, 4096) == 2 * 4096 / 0.5
     assert passes == [2]

@@ -118,6 +118,43 @@ def test_more_threads_allow_no_less_than_fewer(tmp_path: Path) -> None:
     assert told["1"] == LEVEL | {"bytes_per_s": 6e6}
 
 
+class Multiplying(ScriptedPool):
+    """Says how fast each number of threads multiplies integers: two are slower here, as others run beside them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[list[int]] = []
+
+    def call(self, function: str, arguments: Any, **how: Any) -> Answer:
+        if not function.endswith(":integers"):
+            return Answer(
+                {"kernel": "numpy", "threads": {str(count): LEVEL for count in arguments["threads"]}}, 0.1, 1, 0.1
+            )
+        self.asked.append(arguments["threads"])
+        rates = {1: 8e9, 2: 7e9, 4: 2e10}
+        rows = {str(count): {"integer_ops_per_s": rates[count]} for count in arguments["threads"]}
+        return Answer({"integer_kernel": "MatMulInteger", "threads": rows}, 0.1, 1, 0.1)
+
+
+def test_the_ceiling_of_integers_is_measured_once_and_only_where_some_compute() -> None:
+    pool, ceilings = Multiplying(), Ceilings()
+    assert "integer_ops_per_s" not in ceilings.of([1, 2], pool)["threads"]["1"]  # type: ignore[arg-type]
+    assert pool.asked == []
+    found = ceilings.of([1, 2], pool, has_integers=True)  # type: ignore[arg-type]
+    assert {count: row["integer_ops_per_s"] for count, row in found["threads"].items()} == {"1": 8e9, "2": 8e9}
+    assert (found["integer_kernel"], found["kernel"]) == ("MatMulInteger", "numpy")
+    found = ceilings.of([2, 4], pool, has_integers=True)  # type: ignore[arg-type]
+    assert found["threads"]["4"]["integer_ops_per_s"] == 2e10
+    assert pool.asked == [[1, 2], [4]]
+
+
+def test_without_onnx_runtime_no_ceiling_of_integers_is_made_up(monkeypatch: Any) -> None:
+    monkeypatch.setattr("isoform.stages.ceilings.find_spec", lambda module: None)
+    found = Ceilings().of([1], Multiplying(), has_integers=True)  # type: ignore[arg-type]
+    assert found["integer_kernel"] is None
+    assert "integer_ops_per_s" not in found["threads"]["1"]
+
+
 @pytest.mark.parametrize(("moved", "expected"), [(64, 9e6), (65, 6e6), (4097, 1e6), (None, 1e6)])
 def test_the_bandwidth_is_that_of_what_holds_as_much(moved: int | None, expected: float) -> None:
     assert bytes_per_s(LEVEL, moved) == expected

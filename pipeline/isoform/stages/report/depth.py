@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from isoform.core.work import ceiling_of
 from isoform.stages.report.ranking import Row
 
 _DAMAGE = (KeyError, TypeError, ValueError, AttributeError)
@@ -53,7 +54,7 @@ class Achieved:
 
 @dataclass(frozen=True)
 class Ceiling:
-    """What the machine itself was measured to reach with one number of threads."""
+    """What the machine itself was measured to reach with one number of threads, in the arithmetic of one model."""
 
     flops_per_s: float
     bytes_per_s: float
@@ -83,8 +84,10 @@ def ceiling(row: Row, threads: int) -> Ceiling | None:
     """Return the machine's ceilings at a number of threads, or None where they were not measured."""
 
     def found() -> Ceiling:
-        ceilings = row.written["ceilings"]["threads"][str(threads)]
-        return Ceiling(_positive(ceilings["flops_per_s"]), _positive(ceilings["bytes_per_s"]))
+        known = ceiling_of(row.written, threads)
+        if known is None:
+            raise ValueError("not measured")
+        return Ceiling(_positive(known.flops_per_s), _positive(known.bytes_per_s))
 
     return _read(found)
 

@@ -59,22 +59,25 @@ def _figure(table: Table, threads: int) -> Figure | None:
         )
         for row, reached, _ in found
     ]  # fmt: skip
-    ceiling = max((each for _, _, each in found), key=lambda each: each.flops_per_s)
+    ceilings = sorted({each.flops_per_s: each for _, _, each in found}.values(), key=lambda each: each.flops_per_s)
+    ceiling = ceilings[-1]
     title = f"{table.title}: operations a second under the machine's ceilings, {threads_text(threads)}"
     sheet = Sheet(f"roofline-{table.slug}-{threads}t", title, _COLUMNS, tuple(_line(*each) for each in found))
     drawing = scatter(
         sheet.name, points, Scale("FLOP / byte", lambda tick: f"{tick:.3g}"),
         Scale("FLOP/s", lambda tick: tick_text(rate_text(tick, ""))), title, _told(found, ceiling),
-        _ground(ceiling, [end for point in points for end in point.across or ()]),
+        _ground(ceilings, [end for point in points for end in point.across or ()]),
     )  # fmt: skip
     return Figure(threads_text(threads), drawing, sheet)
 
 
-def _ground(ceiling: Ceiling, intensities: Sequence[float]) -> Ground:
-    """Return the roof, each of its two sides with what was measured."""
-    corners = roof(ceiling, intensities)
-    slope, level = rate_text(ceiling.bytes_per_s, "B/s"), rate_text(ceiling.flops_per_s, "FLOP/s")
-    return Ground([("ceiling", corners)], [(*corners[1], f"{slope} "), (*corners[2], level)])
+def _ground(ceilings: Sequence[Ceiling], intensities: Sequence[float]) -> Ground:
+    """Return the roof, each of its two sides with what was measured; a lower one too, where arithmetic differs."""
+    ends = [ceilings[-1]] if len(ceilings) == 1 else [ceilings[-1], ceilings[0]]
+    drawn = [(ceiling, roof(ceiling, intensities)) for ceiling in ends]
+    levels = [(*corners[2], rate_text(ceiling.flops_per_s, "FLOP/s")) for ceiling, corners in drawn]
+    slope = (*drawn[0][1][1], f"{rate_text(ceilings[-1].bytes_per_s, 'B/s')} ")
+    return Ground([("ceiling", corners) for _, corners in drawn], [slope, *levels])
 
 
 def roof(ceiling: Ceiling, intensities: Sequence[float]) -> list[tuple[float, float]]:
