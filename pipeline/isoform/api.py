@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from isoform import registry
+from isoform.core import profiles
 from isoform.core.artifact import open_artifact
 from isoform.core.bench import BenchOptions, BenchRecord
 from isoform.core.format import lookup
@@ -17,6 +18,7 @@ from isoform.core.precision import FP32
 from isoform.core.signature import TensorSpec
 from isoform.isolation import Pool
 from isoform.stages import bench as bench_stage
+from isoform.stages import profile as targets
 from isoform.stages import verify as verify_stage
 from isoform.stages.convert import ConvertRequest
 from isoform.stages.convert import convert as convert_stage
@@ -38,6 +40,7 @@ def convert(
     avoid: Sequence[str] = (),
     io_layout: str = KEEP,
     precision: str | Sequence[str] = FP32,
+    profile: str | None = None,
     allow_pickle: bool = False,
     allow_nonfinite: bool = False,
     verify: bool = True,
@@ -55,6 +58,7 @@ def convert(
         cases: an npz of your own inputs to verify with.
         io_layout: "keep", "nhwc" or "nchw": the axes on the outside; an input names its own as ``...]:NCHW``.
         precision: "fp32", "fp16", "bf16", "dynamic-int8" or "int8"; several as in ``to``.
+        profile: "microcontroller", "phone", "browser" or "server": what such a target does not allow, in ``profile``.
         allow_pickle: let a PyTorch checkpoint run the code in it, in a child process; only if you trust who made it.
         allow_nonfinite: weights may hold NaN and infinities.
 
@@ -82,6 +86,7 @@ def convert(
         is_verified=verify,
         is_forced=force,
         precisions=_listed(precision),
+        profile=profiles.lookup(profile) if profile is not None else None,
     )
     with Pool(request.out / ".logs") as pool:
         return convert_stage(request, pool, lambda subject, text: None)
@@ -91,16 +96,23 @@ def _listed(to: str | Sequence[str]) -> tuple[str, ...]:
     return tuple(word.strip() for word in (to.split(",") if isinstance(to, str) else to) if word.strip())
 
 
-def verify(path: str | Path, *, cases: str | Path | None = None, runtimes: Sequence[str] = ()) -> list[ParityRecord]:
+def verify(
+    path: str | Path, *, cases: str | Path | None = None, runtimes: Sequence[str] = (), profile: str | None = None
+) -> list[ParityRecord]:
     """Return one record a runtime for an artifact's folder, or for any model file held against ``cases``.
+
+    Args:
+        profile: adds a gate that fails where such a target does not allow something of the file.
 
     Raises:
         IsoformError: not an artifact, or its cases are damaged.
     """
     rows = [registry.runtime(runtime) for runtime in runtimes]
     target = Path(path)
+    chosen = profiles.lookup(profile) if profile is not None else None
     with Pool() as pool:
-        return list(verify_stage.verify_path(target, Path(cases) if cases else None, rows, pool).records)
+        found = verify_stage.verify_path(target, Path(cases) if cases else None, rows, pool)
+        return list((found if chosen is None else targets.judged(found, chosen, pool)).records)
 
 
 def bench(path: str | Path, *, runtime: str | None = None, options: BenchOptions | None = None) -> BenchRecord:
