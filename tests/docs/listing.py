@@ -12,7 +12,8 @@ WRITTEN_BY_COMMANDS = ("calibration.md", "conformance", "figures.md", "zoo.md")
 
 TORCH = frozenset(
     {
-        "index.md", "sources/pytorch.md", "sources/pytorch-modules.md", "sources/timm.md", "sources/torchscript.md",
+        "index.md", "training.md",
+        "sources/pytorch.md", "sources/pytorch-modules.md", "sources/timm.md", "sources/torchscript.md",
         "sources/pt2.md", "sources/folder.md", "sources/hub-folders.md", "targets/torchscript.md", "targets/pt2.md",
         "targets/executorch.md",
     }

@@ -33,10 +33,8 @@ def task_of(model: Model, out: Path) -> train.Task:
 
 
 def curve(record: Any) -> list[dict[str, Any]]:
-    return [
-        {key: value for key, value in epoch.items() if key not in ("seconds", "finished_at")}
-        for epoch in record["epochs"]
-    ]
+    measured = {"seconds", "finished_at", "step_ms", "samples_per_s", "peak_rss_bytes"}
+    return [{key: value for key, value in epoch.items() if key not in measured} for epoch in record["epochs"]]
 
 
 def test_the_mlp_learns_the_digits_and_its_checkpoint_holds_the_weights(tmp_path: Path) -> None:

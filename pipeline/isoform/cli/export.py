@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from isoform import executor
-from isoform.cli import options, plans
+from isoform.cli import options, plans, training_options
 from isoform.core.precision import Variant
 from isoform.errors import IsoformError
 
@@ -24,6 +24,7 @@ Examples:
 @options.precision
 @options.parameter
 @options.data
+@training_options.option
 @options.out
 @options.workers
 @click.option("--no-verify", is_flag=True, help="Do not run the results; they are then marked as not verified.")
@@ -39,6 +40,7 @@ def command(
     precisions: str | None,
     parameters: tuple[str, ...],
     data: Path | None,
+    training: tuple[str, ...],
     out: Path,
     workers: int,
     no_verify: bool,
@@ -57,10 +59,10 @@ def command(
 
     loaded = export.load_models(models, options.key_values(parameters, "--parameter"))
     formats, named = options.listed(targets, ()), options.listed(precisions, ())
-    tasks = [
-        (task, export.variants_of(task.model, formats, named))
-        for task in train.plan(train.TrainRequest(loaded, out, frameworks, data))
-    ]
+    request = train.TrainRequest(
+        loaded, out, frameworks, data, options=options.key_values(training, training_options.NAME)
+    )
+    tasks = [(task, export.variants_of(task.model, formats, named)) for task in train.plan(request)]
     if is_dry:
         context.exit(_show_plan(tasks, out, not no_verify, as_json))
     with Display() as display, Pool(out / ".logs") as pool:

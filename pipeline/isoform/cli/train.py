@@ -5,14 +5,25 @@ from typing import Any
 
 import click
 
-from isoform.cli import options
+from isoform.cli import options, training_options
+from isoform.cli.sections import Sectioned
 
 
-@click.command(epilog="Example: isoform train models/mlp --framework torch")
+@click.command(
+    cls=Sectioned,
+    sections=training_options.SECTIONS,
+    epilog="""\b
+Examples:
+  isoform train models/mlp                          in both frameworks, as its isoform.toml says
+  isoform train models/mlp --framework torch --epochs 10 --schedule cosine --warmup-steps 50
+  isoform train models/mlp --patience 3 --keep best
+  isoform train models/image_classifier -p image_size=32""",
+)
 @click.argument("models", nargs=-1, required=True, type=click.Path(path_type=Path))
 @options.framework
 @options.parameter
 @options.data
+@training_options.flags
 @options.out
 @options.force
 @options.as_json
@@ -24,8 +35,12 @@ def command(
     out: Path,
     force: bool,
     as_json: bool,
+    **plan: Any,
 ) -> None:
     """Train the models of the folders MODELS; an interrupted training goes on where it stopped.
+
+    What is not said here is as the [train] section of isoform.toml says. A training is used again while nothing that it
+    depends on has changed, options included.
 
     Checkpoint, tokenizer, TensorBoard curves and the record stand in OUT/<model>/<framework>/training/.
     """
@@ -34,7 +49,7 @@ def command(
     from isoform.stages import export, train
 
     loaded = export.load_models(models, options.key_values(parameters, "--parameter"))
-    request = train.TrainRequest(loaded, out, frameworks, data, force)
+    request = train.TrainRequest(loaded, out, frameworks, data, force, training_options.given(plan))
     with Display() as display, Pool(out / ".logs") as pool:
         records = [run_task(task, pool, display) for task in train.plan(request)]
     if as_json:
@@ -60,4 +75,8 @@ def described(record: Any) -> str:
     dataset = record.record["dataset"]
     generated = " (generated)" if dataset["is_generated"] else ""
     state = "unchanged" if record.is_reused else "trained"
-    return f"{state}  test accuracy {record.record['test_accuracy']:.4f} on {dataset['name']}{generated}"
+    kept, epochs = record.record.get("kept_epoch"), len(record.record["epochs"])
+    early = f"  stopped early, after {epochs} epochs" if record.record.get("stopped_early") else ""
+    best = f"  epoch {kept} kept" if kept not in (None, epochs) else ""
+    accuracy = f"{record.record['test_accuracy']:.4f}"
+    return f"{state}  test accuracy {accuracy} on {dataset['name']}{generated}{early}{best}"

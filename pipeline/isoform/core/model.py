@@ -13,6 +13,8 @@ from isoform.core import precision as known_precisions
 from isoform.core import spelling
 from isoform.core.artifact import Architecture
 from isoform.core.signature import Signature, TensorSpec
+from isoform.core.training import NAMES as TRAINING_OPTIONS
+from isoform.core.training import TrainingPlan
 from isoform.errors import UsageError
 
 MANIFEST_NAME = "isoform.toml"
@@ -24,7 +26,7 @@ _KNOWN_KEYS = {
     "inputs": {"name", "dtype", "shape", "layout", "low", "high"},
     "outputs": {"name", "dtype", "shape", "layout"},
     "data": {"source"},
-    "train": {"epochs", "batch_size", "learning_rate", "loss", "seed"},
+    "train": set(TRAINING_OPTIONS),
     "export": {"precision"},
     "tokenizer": {"file", "input", "vocabulary_size"},
     "torch": {"factory", "checkpoint", "layouts"},
@@ -45,21 +47,6 @@ class Implementation:
     factory: str
     checkpoint: str
     layouts: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class TrainingPlan:
-    """How the reference implementation is trained.
-
-    Attributes:
-        loss: "categorical" (class probabilities against integer labels) or "binary".
-    """
-
-    epochs: int = 5
-    batch_size: int = 32
-    learning_rate: float = 1e-3
-    loss: str = "categorical"
-    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -157,12 +144,19 @@ def _model(root: Path, tables: dict[str, Any], overridden: dict[str, Any]) -> Mo
         ),
         implementations={name: Implementation(**tables[name]) for name in FRAMEWORKS if name in tables},
         parameters=parameters,
-        training=TrainingPlan(**training) if training is not None else None,
+        training=_training(path, training) if training is not None else None,
         data=tables.get("data", {}).get("source"),
         tokenizer=Tokenizer(**tokenizer) if tokenizer is not None else None,
         overridden={key: value for key, value in overridden.items() if value != defaults[key]},
         precisions=_precisions(path, tables.get("export", {}).get("precision", known_precisions.FP32)),
     )
+
+
+def _training(path: Path, table: dict[str, Any]) -> TrainingPlan:
+    try:
+        return TrainingPlan(**table)
+    except UsageError as error:
+        raise UsageError(f"{path}: in [train], {error.what}", error.hint) from None
 
 
 def _precisions(path: Path, found: Any) -> tuple[str, ...]:

@@ -12,11 +12,18 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 TAGS = {
-    "loss/train": "loss",
-    "loss/test": "test_loss",
-    "accuracy/train": "accuracy",
-    "accuracy/test": "test_accuracy",
+    "loss/train": ("loss",),
+    "loss/validation": ("validation_loss",),
+    "loss/test": ("test_loss",),
+    "accuracy/train": ("accuracy",),
+    "accuracy/validation": ("validation_accuracy",),
+    "accuracy/test": ("test_accuracy",),
+    "learning_rate": ("learning_rate",),
+    "time/step_ms": ("step_ms", "p50"),
+    "time/samples_per_s": ("samples_per_s",),
+    "memory/peak_rss_bytes": ("peak_rss_bytes",),
 }
+"""By tag, where its value stands in the record of an epoch; what is not there or null has no point in the curve."""
 
 
 def write_curves(folder: Path, history: list[dict[str, Any]]) -> None:
@@ -28,6 +35,14 @@ def write_curves(folder: Path, history: list[dict[str, Any]]) -> None:
         writer = RecordWriter(file)
         writer.write(Event(wall_time=begin, file_version="brain.Event:2").SerializeToString())
         for epoch in history:
-            values = [Summary.Value(tag=tag, simple_value=epoch[key]) for tag, key in TAGS.items()]
+            found = ((tag, _value(epoch, path)) for tag, path in TAGS.items())
+            values = [Summary.Value(tag=tag, simple_value=value) for tag, value in found if value is not None]
             event = Event(wall_time=epoch["finished_at"], step=epoch["epoch"], summary=Summary(value=values))
             writer.write(event.SerializeToString())
+
+
+def _value(epoch: dict[str, Any], path: tuple[str, ...]) -> Any:
+    value: Any = epoch
+    for key in path:
+        value = value.get(key) if value is not None else None
+    return value

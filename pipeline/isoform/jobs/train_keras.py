@@ -1,6 +1,6 @@
 """The job that trains a Keras model, on TensorFlow."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +8,11 @@ import keras
 import tensorflow as tf
 
 from isoform.core.artifact import Architecture
-from isoform.core.model import TrainingPlan
+from isoform.core.training import TrainingPlan
 from isoform.data.dataset import Array
 from isoform.hub.architecture import resolve
 from isoform.jobs import training
+from isoform.jobs.training_epochs import Part
 
 
 def train(arguments: dict[str, Any], progress: Callable[..., None]) -> dict[str, Any]:
@@ -38,11 +39,12 @@ class KerasLearner:
         self._train = tf.function(self._step, input_signature=signature, jit_compile=False)
         self._evaluate = tf.function(self._outcome, input_signature=signature, jit_compile=False)
 
-    def begin_epoch(self, seed: int, learning_rate: float) -> None:
+    def begin_epoch(self, seed: int) -> None:
         keras.utils.set_random_seed(seed)
-        self._optimizer.learning_rate = learning_rate
 
-    def train(self, inputs: Array, labels: Array) -> tuple[float, int]:
+    def train(self, parts: Sequence[Part], learning_rate: float) -> tuple[float, int]:
+        self._optimizer.learning_rate = learning_rate
+        ((inputs, labels, _),) = parts
         loss, right = self._train(inputs, labels)
         return float(loss), int(right)
 

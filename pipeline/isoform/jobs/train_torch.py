@@ -1,6 +1,6 @@
 """The job that trains a PyTorch model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +9,11 @@ import torch
 from torch.nn import functional as F
 
 from isoform.core.artifact import Architecture
-from isoform.core.model import TrainingPlan
+from isoform.core.training import TrainingPlan
 from isoform.data.dataset import Array
 from isoform.hub.architecture import resolve
 from isoform.jobs import training
+from isoform.jobs.training_epochs import Part
 
 
 def train(arguments: dict[str, Any], progress: Callable[..., None]) -> dict[str, Any]:
@@ -34,18 +35,21 @@ class TorchLearner:
         self._optimizer = torch.optim.Adam(self._model.parameters(), lr=plan.learning_rate, eps=1e-7, fused=True)
         self.parameters = sum(parameter.numel() for parameter in self._model.parameters() if parameter.requires_grad)
 
-    def begin_epoch(self, seed: int, learning_rate: float) -> None:
+    def begin_epoch(self, seed: int) -> None:
         torch.manual_seed(seed)
+
+    def train(self, parts: Sequence[Part], learning_rate: float) -> tuple[float, int]:
+        self._model.train()
         for group in self._optimizer.param_groups:
             group["lr"] = learning_rate
-
-    def train(self, inputs: Array, labels: Array) -> tuple[float, int]:
-        self._model.train()
         self._optimizer.zero_grad(set_to_none=True)
-        loss, right = self._outcome(inputs, labels)
-        loss.backward()
+        batch_loss, batch_right = 0.0, 0
+        for inputs, labels, share in parts:
+            loss, right = self._outcome(inputs, labels)
+            (loss * share).backward()
+            batch_loss, batch_right = batch_loss + loss.item() * share, batch_right + right
         self._optimizer.step()
-        return loss.item(), right
+        return batch_loss, batch_right
 
     @torch.no_grad()
     def evaluate(self, inputs: Array, labels: Array) -> tuple[float, int]:

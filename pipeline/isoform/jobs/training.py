@@ -1,18 +1,19 @@
-"""Training a reference model: the loop that both frameworks share, seeded, and resumable after any interruption.
+"""Training a reference model: the files of it, the same for both frameworks, resumable after any interruption.
 
 One folder holds one training. ``state.npz`` is the last finished epoch: every variable of network and optimizer, and
 the curve so far; it is replaced as a whole. Order of samples and random numbers of an epoch follow from (seed, epoch)
-alone, so that an interrupted run, started again, ends with the curve it would have had. ``training.json`` comes last.
+alone, so that an interrupted run, started again, ends with the curve it would have had. Where the best epoch is kept,
+its checkpoint waits as ``best.<checkpoint>``, written before the state that knows it. ``training.json`` comes last.
 
 Not aware of frameworks: a `Learner` holds network and optimizer.
 """
 
 import fcntl
 import os
-import time
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,40 +21,31 @@ from typing import Any, Protocol
 import numpy as np
 
 from isoform import data, store
+from isoform._child import peak_rss_bytes
 from isoform.core.decisions import CALIBRATED, LARGEST_BYTES, TRAINING, WANTED
-from isoform.core.model import TrainingPlan
 from isoform.core.signature import Signature, TensorSpec
+from isoform.core.training import TrainingPlan
 from isoform.data.dataset import Array, Dataset, Split
 from isoform.data.tokenizer import fit, tokenizer_json
 from isoform.errors import IsoformError
 from isoform.jobs import training_state
 from isoform.jobs.curves import write_curves
+from isoform.jobs.training_epochs import Course, Epoch, Progress, Stepper
 
 SCHEMA_VERSION = 1
 RECORD_NAME = "training.json"
 SAMPLES_NAME = "samples.npz"
 CURVES_NAME = "tensorboard"
-_EVENT_INTERVAL_S = 0.2
-
-Progress = Callable[..., None]
+BEST_PREFIX = "best."
 
 
-class Learner(Protocol):
-    """A network with its optimizer. Inputs and labels are numpy arrays."""
+class Learner(Stepper, Protocol):
+    """A network with its optimizer."""
 
     parameters: int
     """How many numbers are trained."""
     packages: tuple[str, ...]
     """Distributions whose versions belong in the record."""
-
-    def begin_epoch(self, seed: int, learning_rate: float) -> None:
-        """Seed what is random within an epoch, and set the step size."""
-
-    def train(self, inputs: Array, labels: Array) -> tuple[float, int]:
-        """Take one step; return the mean loss and the number of right answers before it."""
-
-    def evaluate(self, inputs: Array, labels: Array) -> tuple[float, int]:
-        """Return the mean loss and the number of right answers, without learning."""
 
     def state(self) -> dict[str, Any]:
         """Return everything that the next epoch depends on: tensors that numpy turns into arrays one at a time."""
@@ -62,7 +54,7 @@ class Learner(Protocol):
         """Take over what `state` returned in an earlier process."""
 
     def save(self, path: Path) -> None:
-        """Write the checkpoint."""
+        """Write the checkpoint: the network in float32, whatever it was trained in."""
 
 
 @dataclass(frozen=True)
@@ -126,8 +118,7 @@ def run(
             return finished
         dataset = _dataset(job)
         learner = make_learner(job.plan)
-        epochs = _epochs(job, learner, dataset, progress)
-        return _finish(job, learner, dataset, epochs)
+        return _finish(job, learner, dataset, _trained(job, learner, dataset, progress))
 
 
 def _finished(job: Job) -> dict[str, Any] | None:
@@ -165,77 +156,47 @@ def _first(split: Split, count: int) -> Array:
     return samples
 
 
-def _epochs(job: Job, learner: Learner, dataset: Dataset, progress: Progress) -> list[dict[str, Any]]:
-    """Train what is left of the plan, and return the record of every epoch."""
-    history: list[dict[str, Any]] = []
+def _trained(job: Job, learner: Learner, dataset: Dataset, progress: Progress) -> Course:
+    """Train what is left of the plan, and return how it went."""
+    history: list[Epoch] = []
+    best_path = job.out / f"{BEST_PREFIX}{job.checkpoint}"
     state = training_state.load(job.out, job.key)
-    if state is not None:
+    if state is not None and (job.plan.keep == "last" or best_path.is_file()):
         variables, history = state
         learner.restore(variables)
-    for epoch in range(len(history) + 1, job.plan.epochs + 1):
-        history.append(_one_epoch(job, learner, dataset, epoch, progress))
+    course = Course(job.plan, learner, dataset, history)
+    while not course.is_over:
+        course.run_epoch(progress)
+        if job.plan.keep == "best" and course.best is history[-1]:
+            with publishing_file(best_path) as path:
+                learner.save(path)
         with publishing_file(job.out / training_state.STATE_NAME) as path:
             training_state.save(path, job.key, learner.state(), history)
         write_curves(job.out / CURVES_NAME, history)
         progress(**history[-1], epochs=job.plan.epochs)
-    return history
+    return course
 
 
-def _one_epoch(job: Job, learner: Learner, dataset: Dataset, epoch: int, progress: Progress) -> dict[str, Any]:
-    begin = reported = time.monotonic()
-    learner.begin_epoch(job.plan.seed * 10_007 + epoch, _learning_rate(job.plan, epoch))
-    order = np.random.default_rng([job.plan.seed, epoch]).permutation(len(dataset.train))
-    steps = -(-len(order) // job.plan.batch_size)
-    seen, loss, right = 0, 0.0, 0
-    for step, (inputs, labels) in enumerate(dataset.train.batches(job.plan.batch_size, order), start=1):
-        batch_loss, batch_right = learner.train(inputs, labels)
-        seen, loss, right = seen + len(labels), loss + batch_loss * len(labels), right + batch_right
-        if not np.isfinite(loss):
-            raise IsoformError(
-                f"The loss is {batch_loss} at step {step} of epoch {epoch}.", "Lower learning_rate in isoform.toml."
-            )
-        if step == steps or time.monotonic() - reported > _EVENT_INTERVAL_S:
-            reported = time.monotonic()
-            progress(
-                epoch=epoch, epochs=job.plan.epochs, step=step, steps=steps, loss=loss / seen, accuracy=right / seen
-            )
-    test_loss, test_accuracy = _evaluation(learner, dataset.test, job.plan.batch_size)
-    return {
-        "epoch": epoch,
-        "loss": loss / seen,
-        "accuracy": right / seen,
-        "test_loss": test_loss,
-        "test_accuracy": test_accuracy,
-        "seconds": time.monotonic() - begin,
-        "finished_at": time.time(),
-    }
-
-
-def _learning_rate(plan: TrainingPlan, epoch: int) -> float:
-    """Return the step size of an epoch: it falls linearly, so that the last epochs settle whatever the seed."""
-    return plan.learning_rate * (1 - (epoch - 1) / plan.epochs)
-
-
-def _evaluation(learner: Learner, split: Split, batch_size: int) -> tuple[float, float]:
-    """Return mean loss and accuracy over a split."""
-    loss, right = 0.0, 0
-    for inputs, labels in split.batches(batch_size):
-        batch_loss, batch_right = learner.evaluate(inputs, labels)
-        loss, right = loss + batch_loss * len(labels), right + batch_right
-    return loss / len(split), right / len(split)
-
-
-def _finish(job: Job, learner: Learner, dataset: Dataset, epochs: list[dict[str, Any]]) -> dict[str, Any]:
+def _finish(job: Job, learner: Learner, dataset: Dataset, course: Course) -> dict[str, Any]:
+    best_path = job.out / f"{BEST_PREFIX}{job.checkpoint}"
     with publishing_file(job.out / job.checkpoint) as path:
-        learner.save(path)
+        if job.plan.keep == "best" and course.history:
+            shutil.copyfile(best_path, path)
+        else:
+            learner.save(path)
     names = [job.checkpoint, SAMPLES_NAME, *([job.tokenizer[0]] if job.tokenizer else [])]
     record = {
         "schema_version": SCHEMA_VERSION,
         "framework": job.framework,
         "dataset": dataset.to_json(),
-        "epochs": epochs,
-        "test_accuracy": epochs[-1]["test_accuracy"] if epochs else None,
-        "seconds": sum(epoch["seconds"] for epoch in epochs),
+        "options": asdict(job.plan),
+        "epochs": course.history,
+        "kept_epoch": course.kept["epoch"] if course.kept else None,
+        "stopped_early": course.has_stopped_early,
+        "test_accuracy": course.kept["test_accuracy"] if course.kept else None,
+        "seconds": sum(epoch["seconds"] for epoch in course.history),
+        **course.times.to_json(),
+        "peak_rss_bytes": peak_rss_bytes(),
         "parameters": learner.parameters,
         "seed": job.plan.seed,
         "key": job.key,
@@ -243,7 +204,8 @@ def _finish(job: Job, learner: Learner, dataset: Dataset, epochs: list[dict[str,
         "versions": {package: metadata.version(package) for package in (*learner.packages, "numpy")},
     }
     store.write_json(job.out / RECORD_NAME, record)
-    (job.out / training_state.STATE_NAME).unlink(missing_ok=True)
+    for leftover in (job.out / training_state.STATE_NAME, best_path):
+        leftover.unlink(missing_ok=True)
     return record
 
 

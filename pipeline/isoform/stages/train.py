@@ -5,7 +5,7 @@ unaltered. A checkpoint beside the manifest comes first: then nothing is trained
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -25,7 +25,7 @@ Progress = Callable[["Task", dict[str, Any]], None]
 
 _PACKAGES = {"torch": ("torch", "numpy"), "keras": ("keras", "tensorflow", "numpy")}
 _NEEDS = {"torch": "torch", "keras": "tensorflow"}
-_CODE = ("data/*.py", "data/*.toml", "jobs/train*.py", "hub/architecture.py")
+_CODE = ("data/*.py", "data/*.toml", "jobs/train*.py", "hub/architecture.py", "core/schedule.py")
 
 
 class Caller(Protocol):
@@ -50,6 +50,7 @@ class TrainRequest:
 
     Attributes:
         frameworks: of those that each manifest has; empty for all of them.
+        options: of the training, instead of the manifests' own.
         data_dir: a folder with real data sets instead of the bundled ones.
         is_forced: train again although an unaltered training is there.
     """
@@ -59,6 +60,7 @@ class TrainRequest:
     frameworks: tuple[str, ...] = ()
     data_dir: Path | None = None
     is_forced: bool = False
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,8 @@ def plan(request: TrainRequest) -> list[Task]:
     """Return a task for each model and framework, in the order asked for.
 
     Raises:
-        UsageError: a model has neither a checkpoint nor a training plan, or not the framework asked for.
+        UsageError: a model has neither a checkpoint nor a training plan, or not the framework asked for; an option is
+            not known or not with this value, or given for a model that is not trained.
         IsoformError: ``data_dir`` lacks a file.
     """
     return [
@@ -154,12 +157,18 @@ def _task(request: TrainRequest, model: Model, framework: str) -> Task:
     folder = request.out / model.label / framework / FOLDER_NAME
     checkpoint = model.root / model.implementation(framework).checkpoint
     if checkpoint.is_file():
+        if request.options:
+            raise UsageError(
+                f"{checkpoint} is there, so that nothing is trained and '{next(iter(request.options))}' means nothing.",
+                "Leave training options out, or move the checkpoint away.",
+            )
         return Task(model, framework, folder, None, is_given=True, key="", is_current=True)
     if model.training is None or model.data is None:
         raise UsageError(
             f"{model.root}: there is no {checkpoint.name}, and {MANIFEST_NAME} does not say how to train one.",
             f"Put {checkpoint.name} there, or add [data] and [train] sections.",
         )
+    model = replace(model, training=model.training.with_options(request.options))
     key = _key(model, framework, request.data_dir)
     is_current = not request.is_forced and _is_current(folder, key)
     return Task(model, framework, folder, request.data_dir, False, key, is_current, request.is_forced)

@@ -73,6 +73,21 @@ def test_a_wrong_manifest_is_refused_by_file_and_key(tmp_path: Path, old: str, n
     assert message in caught.value.what
 
 
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("epochs = 2.5", "in [train], epochs is 2.5."),
+        ('schedule = "cosin"', "in [train], schedule is 'cosin'."),
+        ("epoch = 2", "[train] has the unknown key 'epoch'."),
+    ],
+)
+def test_a_wrong_training_option_is_refused_by_file_and_key(tmp_path: Path, line: str, message: str) -> None:
+    write(tmp_path, f"{MANIFEST}\n[train]\n{line}\n")
+    with pytest.raises(UsageError) as caught:
+        load_manifest(tmp_path)
+    assert caught.value.what == f"{tmp_path / 'isoform.toml'}: {message}"
+
+
 def test_a_missing_manifest_is_said_so(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no isoform.toml in this folder"):
         load_manifest(tmp_path)

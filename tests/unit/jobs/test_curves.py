@@ -26,7 +26,7 @@ def events(folder: Path) -> list[Any]:
     return found
 
 
-def test_each_epoch_is_one_event_with_four_values(tmp_path: Path) -> None:
+def test_each_epoch_is_one_event_with_the_values_that_it_has(tmp_path: Path) -> None:
     write_curves(tmp_path / "tensorboard", [epoch(1), epoch(2)])
     head, first, second = events(tmp_path / "tensorboard")
     assert head.file_version == "brain.Event:2"
@@ -34,7 +34,23 @@ def test_each_epoch_is_one_event_with_four_values(tmp_path: Path) -> None:
     assert {value.tag: value.simple_value for value in second.summary.value} == {
         "loss/train": 0.25, "loss/test": 0.75, "accuracy/train": 0.5, "accuracy/test": 0.25,
     }  # fmt: skip
-    assert set(TAGS) == {value.tag for value in first.summary.value}
+
+
+def test_an_epoch_with_everything_has_a_value_for_every_tag(tmp_path: Path) -> None:
+    more = {"validation_loss": 0.5, "validation_accuracy": 1.0, "learning_rate": 0.25, "samples_per_s": 1024.0}
+    more |= {"step_ms": {"count": 3, "p50": 1.5}, "peak_rss_bytes": 4096}
+    write_curves(tmp_path / "tensorboard", [epoch(1) | more])
+    _, only = events(tmp_path / "tensorboard")
+    found = {value.tag: value.simple_value for value in only.summary.value}
+    assert set(found) == set(TAGS)
+    assert [found[tag] for tag in ("learning_rate", "time/step_ms", "time/samples_per_s")] == [0.25, 1.5, 1024.0]
+    assert (found["memory/peak_rss_bytes"], found["loss/validation"]) == (4096.0, 0.5)
+
+
+def test_what_is_null_has_no_point(tmp_path: Path) -> None:
+    write_curves(tmp_path / "tensorboard", [epoch(1) | {"step_ms": None, "samples_per_s": None}])
+    _, only = events(tmp_path / "tensorboard")
+    assert not any(value.tag.startswith("time/") for value in only.summary.value)
 
 
 def test_a_longer_curve_replaces_the_file_so_that_no_step_is_there_twice(tmp_path: Path) -> None:

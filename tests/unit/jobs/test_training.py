@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,8 @@ import numpy as np
 import pytest
 
 from isoform import store
-from isoform.core.model import TrainingPlan
 from isoform.core.signature import Signature, TensorSpec
+from isoform.core.training import TrainingPlan
 from isoform.errors import IsoformError
 from isoform.jobs import training, training_state
 
@@ -34,14 +35,16 @@ class LinearLearner:
         self.rate, self.steps, self.stop_at, self.loss_factor = 0.0, 0, stop_at, loss_factor
         self.rates: list[float] = []
 
-    def begin_epoch(self, seed: int, learning_rate: float) -> None:
-        self.noise, self.rate = np.random.default_rng(seed), learning_rate
-        self.rates.append(learning_rate)
+    def begin_epoch(self, seed: int) -> None:
+        self.noise = np.random.default_rng(seed)
 
-    def train(self, inputs: Any, labels: Any) -> tuple[float, int]:
+    def train(self, parts: Any, learning_rate: float) -> tuple[float, int]:
         self.steps += 1
         if self.steps == self.stop_at:
             raise Interrupted
+        self.rate = learning_rate
+        self.rates.append(learning_rate)
+        ((inputs, labels, _),) = parts
         outcome, gradient = self._outcome(inputs + self.noise.normal(size=inputs.shape) * 0.01, labels)
         self.weights -= self.rate * gradient
         return outcome
@@ -131,7 +134,7 @@ def test_the_learning_rate_falls_linearly(tmp_path: Path) -> None:
         return learners[0]
 
     training.run(arguments(tmp_path), make, lambda **event: None)
-    assert learners[0].rates == [0.5, 0.375, 0.25, 0.125]
+    assert learners[0].rates == [rate for rate in (0.5, 0.375, 0.25, 0.125) for _ in range(15)]
 
 
 def test_equal_seeds_give_equal_curves_and_others_do_not(tmp_path: Path) -> None:
@@ -159,6 +162,76 @@ def test_an_interrupted_training_ends_with_the_curve_it_would_have_had(tmp_path:
     assert resumed["files"] == whole["files"]
     left = {path.name for path in (tmp_path / "cut").iterdir()}
     assert left == {".lock", "samples.npz", "tensorboard", "training.json", "weights.bin"}
+
+
+BEST = {"epochs": 4, "batch_size": 100, "learning_rate": 0.5, "loss": "categorical", "seed": 3, "keep": "best"}
+
+
+class Overshooting(LinearLearner):
+    """Learns for two epochs of 13 steps (a tenth of the samples is held out), then takes back half of it each epoch."""
+
+    def train(self, parts: Any, learning_rate: float) -> tuple[float, int]:
+        outcome = super().train(parts, learning_rate)
+        if self.steps % 13 == 0 and self.begun > 2:
+            self.weights *= 0.5
+        return outcome
+
+    def begin_epoch(self, seed: int) -> None:
+        super().begin_epoch(seed)
+        self.begun = seed - 3 * 10_007
+
+
+def test_the_checkpoint_is_that_of_the_best_epoch_where_it_is_kept(tmp_path: Path) -> None:
+    def make(plan: TrainingPlan) -> Overshooting:
+        return Overshooting(plan)
+
+    record = training.run(arguments(tmp_path / "best", plan=BEST), make, lambda **event: None)
+    losses = [epoch["validation_loss"] for epoch in record["epochs"]]
+    assert record["kept_epoch"] == 2 == 1 + losses.index(min(losses))
+    assert record["test_accuracy"] == record["epochs"][1]["test_accuracy"]
+    # The same two epochs alone, their learning rate unchanged by the other two.
+    constant = BEST | {"schedule": "constant"}
+    kept = training.run(arguments(tmp_path / "kept", plan=constant), make, lambda **event: None)
+    two = constant | {"epochs": 2, "keep": "last", "validation_share": 0.1}
+    alone = training.run(arguments(tmp_path / "two", plan=two), make, lambda **event: None)
+    assert kept["kept_epoch"] == 2
+    assert kept["files"]["weights.bin"] == alone["files"]["weights.bin"]
+    assert sorted(path.name for path in (tmp_path / "best").iterdir()) == [
+        ".lock", "samples.npz", "tensorboard", "training.json", "weights.bin",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("step", [14, 27, 52])
+def test_a_training_that_keeps_the_best_goes_on_too(tmp_path: Path, step: int) -> None:
+    whole = training.run(arguments(tmp_path / "whole", plan=BEST), Overshooting, lambda **event: None)
+    with pytest.raises(Interrupted):
+        training.run(
+            arguments(tmp_path / "cut", plan=BEST), lambda plan: Overshooting(plan, step), lambda **event: None
+        )
+    resumed = training.run(arguments(tmp_path / "cut", plan=BEST), Overshooting, lambda **event: None)
+    assert curve(resumed) == curve(whole)
+    assert resumed["files"] == whole["files"]
+
+
+def test_a_state_whose_best_checkpoint_is_gone_is_not_continued(tmp_path: Path) -> None:
+    with pytest.raises(Interrupted):
+        training.run(arguments(tmp_path, plan=BEST), lambda plan: Overshooting(plan, 30), lambda **event: None)
+    (tmp_path / "best.weights.bin").unlink()
+    begun: list[int] = []
+    record = training.run(arguments(tmp_path, plan=BEST), Overshooting, lambda **event: begun.append(event["epoch"]))
+    assert begun[0] == 1
+    assert record["kept_epoch"] == 2
+
+
+def test_the_record_has_the_options_and_what_the_steps_cost(tmp_path: Path) -> None:
+    record = train(tmp_path)
+    assert record["options"] == asdict(TrainingPlan(**arguments(tmp_path)["plan"]))
+    assert record["step_ms"]["count"] == 4 * 15 - 10
+    assert 0 < record["step_ms"]["p10"] <= record["step_ms"]["p50"] <= record["step_ms"]["p90"]
+    assert record["samples_per_s"] > 0
+    assert record["peak_rss_bytes"] >= record["epochs"][0]["peak_rss_bytes"] > 1 << 20
+    assert [epoch["step_ms"]["count"] for epoch in record["epochs"]] == [5, 15, 15, 15]
+    assert [epoch["learning_rate"] for epoch in record["epochs"]] == [0.5, 0.375, 0.25, 0.125]
 
 
 def test_a_state_of_another_key_or_cut_short_is_not_continued(tmp_path: Path) -> None:
@@ -198,11 +271,12 @@ def test_a_finished_training_is_returned_and_a_forced_or_damaged_one_is_made_aga
 
 def test_texts_leave_a_tokenizer_that_the_record_binds(tmp_path: Path) -> None:
     class Constant(LinearLearner):
-        def train(self, inputs: Any, labels: Any) -> tuple[float, int]:
+        def train(self, parts: Any, learning_rate: float) -> tuple[float, int]:
+            return self.evaluate(parts[0].inputs, None)
+
+        def evaluate(self, inputs: Any, labels: Any) -> tuple[float, int]:
             assert inputs.dtype == np.int64
             return 1.0, 0
-
-        evaluate = train
 
     changes = {"signature": Signature((TOKENS,), ()).to_json(), "source": "reviews"}
     changes["tokenizer"] = {"file": "tokenizer.json", "vocabulary_size": 50}

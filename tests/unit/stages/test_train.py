@@ -163,6 +163,27 @@ def test_whatever_the_result_depends_on_makes_it_train_again(folder: Path, chang
     assert (len(pool.calls), again.is_reused) == (2, False)
 
 
+def test_an_option_replaces_the_manifest_s_and_trains_again_only_where_it_changed(folder: Path) -> None:
+    pool = FakePool()
+    trained(folder, pool, frameworks=("torch",))
+    trained(folder, pool, frameworks=("torch",), options={"schedule": "cosine", "epochs": 5})
+    (again,) = trained(folder, pool, frameworks=("torch",), options={"schedule": "cosine", "epochs": 5})
+    assert again.is_reused
+    assert [(call["plan"]["schedule"], call["plan"]["epochs"]) for call in pool.calls] == [("linear", 2), ("cosine", 5)]
+    (same,) = trained(folder, pool, frameworks=("torch",), options={"epochs": 5, "schedule": "cosine", "seed": 0})
+    assert same.is_reused
+
+
+def test_an_option_of_a_training_that_does_not_take_place_is_refused(folder: Path) -> None:
+    (folder / "weights.safetensors").write_bytes(b"mine")
+    with pytest.raises(UsageError) as caught:
+        train.plan(request(folder, frameworks=("torch",), options={"epochs": 5}))
+    assert caught.value.what == (
+        f"{folder / 'weights.safetensors'} is there, so that nothing is trained and 'epochs' means nothing."
+    )
+    assert caught.value.hint == "Leave training options out, or move the checkpoint away."
+
+
 def test_force_trains_again_and_tells_the_job(folder: Path) -> None:
     pool = FakePool()
     trained(folder, pool, frameworks=("torch",))
