@@ -51,6 +51,11 @@ class TrainingPlan:
     validation_share: float = _option(
         0.0, f"Share of the training samples held out; {_HELD_OUT} where --patience or --keep best needs some.", least=0
     )  # fmt: skip
+    mixed_precision: str = _option(
+        OFF, "What layers compute in while training; weights, evaluation and checkpoint stay float32.",
+        words=(OFF, "float16", "bfloat16"),
+    )  # fmt: skip
+    accumulate: int = _option(1, "Parts that a batch is computed in, one after the other, for less memory.", least=1)
 
     def __post_init__(self) -> None:
         for option in fields(self):

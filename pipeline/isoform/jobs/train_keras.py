@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from isoform.core.artifact import Architecture
-from isoform.core.training import TrainingPlan
+from isoform.core.training import OFF, TrainingPlan
 from isoform.data.dataset import Array
 from isoform.hub.architecture import resolve
 from isoform.jobs import training
@@ -22,31 +22,51 @@ def train(arguments: dict[str, Any], progress: Callable[..., None]) -> dict[str,
 
 
 class KerasLearner:
-    """A network and Adam, in two graphs: one step of training, one of evaluation."""
+    """A network and Adam, in graphs: one step of training, its two halves where a batch comes in parts, one evaluation.
+
+    Where precision is mixed, a second network in float32, made by the same function, is evaluated and saved: it is
+    called with the variables of the one that learns, which are float32 too.
+    """
 
     packages: tuple[str, ...] = ("keras", "tensorflow")
 
     def __init__(self, architecture: Architecture, plan: TrainingPlan) -> None:
         keras.utils.set_random_seed(plan.seed)
         tf.config.experimental.enable_op_determinism()
-        self._model = resolve(architecture)(**architecture.arguments)
+        self._model, self._judged = _networks(architecture, plan)
         self._loss = LOSSES[plan.loss]
         self._optimizer = keras.optimizers.Adam(plan.learning_rate, epsilon=1e-7)
+        if plan.mixed_precision == "float16":
+            self._optimizer = keras.optimizers.LossScaleOptimizer(self._optimizer)
         self._optimizer.build(self._model.trainable_variables)
         self.parameters = sum(variable.value.shape.num_elements() for variable in self._model.trainable_variables)
+        self._sums = [
+            tf.Variable(tf.zeros_like(variable.value), trainable=False)
+            for variable in (self._model.trainable_variables if plan.accumulate > 1 else [])
+        ]
         given = self._model.inputs[0]
-        signature = [tf.TensorSpec(given.shape, given.dtype), tf.TensorSpec([None], tf.int64)]
-        self._train = tf.function(self._step, input_signature=signature, jit_compile=False)
-        self._evaluate = tf.function(self._outcome, input_signature=signature, jit_compile=False)
+        outcome = [tf.TensorSpec(given.shape, given.dtype), tf.TensorSpec([None], tf.int64)]
+        part = [*outcome, tf.TensorSpec([], tf.float32)]
+        self._train = tf.function(self._step, input_signature=outcome, jit_compile=False)
+        self._add = tf.function(self._add_gradients, input_signature=part, jit_compile=False)
+        self._apply = tf.function(self._apply_sums, input_signature=[], jit_compile=False)
+        self._evaluate = tf.function(self._outcome, input_signature=outcome, jit_compile=False)
 
     def begin_epoch(self, seed: int) -> None:
         keras.utils.set_random_seed(seed)
 
     def train(self, parts: Sequence[Part], learning_rate: float) -> tuple[float, int]:
         self._optimizer.learning_rate = learning_rate
-        ((inputs, labels, _),) = parts
-        loss, right = self._train(inputs, labels)
-        return float(loss), int(right)
+        if not self._sums:
+            (part,) = parts
+            loss, right = self._train(part.inputs, part.labels)
+            return float(loss), int(right)
+        batch_loss, batch_right = 0.0, 0
+        for part in parts:
+            loss, right = self._add(part.inputs, part.labels, tf.constant(part.share, tf.float32))
+            batch_loss, batch_right = batch_loss + float(loss) * part.share, batch_right + int(right)
+        self._apply()
+        return batch_loss, batch_right
 
     def evaluate(self, inputs: Array, labels: Array) -> tuple[float, int]:
         loss, right = self._evaluate(inputs, labels)
@@ -60,21 +80,63 @@ class KerasLearner:
             variable.assign(state[str(index)])
 
     def save(self, path: Path) -> None:
-        self._model.save(path)
+        if self._judged is not self._model:
+            self._judged.set_weights(self._model.get_weights())
+        self._judged.save(path)
 
     def _variables(self) -> list[Any]:
         """Return weights, moving averages, the state of dropout, and the optimizer's variables."""
         return [*self._model.variables, *self._optimizer.variables]
 
     def _step(self, inputs: Any, labels: Any) -> tuple[Any, Any]:
-        with tf.GradientTape() as tape:
-            loss, right = self._loss(self._model(inputs, training=True), labels)
-        gradients = tape.gradient(loss, [variable.value for variable in self._model.trainable_variables])
+        loss, right, gradients = self._gradients(inputs, labels, None)
         self._optimizer.apply(gradients)
         return loss, right
 
+    def _add_gradients(self, inputs: Any, labels: Any, share: Any) -> tuple[Any, Any]:
+        loss, right, gradients = self._gradients(inputs, labels, share)
+        for total, gradient in zip(self._sums, gradients, strict=True):
+            if gradient is not None:
+                total.assign_add(tf.convert_to_tensor(gradient))
+        return loss, right
+
+    def _apply_sums(self) -> None:
+        self._optimizer.apply([total.read_value() for total in self._sums])
+        for total in self._sums:
+            total.assign(tf.zeros_like(total))
+
+    def _gradients(self, inputs: Any, labels: Any, share: Any) -> tuple[Any, Any, Any]:
+        """Return loss, right answers, and the gradients of the loss, as the optimizer scales it, times ``share``."""
+        with tf.GradientTape() as tape:
+            loss, right = self._loss(self._model(inputs, training=True), labels)
+            scaled = self._optimizer.scale_loss(loss if share is None else loss * share)
+        gradients = tape.gradient(scaled, [variable.value for variable in self._model.trainable_variables])
+        return loss, right, gradients
+
     def _outcome(self, inputs: Any, labels: Any) -> tuple[Any, Any]:
-        return self._loss(self._model(inputs, training=False), labels)
+        if self._judged is self._model:
+            return self._loss(self._model(inputs, training=False), labels)
+        learnt = [[variable.value for variable in kind] for kind in _kinds(self._model)]
+        outputs, _ = self._judged.stateless_call(*learnt, inputs, training=False)
+        return self._loss(outputs, labels)
+
+
+def _networks(architecture: Architecture, plan: TrainingPlan) -> tuple[Any, Any]:
+    """Return the network that learns, and the one in float32: the same unless precision is mixed."""
+    build = resolve(architecture)
+    if plan.mixed_precision == OFF:
+        network = build(**architecture.arguments)
+        return network, network
+    keras.config.set_dtype_policy(f"mixed_{plan.mixed_precision}")
+    learning = build(**architecture.arguments)
+    for output in learning.outputs:  # probabilities of 11 or 8 bits would have no logarithm near 1
+        output._keras_history.operation.dtype_policy = "float32"
+    keras.config.set_dtype_policy("float32")
+    return learning, build(**architecture.arguments)
+
+
+def _kinds(network: Any) -> tuple[list[Any], list[Any]]:
+    return network.trainable_variables, network.non_trainable_variables
 
 
 def _categorical(probabilities: Any, labels: Any) -> tuple[Any, Any]:

@@ -4,12 +4,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import safetensors.torch
 import torch
 from torch.nn import functional as F
 
 from isoform.core.artifact import Architecture
-from isoform.core.training import TrainingPlan
+from isoform.core.training import OFF, TrainingPlan
 from isoform.data.dataset import Array
 from isoform.hub.architecture import resolve
 from isoform.jobs import training
@@ -23,7 +24,7 @@ def train(arguments: dict[str, Any], progress: Callable[..., None]) -> dict[str,
 
 
 class TorchLearner:
-    """A network and Adam."""
+    """A network and Adam. Where precision is mixed, autocast chooses what each operation computes in."""
 
     packages: tuple[str, ...] = ("torch", "safetensors")
 
@@ -31,6 +32,8 @@ class TorchLearner:
         torch.manual_seed(plan.seed)
         self._model = resolve(architecture)(**architecture.arguments)
         self._loss = LOSSES[plan.loss]
+        self._dtype = None if plan.mixed_precision == OFF else getattr(torch, plan.mixed_precision)
+        self._scaler = torch.amp.GradScaler("cpu", enabled=plan.mixed_precision == "float16")
         # The same epsilon as Keras; fused needs no temporary copies of large layers.
         self._optimizer = torch.optim.Adam(self._model.parameters(), lr=plan.learning_rate, eps=1e-7, fused=True)
         self.parameters = sum(parameter.numel() for parameter in self._model.parameters() if parameter.requires_grad)
@@ -45,20 +48,24 @@ class TorchLearner:
         self._optimizer.zero_grad(set_to_none=True)
         batch_loss, batch_right = 0.0, 0
         for inputs, labels, share in parts:
-            loss, right = self._outcome(inputs, labels)
-            (loss * share).backward()
+            with torch.autocast("cpu", self._dtype, enabled=self._dtype is not None):
+                outputs = self._model(torch.from_numpy(inputs))
+            loss, right = self._loss(outputs.float(), torch.from_numpy(labels))
+            self._scaler.scale(loss * share).backward()
             batch_loss, batch_right = batch_loss + loss.item() * share, batch_right + right
-        self._optimizer.step()
+        self._scaler.step(self._optimizer)
+        self._scaler.update()
         return batch_loss, batch_right
 
     @torch.no_grad()
     def evaluate(self, inputs: Array, labels: Array) -> tuple[float, int]:
         self._model.eval()
-        loss, right = self._outcome(inputs, labels)
+        loss, right = self._loss(self._model(torch.from_numpy(inputs)), torch.from_numpy(labels))
         return loss.item(), right
 
-    def state(self) -> dict[str, Array]:
+    def state(self) -> dict[str, Any]:
         state = {f"model/{name}": tensor.numpy() for name, tensor in self._model.state_dict().items()}
+        state |= {f"scaler/{name}": np.asarray(value) for name, value in self._scaler.state_dict().items()}
         for index, slots in self._optimizer.state_dict()["state"].items():
             state |= {f"optimizer/{index}/{slot}": tensor.numpy() for slot, tensor in slots.items()}
         return state
@@ -66,22 +73,23 @@ class TorchLearner:
     def restore(self, state: dict[str, Array]) -> None:
         weights: dict[str, torch.Tensor] = {}
         slots: dict[int, dict[str, torch.Tensor]] = {}
+        scale: dict[str, float] = {}
         for name, array in state.items():
             kind, _, rest = name.partition("/")
             if kind == "model":
                 weights[rest] = torch.from_numpy(array)
+            elif kind == "scaler":
+                scale[rest] = array.item()
             else:
                 index, _, slot = rest.partition("/")
                 slots.setdefault(int(index), {})[slot] = torch.from_numpy(array)
         self._model.load_state_dict(weights, strict=True)
         self._optimizer.load_state_dict({**self._optimizer.state_dict(), "state": slots})
+        self._scaler.load_state_dict(scale)
 
     def save(self, path: Path) -> None:
         weights = {name: tensor.contiguous() for name, tensor in self._model.state_dict().items()}
         safetensors.torch.save_file(weights, path, metadata={"format": "pt"})
-
-    def _outcome(self, inputs: Array, labels: Array) -> tuple[torch.Tensor, int]:
-        return self._loss(self._model(torch.from_numpy(inputs)), torch.from_numpy(labels))
 
 
 def _categorical(probabilities: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, int]:

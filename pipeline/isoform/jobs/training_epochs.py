@@ -115,7 +115,7 @@ class Course:
         for step, (inputs, labels) in enumerate(self._dataset.train.batches(plan.batch_size, order), start=1):
             rate = learning_rate(plan, (epoch - 1) * steps + step - 1, steps)
             begin = time.perf_counter()
-            batch_loss, batch_right = self._learner.train(list(_parts(inputs, labels)), rate)
+            batch_loss, batch_right = self._learner.train(list(parts_of(inputs, labels, plan.accumulate)), rate)
             self.times.add(time.perf_counter() - begin, len(labels))
             seen, loss, right = seen + len(labels), loss + batch_loss * len(labels), right + batch_right
             if not np.isfinite(loss):
@@ -151,5 +151,8 @@ def best_of(plan: TrainingPlan, history: list[Epoch]) -> Epoch | None:
     return best
 
 
-def _parts(inputs: Array, labels: Array) -> Iterator[Part]:
-    yield Part(inputs, labels, 1.0)
+def parts_of(inputs: Array, labels: Array, count: int) -> Iterator[Part]:
+    """Yield a batch in ``count`` parts as equal as can be, or one for each sample if there are fewer."""
+    for indices in np.array_split(np.arange(len(labels)), min(count, len(labels))):
+        part = slice(indices[0], indices[-1] + 1)
+        yield Part(inputs[part], labels[part], len(indices) / len(labels))

@@ -1,0 +1,59 @@
+"""What holds for training in every framework; the test files of each call these."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from isoform.core.training import TrainingPlan
+from training import networks, oracle, steps, weights
+from training.steps import Step
+
+ORACLE_OPTIONS = {"schedule": "cosine", "warmup_steps": 5, "accumulate": 3}
+VARIANTS: dict[str, dict[str, Any]] = {
+    "whole": {"shape": (38, 64)},
+    "parts": {"shape": (38, 64), "accumulate": 4},
+    "fewer": {"shape": (10, 64)},
+    "float16": {"shape": (38, 64), "mixed_precision": "float16"},
+    "bfloat16": {"shape": (38, 64), "mixed_precision": "bfloat16"},
+    "float16 in parts": {"shape": (38, 64), "mixed_precision": "float16", "accumulate": 4},
+}
+
+
+def variants(folder: Path, framework: str) -> dict[str, Step]:
+    """Return one step of each variant, which the checks below compare."""
+    return steps.take(folder, networks.HIDDEN, framework, VARIANTS)
+
+
+def training_is_the_one_of_the_formulas(folder: Path, framework: str) -> None:
+    """Weights and losses of two epochs are those of numpy in float64, to what rounding makes of Adam's quotients.
+
+    Planted in the oracle, the means of unequal parts added up as if these were equal moved weights by 5e-3.
+    """
+    record = networks.trained(folder, networks.SOFTMAX, framework, **ORACLE_OPTIONS)
+    plan = TrainingPlan(epochs=2, batch_size=100, learning_rate=0.01, seed=5, **ORACLE_OPTIONS)
+    matrix, bias, losses = oracle.softmax_regression(plan, framework)
+    found_matrix, found_bias = weights.softmax(record.checkpoint)
+    np.testing.assert_allclose(found_matrix, matrix, atol=2e-4)
+    np.testing.assert_allclose(found_bias, bias, atol=1e-3)
+    assert [epoch["loss"] for epoch in record.record["epochs"]] == pytest.approx(losses, rel=1e-4)
+
+
+def gradients_of_parts_add_up(found: dict[str, Step]) -> None:
+    """The moments after a step in 4 parts, of 10, 10, 9 and 9 samples, are those of the step on all 38, to rounding."""
+    assert steps.furthest(found["whole"].moments, found["parts"].moments) < 5e-6
+    assert found["parts"].loss == pytest.approx(found["whole"].loss, rel=1e-6)
+    assert steps.furthest(found["whole"].moments, found["fewer"].moments) > 0.1
+    scaled = steps.furthest(found["float16"].moments, found["float16 in parts"].moments)
+    assert scaled < 2**-10
+
+
+def mixed_precision_rounds_layers(found: dict[str, Step], dtype: str) -> None:
+    """Gradients move by about the rounding of ``dtype``, and everything that is saved is in float32."""
+    rounding = {"float16": 2**-11, "bfloat16": 2**-8}[dtype]
+    assert rounding / 30 < steps.furthest(found["whole"].moments, found[dtype].moments) < 30 * rounding
+    assert {array.dtype for array in found[dtype].moments.values()} == {np.dtype(np.float32)}
+    scales = [float(array) for name, array in found[dtype].state.items() if name.endswith("scale")]
+    assert scales == ([] if dtype == "bfloat16" else [max(scales)])
+    assert all(scale > 1 for scale in scales)

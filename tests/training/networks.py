@@ -1,0 +1,98 @@
+"""Folders with isoform.toml whose networks are the same function in both frameworks, small enough for a test."""
+
+from pathlib import Path
+from typing import Any
+
+from isoform.core.model import Model, load_manifest
+from isoform.isolation import Pool
+from isoform.stages import train
+from isoform.stages.train import TrainRecord
+
+MANIFEST = """
+[model]
+name = "net"
+[[inputs]]
+name = "image"
+dtype = "float32"
+shape = ["batch", 64]
+[[outputs]]
+name = "probabilities"
+dtype = "float32"
+shape = ["batch", 10]
+[data]
+source = "digits"
+[train]
+epochs = 2
+batch_size = 100
+learning_rate = 0.01
+seed = 5
+[torch]
+factory = "torch_model:build"
+checkpoint = "weights.safetensors"
+[keras]
+factory = "keras_model:build"
+checkpoint = "weights.keras"
+"""
+
+SOFTMAX = {
+    "torch": """
+from torch import nn
+
+def build():
+    linear = nn.Linear(64, 10)
+    nn.init.zeros_(linear.weight)
+    nn.init.zeros_(linear.bias)
+    return nn.Sequential(linear, nn.Softmax(dim=-1))
+""",
+    "keras": """
+import keras
+
+def build():
+    image = keras.Input((64,), name="image")
+    output = keras.layers.Dense(10, activation="softmax", kernel_initializer="zeros", name="probabilities")(image)
+    return keras.Model(image, output)
+""",
+}
+"""Softmax regression that begins with zeros: `training.oracle` trains it in numpy."""
+
+HIDDEN = {
+    "torch": """
+from torch import nn
+
+def build():
+    return nn.Sequential(nn.Linear(64, 32), nn.Tanh(), nn.Linear(32, 10), nn.Softmax(dim=-1))
+""",
+    "keras": """
+import keras
+from keras import layers
+
+def build():
+    image = keras.Input((64,), name="image")
+    hidden = layers.Dense(32, activation="tanh", name="hidden")(image)
+    return keras.Model(image, layers.Dense(10, activation="softmax", name="probabilities")(hidden))
+""",
+}
+"""One hidden layer, so that something can be computed in less than float32: the last layer never is."""
+
+
+def write(folder: Path, network: dict[str, str]) -> Model:
+    """Write ``network``'s source of both frameworks and a manifest, and return what that says."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "isoform.toml").write_text(MANIFEST)
+    for framework, source in network.items():
+        (folder / f"{framework}_model.py").write_text(source)
+    return load_manifest(folder)
+
+
+def trained(folder: Path, network: dict[str, str], framework: str, **options: Any) -> TrainRecord:
+    """Return what training ``network`` with ``options`` in a child came to; all files are below ``folder``."""
+    request = train.TrainRequest((write(folder / "net", network),), folder / "exports", (framework,), options=options)
+    (task,) = train.plan(request)
+    with Pool(folder / "logs") as pool:
+        return train.run(task, pool)
+
+
+def learnt(record: Any) -> list[dict[str, Any]]:
+    """Return the epochs of a training without what was measured: all that has to be the same bits the second time."""
+    measured = {"seconds", "finished_at", "step_ms", "samples_per_s", "peak_rss_bytes"}
+    return [{key: value for key, value in epoch.items() if key not in measured} for epoch in record["epochs"]]
