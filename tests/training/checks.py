@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from isoform.core.training import TrainingPlan
+from isoform.errors import IsoformError
 from training import networks, oracle, steps, weights
 from training.steps import Step
 
@@ -57,3 +58,39 @@ def mixed_precision_rounds_layers(found: dict[str, Step], dtype: str) -> None:
     scales = [float(array) for name, array in found[dtype].state.items() if name.endswith("scale")]
     assert scales == ([] if dtype == "bfloat16" else [max(scales)])
     assert all(scale > 1 for scale in scales)
+
+
+RECOMPUTED: dict[str, dict[str, Any]] = {
+    "recomputed": {"shape": (16384, 64), "recompute": True},
+    "recomputed again": {"shape": (16384, 64), "recompute": True},
+    "plain": {"shape": (16384, 64)},
+}
+"""In this order: how far the peak of memory rises shows what the plain step needs beyond the recomputed one."""
+
+
+def recomputed(folder: Path, framework: str) -> dict[str, Step]:
+    """Return one step of each, which the checks below compare."""
+    return steps.take(folder, networks.DEEP, framework, RECOMPUTED)
+
+
+def gradients_are_those_without_recomputing(found: dict[str, Step], tolerance: float) -> None:
+    """So is the loss; moving averages and random states are so to the bit, and have moved once."""
+    kept, again = found["plain"], found["recomputed"]
+    assert steps.furthest(kept.moments, again.moments) <= tolerance
+    assert steps.furthest(kept.statistics, again.statistics) == 0
+    assert again.loss == pytest.approx(kept.loss, rel=tolerance)
+
+
+def recomputing_needs_less_memory(found: dict[str, Step]) -> None:
+    """38 layers of 4 MiB each stay in memory, or about 13; a second step like the first needs next to nothing more."""
+    more = found["plain"].grown_bytes
+    assert more > 10 * 4 * 2**20
+    assert found["recomputed again"].grown_bytes < more / 2
+
+
+def a_network_without_a_chain_is_refused(folder: Path, framework: str, message: str) -> None:
+    """Nothing is trained, and the hint names the flag."""
+    with pytest.raises(IsoformError) as caught:
+        networks.trained(folder, networks.FLAT, framework, recompute=True)
+    assert caught.value.what == message
+    assert caught.value.hint.startswith("Leave out --recompute")

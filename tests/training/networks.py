@@ -74,6 +74,59 @@ def build():
 }
 """One hidden layer, so that something can be computed in less than float32: the last layer never is."""
 
+DEEP = {
+    "torch": """
+from torch import nn
+
+def build():
+    layers = []
+    for _ in range(9):
+        layers += [nn.Linear(64, 64, bias=False), nn.BatchNorm1d(64), nn.Tanh(), nn.Dropout(0.1)]
+    return nn.Sequential(*layers, nn.Linear(64, 10), nn.Softmax(dim=-1))
+""",
+    "keras": """
+import keras
+from keras import layers
+
+def build():
+    values = image = keras.Input((64,), name="image")
+    for index in range(9):
+        values = layers.Dense(64, use_bias=False, name=f"dense{index}")(values)
+        values = layers.BatchNormalization(momentum=0.9, name=f"norm{index}")(values)
+        values = layers.Activation("tanh", name=f"tanh{index}")(values)
+        values = layers.Dropout(0.1, name=f"dropout{index}")(values)
+    return keras.Model(image, layers.Dense(10, activation="softmax", name="probabilities")(values))
+""",
+}
+"""Nine blocks of dense layer, batch normalisation, tanh and dropout: whatever may go wrong when it is computed again.
+
+No bias before the normalisation: its gradient would be nothing but rounding.
+"""
+
+FLAT = {
+    "torch": """
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.output = nn.Linear(64, 10)
+
+    def forward(self, image):
+        return self.output(image).softmax(dim=-1)
+
+build = Net
+""",
+    "keras": """
+import keras
+
+def build():
+    image = keras.Input((64,), name="image")
+    return keras.Model(image, keras.layers.Dense(10, activation="softmax")(image), name="net")
+""",
+}
+"""One layer and nothing in a chain."""
+
 
 def write(folder: Path, network: dict[str, str]) -> Model:
     """Write ``network``'s source of both frameworks and a manifest, and return what that says."""

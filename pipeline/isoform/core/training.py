@@ -56,6 +56,7 @@ class TrainingPlan:
         words=(OFF, "float16", "bfloat16"),
     )  # fmt: skip
     accumulate: int = _option(1, "Parts that a batch is computed in, one after the other, for less memory.", least=1)
+    recompute: bool = _option(False, "Keep fewer activations, and compute the others again for their gradients.")
 
     def __post_init__(self) -> None:
         for option in fields(self):

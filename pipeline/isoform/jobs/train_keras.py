@@ -1,6 +1,7 @@
 """The job that trains a Keras model, on TensorFlow."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from isoform.core.training import OFF, TrainingPlan
 from isoform.data.dataset import Array
 from isoform.hub.architecture import resolve
 from isoform.jobs import training
+from isoform.jobs.train_keras_recompute import Recomputing
 from isoform.jobs.training_epochs import Part
 
 
@@ -34,6 +36,7 @@ class KerasLearner:
         keras.utils.set_random_seed(plan.seed)
         tf.config.experimental.enable_op_determinism()
         self._model, self._judged = _networks(architecture, plan)
+        self._call = Recomputing(self._model) if plan.recompute else partial(self._model, training=True)
         self._loss = LOSSES[plan.loss]
         self._optimizer = keras.optimizers.Adam(plan.learning_rate, epsilon=1e-7)
         if plan.mixed_precision == "float16":
@@ -108,7 +111,7 @@ class KerasLearner:
     def _gradients(self, inputs: Any, labels: Any, share: Any) -> tuple[Any, Any, Any]:
         """Return loss, right answers, and the gradients of the loss, as the optimizer scales it, times ``share``."""
         with tf.GradientTape() as tape:
-            loss, right = self._loss(self._model(inputs, training=True), labels)
+            loss, right = self._loss(self._call(inputs), labels)
             scaled = self._optimizer.scale_loss(loss if share is None else loss * share)
         gradients = tape.gradient(scaled, [variable.value for variable in self._model.trainable_variables])
         return loss, right, gradients

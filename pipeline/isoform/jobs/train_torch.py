@@ -14,6 +14,7 @@ from isoform.core.training import OFF, TrainingPlan
 from isoform.data.dataset import Array
 from isoform.hub.architecture import resolve
 from isoform.jobs import training
+from isoform.jobs.train_torch_recompute import recompute
 from isoform.jobs.training_epochs import Part
 
 
@@ -31,6 +32,8 @@ class TorchLearner:
     def __init__(self, architecture: Architecture, plan: TrainingPlan) -> None:
         torch.manual_seed(plan.seed)
         self._model = resolve(architecture)(**architecture.arguments)
+        if plan.recompute:
+            recompute(self._model)
         self._loss = LOSSES[plan.loss]
         self._dtype = None if plan.mixed_precision == OFF else getattr(torch, plan.mixed_precision)
         self._scaler = torch.amp.GradScaler("cpu", enabled=plan.mixed_precision == "float16")
