@@ -12,7 +12,7 @@ from isoform.cli import group
     ("name", "sections"),
     [
         ("convert", ["What the source is:", "What is written:", "How, and how it is proved:", "Options:"]),
-        ("train", ["How long, and how fast:", "Which epoch counts:", "Options:"]),
+        ("train", ["How long, and how fast:", "Which epoch counts:", "How it is computed:", "Options:"]),
         ("verify", ["What is judged:", "Where it differs:", "What others proved:", "In CI:", "Options:"]),
     ],
 )

@@ -45,3 +45,7 @@ def test_computing_again_needs_less_memory(recomputed: dict[str, Step]) -> None:
 
 def test_a_network_without_a_chain_of_layers_is_refused_in_one_line(tmp_path: Path) -> None:
     checks.a_network_without_a_chain_is_refused(tmp_path, "torch", MESSAGE)
+
+
+def test_event_files_hold_curves_and_the_network(tmp_path: Path) -> None:
+    checks.event_files_hold_curves_and_the_network(tmp_path, "torch", {"aten::linear", "aten::tanh", "aten::softmax"})

@@ -1,13 +1,17 @@
 """What holds for training in every framework; the test files of each call these."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from tensorboard.backend.event_processing.event_file_loader import EventFileLoader  # type: ignore[import-untyped]
+from tensorboard.compat.proto.graph_pb2 import GraphDef  # type: ignore[import-untyped]
 
 from isoform.core.training import TrainingPlan
 from isoform.errors import IsoformError
+from isoform.jobs.curves import TAGS
 from training import networks, oracle, steps, weights
 from training.steps import Step
 
@@ -94,3 +98,15 @@ def a_network_without_a_chain_is_refused(folder: Path, framework: str, message: 
         networks.trained(folder, networks.FLAT, framework, recompute=True)
     assert caught.value.what == message
     assert caught.value.hint.startswith("Leave out --recompute")
+
+
+def event_files_hold_curves_and_the_network(folder: Path, framework: str, operators: set[str]) -> None:
+    """TensorBoard's own reader finds every tag of each epoch, and a graph with the operators of the network."""
+    record = networks.trained(folder, networks.HIDDEN, framework, keep="best")
+    events = list(EventFileLoader(str(next((record.checkpoint.parent / "tensorboard").iterdir()))).Load())
+    values = [(event.step, value.tag) for event in events for value in event.summary.value]
+    assert {tag for step, tag in values if step == 2} == set(TAGS)
+    assert Counter(step for step, _ in values)[1] >= len(TAGS) - 2  # the first steps are warm-up, and not timed
+    (drawn,) = [GraphDef.FromString(event.graph_def) for event in events if event.graph_def]
+    assert operators <= {node.op for node in drawn.node}
+    assert any("hidden" in node.name or "0" in node.name for node in drawn.node)

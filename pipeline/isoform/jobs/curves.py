@@ -26,14 +26,19 @@ TAGS = {
 """By tag, where its value stands in the record of an epoch; what is not there or null has no point in the curve."""
 
 
-def write_curves(folder: Path, history: list[dict[str, Any]]) -> None:
-    """Write the whole curve so far; a file of an interrupted run is replaced, so that no step appears twice."""
+def write_curves(folder: Path, history: list[dict[str, Any]], graph: bytes | None = None) -> None:
+    """Write the network, a GraphDef, if there is one, and the whole curve so far.
+
+    A file of an interrupted run is replaced, so that no step appears twice.
+    """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     begin = history[0]["finished_at"] - history[0]["seconds"]
     with (folder / f"events.out.tfevents.{begin:.0f}.isoform").open("wb") as file:
         writer = RecordWriter(file)
         writer.write(Event(wall_time=begin, file_version="brain.Event:2").SerializeToString())
+        if graph is not None:
+            writer.write(Event(wall_time=begin, graph_def=graph).SerializeToString())
         for epoch in history:
             found = ((tag, _value(epoch, path)) for tag, path in TAGS.items())
             values = [Summary.Value(tag=tag, simple_value=value) for tag, value in found if value is not None]

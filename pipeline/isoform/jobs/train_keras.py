@@ -75,6 +75,9 @@ class KerasLearner:
         loss, right = self._evaluate(inputs, labels)
         return float(loss), int(right)
 
+    def graph(self, inputs: Array) -> bytes | None:
+        return self._evaluate.get_concrete_function().graph.as_graph_def().SerializeToString()
+
     def state(self) -> dict[str, Any]:
         return {str(index): variable.value for index, variable in enumerate(self._variables())}
 

@@ -1,7 +1,7 @@
 """Gradient checkpointing in Keras on TensorFlow: segments keep their input only, and are computed again for gradients.
 
-``keras.RematScope`` computes single layers anew, whose inputs all stay. Here a segment of several layers is called without
-side effects: what its state becomes is taken from the first computation, and the second one begins with the same.
+``keras.RematScope`` computes single layers anew, whose inputs all stay. Here a segment of several layers is called
+without side effects: what its state becomes is taken from the first computation; the second one begins with the same.
 """
 
 import math

@@ -1,5 +1,6 @@
 """The job that trains a PyTorch model."""
 
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as np
 import safetensors.torch
 import torch
 from torch.nn import functional as F
+from torch.utils.tensorboard._pytorch_graph import graph as draw  # what add_graph writes, without its file writer
 
 from isoform.core.artifact import Architecture
 from isoform.core.training import OFF, TrainingPlan
@@ -65,6 +67,16 @@ class TorchLearner:
         self._model.eval()
         loss, right = self._loss(self._model(torch.from_numpy(inputs)), torch.from_numpy(labels))
         return loss.item(), right
+
+    @torch.no_grad()
+    def graph(self, inputs: Array) -> bytes | None:
+        self._model.eval()
+        try:
+            definition, _ = draw(self._model, torch.from_numpy(inputs))
+        except RuntimeError:  # not every network can be traced; it is trained all the same
+            traceback.print_exc()
+            return None
+        return definition.SerializeToString()
 
     def state(self) -> dict[str, Any]:
         state = {f"model/{name}": tensor.numpy() for name, tensor in self._model.state_dict().items()}

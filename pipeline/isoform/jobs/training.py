@@ -47,6 +47,9 @@ class Learner(Stepper, Protocol):
     packages: tuple[str, ...]
     """Distributions whose versions belong in the record."""
 
+    def graph(self, inputs: Array) -> bytes | None:
+        """Return the network as TensorBoard draws it, a serialised GraphDef; None where it cannot be told."""
+
     def state(self) -> dict[str, Any]:
         """Return everything that the next epoch depends on: tensors that numpy turns into arrays one at a time."""
 
@@ -164,6 +167,7 @@ def _trained(job: Job, learner: Learner, dataset: Dataset, progress: Progress) -
     if state is not None and (job.plan.keep == "last" or best_path.is_file()):
         variables, history = state
         learner.restore(variables)
+    graph = learner.graph(dataset.test.batch(np.arange(1))[0])
     course = Course(job.plan, learner, dataset, history)
     while not course.is_over:
         course.run_epoch(progress)
@@ -172,7 +176,7 @@ def _trained(job: Job, learner: Learner, dataset: Dataset, progress: Progress) -
                 learner.save(path)
         with publishing_file(job.out / training_state.STATE_NAME) as path:
             training_state.save(path, job.key, learner.state(), history)
-        write_curves(job.out / CURVES_NAME, history)
+        write_curves(job.out / CURVES_NAME, history, graph)
         progress(**history[-1], epochs=job.plan.epochs)
     return course
 

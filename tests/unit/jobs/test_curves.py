@@ -47,6 +47,11 @@ def test_an_epoch_with_everything_has_a_value_for_every_tag(tmp_path: Path) -> N
     assert (found["memory/peak_rss_bytes"], found["loss/validation"]) == (4096.0, 0.5)
 
 
+def test_the_network_comes_before_its_curve(tmp_path: Path) -> None:
+    write_curves(tmp_path / "tensorboard", [epoch(1)], b"a graph")
+    assert [event.graph_def for event in events(tmp_path / "tensorboard")] == [b"", b"a graph", b""]
+
+
 def test_what_is_null_has_no_point(tmp_path: Path) -> None:
     write_curves(tmp_path / "tensorboard", [epoch(1) | {"step_ms": None, "samples_per_s": None}])
     _, only = events(tmp_path / "tensorboard")

@@ -52,6 +52,9 @@ class LinearLearner:
     def evaluate(self, inputs: Any, labels: Any) -> tuple[float, int]:
         return self._outcome(inputs, labels)[0]
 
+    def graph(self, inputs: Any) -> bytes | None:
+        return None
+
     def state(self) -> dict[str, Any]:
         return {"weights": self.weights}
 
