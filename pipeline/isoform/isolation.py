@@ -285,7 +285,9 @@ class Pool:
             self._give_back(key, child, is_reusable)
 
     @contextmanager
-    def own(self, needs: str, root: Path | None = None) -> Iterator["OwnChild"]:
+    def own(
+        self, needs: str, root: Path | None = None, environment: Mapping[str, str] | None = None
+    ) -> Iterator["OwnChild"]:
         """Give a fresh child for oneself, whose jobs may keep what they opened between calls; it ends with the context.
 
         Raises:
@@ -293,7 +295,7 @@ class Pool:
         """
         if self.is_closed:
             raise PoolClosed
-        child = self._start(needs, root, {})
+        child = self._start(needs, root, environment or {})
         try:
             yield OwnChild(child, self)
         finally:
@@ -358,10 +360,10 @@ class OwnChild:
     child: Child
     pool: Pool
 
-    def call(self, function: str, arguments: Mapping[str, Any]) -> Answer:
+    def call(self, function: str, arguments: Mapping[str, Any], on_progress: Progress | None = None) -> Answer:
         """Return what the job answers, as `Pool.call` does."""
         try:
-            return self.child.call(function, arguments, self.pool.limits.timeout_s, None)
+            return self.child.call(function, arguments, self.pool.limits.timeout_s, on_progress)
         except ChildFailed as error:
             if self.pool.is_closed:
                 raise PoolClosed from None

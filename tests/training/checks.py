@@ -1,5 +1,7 @@
 """What holds for training in every framework; the test files of each call these."""
 
+import os
+import signal
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from tensorboard.compat.proto.graph_pb2 import GraphDef  # type: ignore[import-u
 
 from isoform.core.training import TrainingPlan
 from isoform.errors import IsoformError
+from isoform.isolation import Pool
 from isoform.jobs.curves import TAGS
 from training import networks, oracle, steps, weights
 from training.steps import Step
@@ -110,3 +113,40 @@ def event_files_hold_curves_and_the_network(folder: Path, framework: str, operat
     (drawn,) = [GraphDef.FromString(event.graph_def) for event in events if event.graph_def]
     assert operators <= {node.op for node in drawn.node}
     assert any("hidden" in node.name or "0" in node.name for node in drawn.node)
+
+
+def two_workers_learn_what_one_does(folder: Path, framework: str) -> None:
+    """With batches in three parts on each worker: losses, accuracies and weights are those of one, to rounding."""
+    one = networks.trained(folder / "one", networks.HIDDEN, framework)
+    two = networks.trained(folder / "two", networks.HIDDEN, framework, workers=2, accumulate=3)
+    for alone, together in zip(one.record["epochs"], two.record["epochs"], strict=True):
+        for name in ("loss", "test_loss"):
+            assert together[name] == pytest.approx(alone[name], rel=1e-6)
+        for name in ("accuracy", "test_accuracy"):
+            assert together[name] == alone[name]
+    assert weights.difference(one.checkpoint, two.checkpoint) < 1e-5
+    assert one.record["scaling"] is None
+    scaling = two.record["scaling"]
+    assert (scaling["workers"], scaling["cores_per_worker"]) == (2, max(1, len(os.sched_getaffinity(0)) // 2))
+    assert scaling["efficiency"] == pytest.approx(scaling["one_worker_step_ms"]["p50"] / scaling["step_ms"]["p50"] / 2)
+
+
+def a_killed_training_of_two_workers_goes_on(folder: Path) -> None:
+    """The first worker is killed in the second epoch: the other one ends too, and the same command goes on."""
+    plan = {"workers": 2, "epochs": 2}
+    whole = networks.trained(folder / "whole", networks.HIDDEN, "torch", **plan)
+
+    def kill_in_the_second_epoch(pool: Pool, event: dict[str, Any]) -> None:
+        if event["epoch"] == 2:
+            os.kill(min(child.pid for child in pool._all), signal.SIGKILL)
+
+    with pytest.raises(IsoformError) as caught:
+        networks.trained(folder / "cut", networks.HIDDEN, "torch", kill_in_the_second_epoch, **plan)
+    assert caught.value.what.startswith("Worker 1 of 2 failed: train_torch.train was killed")
+    begun: list[int] = []
+    resumed = networks.trained(
+        folder / "cut", networks.HIDDEN, "torch", lambda _, event: begun.append(event["epoch"]), **plan
+    )
+    assert min(begun) == 2
+    assert networks.learnt(resumed.record) == networks.learnt(whole.record)
+    assert resumed.record["files"]["weights.safetensors"] == whole.record["files"]["weights.safetensors"]

@@ -27,7 +27,7 @@ def main(request: dict[str, Any]) -> None:
         learner = _learner(request["framework"], Path(request["root"]), plan)
         rng = np.random.default_rng(0)
         inputs = rng.uniform(-1, 1, asked["shape"]).astype(np.float32)
-        parts = list(parts_of(inputs, rng.integers(0, CLASSES, count), plan.accumulate))
+        parts = parts_of(inputs, rng.integers(0, CLASSES, count), plan.accumulate)
         learner.begin_epoch(1)
         before = peak_rss_bytes()
         loss, _ = learner.train(parts, 1e-3)

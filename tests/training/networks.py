@@ -1,5 +1,6 @@
 """Folders with isoform.toml whose networks are the same function in both frameworks, small enough for a test."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,8 @@ from isoform.core.model import Model, load_manifest
 from isoform.isolation import Pool
 from isoform.stages import train
 from isoform.stages.train import TrainRecord
+
+Listener = Callable[[Pool, dict[str, Any]], None]
 
 MANIFEST = """
 [model]
@@ -137,12 +140,14 @@ def write(folder: Path, network: dict[str, str]) -> Model:
     return load_manifest(folder)
 
 
-def trained(folder: Path, network: dict[str, str], framework: str, **options: Any) -> TrainRecord:
+def trained(
+    folder: Path, network: dict[str, str], framework: str, listener: Listener | None = None, **options: Any
+) -> TrainRecord:
     """Return what training ``network`` with ``options`` in a child came to; all files are below ``folder``."""
     request = train.TrainRequest((write(folder / "net", network),), folder / "exports", (framework,), options=options)
     (task,) = train.plan(request)
     with Pool(folder / "logs") as pool:
-        return train.run(task, pool)
+        return train.run(task, pool, (lambda _, event: listener(pool, event)) if listener else None)
 
 
 def learnt(record: Any) -> list[dict[str, Any]]:

@@ -17,7 +17,8 @@ Examples:
   isoform train models/mlp                          in both frameworks, as its isoform.toml says
   isoform train models/mlp --framework torch --epochs 10 --schedule cosine --warmup-steps 50
   isoform train models/mlp --patience 3 --keep best
-  isoform train models/image_classifier -p image_size=32""",
+  isoform train models/image_classifier -p image_size=32 --mixed-precision bfloat16 --accumulate 4 --recompute
+  isoform train models/mlp --workers 2              each computes half of every batch""",
 )
 @click.argument("models", nargs=-1, required=True, type=click.Path(path_type=Path))
 @options.framework
@@ -78,5 +79,10 @@ def described(record: Any) -> str:
     kept, epochs = record.record.get("kept_epoch"), len(record.record["epochs"])
     early = f"  stopped early, after {epochs} epochs" if record.record.get("stopped_early") else ""
     best = f"  epoch {kept} kept" if kept not in (None, epochs) else ""
+    scaling = record.record.get("scaling")
+    if scaling is not None:
+        alone, together = (scaling[name]["p50"] for name in ("one_worker_step_ms", "step_ms"))
+        best += f"  {scaling['workers']} workers: {together:.2f} ms a step, one alone {alone:.2f} ms"
+        best += f", efficiency {scaling['efficiency']:.0%}"
     accuracy = f"{record.record['test_accuracy']:.4f}"
     return f"{state}  test accuracy {accuracy} on {dataset['name']}{generated}{early}{best}"

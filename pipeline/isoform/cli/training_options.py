@@ -16,7 +16,7 @@ SECTIONS = {
         "--epochs", "--batch-size", "--learning-rate", "--schedule", "--warmup-steps", "--step-epochs", "--step-factor",
     ),
     "Which epoch counts": ("--patience", "--min-delta", "--monitor", "--keep", "--validation-share"),
-    "How it is computed": ("--mixed-precision", "--accumulate", "--recompute"),
+    "How it is computed": ("--mixed-precision", "--accumulate", "--recompute", "--workers"),
 }  # fmt: skip
 
 option = click.option(

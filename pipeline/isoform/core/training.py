@@ -57,6 +57,7 @@ class TrainingPlan:
     )  # fmt: skip
     accumulate: int = _option(1, "Parts that a batch is computed in, one after the other, for less memory.", least=1)
     recompute: bool = _option(False, "Keep fewer activations, and compute the others again for their gradients.")
+    workers: int = _option(1, "Processes that each compute their share of every batch.", least=1)
 
     def __post_init__(self) -> None:
         for option in fields(self):

@@ -11,6 +11,7 @@ import tensorflow as tf
 from isoform.core.artifact import Architecture
 from isoform.core.training import OFF, TrainingPlan
 from isoform.data.dataset import Array
+from isoform.errors import IsoformError
 from isoform.hub.architecture import resolve
 from isoform.jobs import training
 from isoform.jobs.train_keras_recompute import Recomputing
@@ -23,6 +24,12 @@ def train(arguments: dict[str, Any], progress: Callable[..., None]) -> dict[str,
     return training.run(arguments, lambda plan: KerasLearner(architecture, plan), progress)
 
 
+def time_steps(arguments: dict[str, Any], progress: Callable[..., None]) -> dict[str, Any]:
+    """Return what the steps of one worker alone take."""
+    architecture = Architecture.from_json(arguments["architecture"])
+    return training.time_steps(arguments, lambda plan: KerasLearner(architecture, plan))
+
+
 class KerasLearner:
     """A network and Adam, in graphs: one step of training, its two halves where a batch comes in parts, one evaluation.
 
@@ -33,46 +40,45 @@ class KerasLearner:
     packages: tuple[str, ...] = ("keras", "tensorflow")
 
     def __init__(self, architecture: Architecture, plan: TrainingPlan) -> None:
+        self._strategy = _strategy(plan)
         keras.utils.set_random_seed(plan.seed)
         tf.config.experimental.enable_op_determinism()
-        self._model, self._judged = _networks(architecture, plan)
-        self._call = Recomputing(self._model) if plan.recompute else partial(self._model, training=True)
         self._loss = LOSSES[plan.loss]
-        self._optimizer = keras.optimizers.Adam(plan.learning_rate, epsilon=1e-7)
-        if plan.mixed_precision == "float16":
-            self._optimizer = keras.optimizers.LossScaleOptimizer(self._optimizer)
-        self._optimizer.build(self._model.trainable_variables)
+        with self._strategy.scope():
+            self._model, self._judged = _networks(architecture, plan)
+            self._optimizer = _optimizer(plan)
+            self._optimizer.build(self._model.trainable_variables)
+        self._call = Recomputing(self._model) if plan.recompute else partial(self._model, training=True)
         self.parameters = sum(variable.value.shape.num_elements() for variable in self._model.trainable_variables)
         self._sums = [
-            tf.Variable(tf.zeros_like(variable.value), trainable=False)
+            tf.Variable(tf.zeros(variable.shape), trainable=False)
             for variable in (self._model.trainable_variables if plan.accumulate > 1 else [])
         ]
         given = self._model.inputs[0]
-        outcome = [tf.TensorSpec(given.shape, given.dtype), tf.TensorSpec([None], tf.int64)]
-        part = [*outcome, tf.TensorSpec([], tf.float32)]
-        self._train = tf.function(self._step, input_signature=outcome, jit_compile=False)
-        self._add = tf.function(self._add_gradients, input_signature=part, jit_compile=False)
-        self._apply = tf.function(self._apply_sums, input_signature=[], jit_compile=False)
-        self._evaluate = tf.function(self._outcome, input_signature=outcome, jit_compile=False)
+        part = [
+            tf.TensorSpec(given.shape, given.dtype), tf.TensorSpec([None], tf.int64), tf.TensorSpec([], tf.float32)
+        ]  # fmt: skip
+        self._train = self._on_all(self._step, part)
+        self._add = self._on_all(self._add_gradients, part)
+        self._apply = self._on_all(self._apply_sums, [])
+        self._evaluate = self._on_all(self._outcome, part)
 
     def begin_epoch(self, seed: int) -> None:
         keras.utils.set_random_seed(seed)
 
     def train(self, parts: Sequence[Part], learning_rate: float) -> tuple[float, int]:
         self._optimizer.learning_rate = learning_rate
-        if not self._sums:
-            (part,) = parts
-            loss, right = self._train(part.inputs, part.labels)
-            return float(loss), int(right)
         batch_loss, batch_right = 0.0, 0
         for part in parts:
-            loss, right = self._add(part.inputs, part.labels, tf.constant(part.share, tf.float32))
-            batch_loss, batch_right = batch_loss + float(loss) * part.share, batch_right + int(right)
-        self._apply()
+            loss, right = (self._add if self._sums else self._train)(*_tensors(part))
+            batch_loss, batch_right = batch_loss + float(loss), batch_right + int(right)
+        if self._sums:
+            self._apply()
         return batch_loss, batch_right
 
-    def evaluate(self, inputs: Array, labels: Array) -> tuple[float, int]:
-        loss, right = self._evaluate(inputs, labels)
+    def evaluate(self, parts: Sequence[Part]) -> tuple[float, int]:
+        (part,) = parts
+        loss, right = self._evaluate(*_tensors(part))
         return float(loss), int(right)
 
     def graph(self, inputs: Array) -> bytes | None:
@@ -94,17 +100,23 @@ class KerasLearner:
         """Return weights, moving averages, the state of dropout, and the optimizer's variables."""
         return [*self._model.variables, *self._optimizer.variables]
 
-    def _step(self, inputs: Any, labels: Any) -> tuple[Any, Any]:
-        loss, right, gradients = self._gradients(inputs, labels, None)
+    def _on_all(self, function: Callable[..., Any], signature: list[Any]) -> Any:
+        """Return ``function`` as a graph that every worker runs with its own arguments."""
+        return tf.function(
+            lambda *arguments: self._strategy.run(function, arguments), input_signature=signature, jit_compile=False
+        )
+
+    def _step(self, inputs: Any, labels: Any, share: Any) -> tuple[Any, Any]:
+        loss, right, gradients = self._gradients(inputs, labels, share)
         self._optimizer.apply(gradients)
-        return loss, right
+        return self._total(loss, right, share)
 
     def _add_gradients(self, inputs: Any, labels: Any, share: Any) -> tuple[Any, Any]:
         loss, right, gradients = self._gradients(inputs, labels, share)
         for total, gradient in zip(self._sums, gradients, strict=True):
             if gradient is not None:
                 total.assign_add(tf.convert_to_tensor(gradient))
-        return loss, right
+        return self._total(loss, right, share)
 
     def _apply_sums(self) -> None:
         self._optimizer.apply([total.read_value() for total in self._sums])
@@ -112,19 +124,52 @@ class KerasLearner:
             total.assign(tf.zeros_like(total))
 
     def _gradients(self, inputs: Any, labels: Any, share: Any) -> tuple[Any, Any, Any]:
-        """Return loss, right answers, and the gradients of the loss, as the optimizer scales it, times ``share``."""
+        """Return loss, right answers, and the gradients of this share of the loss, as the optimizer scales it."""
         with tf.GradientTape() as tape:
             loss, right = self._loss(self._call(inputs), labels)
-            scaled = self._optimizer.scale_loss(loss if share is None else loss * share)
+            scaled = self._optimizer.scale_loss(loss * share)
         gradients = tape.gradient(scaled, [variable.value for variable in self._model.trainable_variables])
         return loss, right, gradients
 
-    def _outcome(self, inputs: Any, labels: Any) -> tuple[Any, Any]:
+    def _outcome(self, inputs: Any, labels: Any, share: Any) -> tuple[Any, Any]:
         if self._judged is self._model:
-            return self._loss(self._model(inputs, training=False), labels)
-        learnt = [[variable.value for variable in kind] for kind in _kinds(self._model)]
-        outputs, _ = self._judged.stateless_call(*learnt, inputs, training=False)
-        return self._loss(outputs, labels)
+            outputs = self._model(inputs, training=False)
+        else:
+            learnt = [[variable.value for variable in kind] for kind in _kinds(self._model)]
+            outputs, _ = self._judged.stateless_call(*learnt, inputs, training=False)
+        return self._total(*self._loss(outputs, labels), share)
+
+    def _total(self, loss: Any, right: Any, share: Any) -> tuple[Any, Any]:
+        """Return this share of the loss and the right answers, summed over all workers."""
+        mine = tf.stack([tf.cast(loss * share, tf.float64), tf.cast(tf.where(share > 0, right, 0), tf.float64)])
+        if self._strategy.num_replicas_in_sync > 1:
+            mine = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, mine)
+        return mine[0], mine[1]
+
+
+def _strategy(plan: TrainingPlan) -> Any:
+    """Return what spreads a training over its workers, which find each other by TF_CONFIG; the default for one.
+
+    Raises:
+        IsoformError: a mixed precision that several workers cannot have.
+    """
+    if plan.workers == 1:
+        return tf.distribute.get_strategy()
+    if plan.mixed_precision == "float16":
+        raise IsoformError(
+            "Several workers cannot train in float16: Keras' LossScaleOptimizer asks each for its own gradients only.",
+            "Take --mixed-precision bfloat16, or one worker.",
+        )
+    return tf.distribute.MultiWorkerMirroredStrategy()
+
+
+def _optimizer(plan: TrainingPlan) -> Any:
+    optimizer = keras.optimizers.Adam(plan.learning_rate, epsilon=1e-7)
+    return keras.optimizers.LossScaleOptimizer(optimizer) if plan.mixed_precision == "float16" else optimizer
+
+
+def _tensors(part: Part) -> tuple[Any, Any, Any]:
+    return tf.constant(part.inputs), tf.constant(part.labels), tf.constant(part.share, tf.float32)
 
 
 def _networks(architecture: Architecture, plan: TrainingPlan) -> tuple[Any, Any]:

@@ -2,6 +2,7 @@
 
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from isoform.data.dataset import Array
 from isoform.hub.architecture import resolve
 from isoform.jobs import training
 from isoform.jobs.train_torch_recompute import recompute
+from isoform.jobs.train_torch_workers import Workers
 from isoform.jobs.training_epochs import Part
 
 
@@ -26,16 +28,24 @@ def train(arguments: dict[str, Any], progress: Callable[..., None]) -> dict[str,
     return training.run(arguments, lambda plan: TorchLearner(architecture, plan), progress)
 
 
+def time_steps(arguments: dict[str, Any], progress: Callable[..., None]) -> dict[str, Any]:
+    """Return what the steps of one worker alone take."""
+    architecture = Architecture.from_json(arguments["architecture"])
+    return training.time_steps(arguments, lambda plan: TorchLearner(architecture, plan))
+
+
 class TorchLearner:
     """A network and Adam. Where precision is mixed, autocast chooses what each operation computes in."""
 
     packages: tuple[str, ...] = ("torch", "safetensors")
 
     def __init__(self, architecture: Architecture, plan: TrainingPlan) -> None:
+        self._workers = Workers(plan.workers)
         torch.manual_seed(plan.seed)
         self._model = resolve(architecture)(**architecture.arguments)
         if plan.recompute:
             recompute(self._model)
+        self._joined = self._workers.joined(self._model)
         self._loss = LOSSES[plan.loss]
         self._dtype = None if plan.mixed_precision == OFF else getattr(torch, plan.mixed_precision)
         self._scaler = torch.amp.GradScaler("cpu", enabled=plan.mixed_precision == "float16")
@@ -44,7 +54,7 @@ class TorchLearner:
         self.parameters = sum(parameter.numel() for parameter in self._model.parameters() if parameter.requires_grad)
 
     def begin_epoch(self, seed: int) -> None:
-        torch.manual_seed(seed)
+        torch.manual_seed(seed + self._workers.rank)
 
     def train(self, parts: Sequence[Part], learning_rate: float) -> tuple[float, int]:
         self._model.train()
@@ -52,21 +62,29 @@ class TorchLearner:
             group["lr"] = learning_rate
         self._optimizer.zero_grad(set_to_none=True)
         batch_loss, batch_right = 0.0, 0
-        for inputs, labels, share in parts:
-            with torch.autocast("cpu", self._dtype, enabled=self._dtype is not None):
-                outputs = self._model(torch.from_numpy(inputs))
-            loss, right = self._loss(outputs.float(), torch.from_numpy(labels))
-            self._scaler.scale(loss * share).backward()
-            batch_loss, batch_right = batch_loss + loss.item() * share, batch_right + right
+        for part in parts:
+            with self._workers.alone(self._joined) if part is not parts[-1] else nullcontext():
+                loss, right = self._learn(part)
+            batch_loss, batch_right = batch_loss + loss, batch_right + right
         self._scaler.step(self._optimizer)
         self._scaler.update()
-        return batch_loss, batch_right
+        return self._workers.total(batch_loss, batch_right)
+
+    def _learn(self, part: Part) -> tuple[float, int]:
+        """Add the part's gradients to those that are there, and return its share of the loss and its right answers."""
+        with torch.autocast("cpu", self._dtype, enabled=self._dtype is not None):
+            outputs = self._joined(torch.from_numpy(part.inputs))
+        loss, right = self._loss(outputs.float(), torch.from_numpy(part.labels))
+        # Gradients of several workers come as their mean: the sum, which is wanted, is so many times that.
+        self._scaler.scale(loss * (part.share * self._workers.count)).backward()
+        return loss.item() * part.share, right if part.share else 0
 
     @torch.no_grad()
-    def evaluate(self, inputs: Array, labels: Array) -> tuple[float, int]:
+    def evaluate(self, parts: Sequence[Part]) -> tuple[float, int]:
         self._model.eval()
-        loss, right = self._loss(self._model(torch.from_numpy(inputs)), torch.from_numpy(labels))
-        return loss.item(), right
+        (part,) = parts
+        loss, right = self._loss(self._model(torch.from_numpy(part.inputs)), torch.from_numpy(part.labels))
+        return self._workers.total(loss.item() * part.share, right if part.share else 0)
 
     @torch.no_grad()
     def graph(self, inputs: Array) -> bytes | None:

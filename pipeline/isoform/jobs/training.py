@@ -11,9 +11,10 @@ Not aware of frameworks: a `Learner` holds network and optimizer.
 import fcntl
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Protocol
@@ -37,6 +38,7 @@ RECORD_NAME = "training.json"
 SAMPLES_NAME = "samples.npz"
 CURVES_NAME = "tensorboard"
 BEST_PREFIX = "best."
+_TIMED_STEPS = 60
 
 
 class Learner(Stepper, Protocol):
@@ -69,6 +71,8 @@ class Job:
         source: a name that isoform.data knows.
         tokenizer: file name and vocabulary size, for inputs of token ids.
         is_forced: start over, whatever is there.
+        rank: which worker this is; the first one alone writes files.
+        one_worker: the times of a worker alone, which the scaling is told against.
     """
 
     out: Path
@@ -81,6 +85,8 @@ class Job:
     data_dir: Path | None
     tokenizer: tuple[str, int] | None
     is_forced: bool
+    rank: int
+    one_worker: dict[str, Any] | None
 
     @classmethod
     def from_json(cls, arguments: dict[str, Any]) -> "Job":
@@ -102,6 +108,8 @@ class Job:
             Path(data_dir) if data_dir else None,
             (tokenizer["file"], tokenizer["vocabulary_size"]) if tokenizer else None,
             arguments.get("is_forced", False),
+            arguments.get("rank", 0),
+            arguments.get("one_worker"),
         )
 
 
@@ -114,14 +122,38 @@ def run(
         IsoformError: the data cannot be read or the loss is no longer finite.
     """
     job = Job.from_json(arguments)
+    if job.rank:
+        return _helped(job, make_learner)
     job.out.mkdir(parents=True, exist_ok=True)
     with _alone_in(job.out):
         finished = _finished(job)
         if finished is not None:
             return finished
-        dataset = _dataset(job)
+        dataset = _dataset(job, job.out)
         learner = make_learner(job.plan)
         return _finish(job, learner, dataset, _trained(job, learner, dataset, progress))
+
+
+def time_steps(arguments: dict[str, Any], make_learner: Callable[[TrainingPlan], Learner]) -> dict[str, Any]:
+    """Return what the steps of one worker alone take, as ``training.json`` has it; nothing is kept."""
+    job = Job.from_json(arguments)
+    plan = replace(job.plan, workers=1)
+    with tempfile.TemporaryDirectory() as folder:
+        dataset = _dataset(job, Path(folder))
+    course = Course(plan, make_learner(plan), dataset, [])
+    course.take_steps(_TIMED_STEPS)
+    return course.times.to_json()
+
+
+def _helped(job: Job, make_learner: Callable[[TrainingPlan], Learner]) -> dict[str, Any]:
+    """Take this worker's part in a training whose files the first worker writes."""
+    with tempfile.TemporaryDirectory() as folder:
+        dataset = _dataset(job, Path(folder))
+    learner = make_learner(job.plan)
+    course = _begun(job, learner, dataset)
+    while not course.is_over:
+        course.run_epoch(lambda **event: None)
+    return {}
 
 
 def _finished(job: Job) -> dict[str, Any] | None:
@@ -137,17 +169,17 @@ def _finished(job: Job) -> dict[str, Any] | None:
     return record if is_whole else None
 
 
-def _dataset(job: Job) -> Dataset:
-    """Return the data, and leave the tokenizer and the sample inputs in the folder."""
+def _dataset(job: Job, folder: Path) -> Dataset:
+    """Return the data, and leave the tokenizer and the sample inputs in ``folder``."""
     raw = data.read(job.source, job.input, job.data_dir)
     tokenizer = None
     if job.tokenizer is not None and isinstance(raw.train.samples, tuple):
-        tokenizer = job.out / job.tokenizer[0]
+        tokenizer = folder / job.tokenizer[0]
         store.write_bytes(tokenizer, tokenizer_json(fit(raw.train.samples, job.tokenizer[1])))
     dataset = data.prepare(raw, job.input, tokenizer)
     name = job.input.name
     parts = {name: _first(dataset.test, WANTED), f"{TRAINING}{name}": _first(dataset.train, CALIBRATED)}
-    with publishing_file(job.out / SAMPLES_NAME) as path:
+    with publishing_file(folder / SAMPLES_NAME) as path:
         np.savez_compressed(path, allow_pickle=False, **parts)
     return dataset
 
@@ -159,16 +191,23 @@ def _first(split: Split, count: int) -> Array:
     return samples
 
 
-def _trained(job: Job, learner: Learner, dataset: Dataset, progress: Progress) -> Course:
-    """Train what is left of the plan, and return how it went."""
+def _begun(job: Job, learner: Learner, dataset: Dataset) -> Course:
+    """Return the training as far as an earlier process has brought it, its state put into ``learner``."""
     history: list[Epoch] = []
     best_path = job.out / f"{BEST_PREFIX}{job.checkpoint}"
     state = training_state.load(job.out, job.key)
     if state is not None and (job.plan.keep == "last" or best_path.is_file()):
         variables, history = state
         learner.restore(variables)
+    return Course(job.plan, learner, dataset, history, job.rank)
+
+
+def _trained(job: Job, learner: Learner, dataset: Dataset, progress: Progress) -> Course:
+    """Train what is left of the plan, and return how it went."""
+    best_path = job.out / f"{BEST_PREFIX}{job.checkpoint}"
     graph = learner.graph(dataset.test.batch(np.arange(1))[0])
-    course = Course(job.plan, learner, dataset, history)
+    course = _begun(job, learner, dataset)
+    history = course.history
     while not course.is_over:
         course.run_epoch(progress)
         if job.plan.keep == "best" and course.best is history[-1]:
@@ -201,6 +240,7 @@ def _finish(job: Job, learner: Learner, dataset: Dataset, course: Course) -> dic
         "seconds": sum(epoch["seconds"] for epoch in course.history),
         **course.times.to_json(),
         "peak_rss_bytes": peak_rss_bytes(),
+        "scaling": _scaling(job, course),
         "parameters": learner.parameters,
         "seed": job.plan.seed,
         "key": job.key,
@@ -211,6 +251,22 @@ def _finish(job: Job, learner: Learner, dataset: Dataset, course: Course) -> dic
     for leftover in (job.out / training_state.STATE_NAME, best_path):
         leftover.unlink(missing_ok=True)
     return record
+
+
+def _scaling(job: Job, course: Course) -> dict[str, Any] | None:
+    """Return how much faster the workers are than one of them alone, with the same batch; None for one worker."""
+    together, alone = course.times.to_json()["step_ms"], (job.one_worker or {}).get("step_ms")
+    if together is None or alone is None:
+        return None
+    speedup = alone["p50"] / together["p50"]
+    return {
+        "workers": job.plan.workers,
+        "cores_per_worker": int(os.environ["OMP_NUM_THREADS"]),
+        "one_worker_step_ms": alone,
+        "step_ms": together,
+        "speedup": speedup,
+        "efficiency": speedup / job.plan.workers,
+    }
 
 
 @contextmanager

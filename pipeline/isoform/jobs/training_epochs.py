@@ -5,7 +5,7 @@ interrupted goes on as it would have.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -24,7 +24,7 @@ Epoch = dict[str, Any]
 
 
 class Part(NamedTuple):
-    """Some samples of a batch, and which share of the batch they are."""
+    """Some samples of a batch, and which share of the batch they are; of share 0, they are not to be counted."""
 
     inputs: Array
     labels: Array
@@ -38,13 +38,13 @@ class Stepper(Protocol):
         """Seed what is random within an epoch."""
 
     def train(self, parts: Sequence[Part], learning_rate: float) -> tuple[float, int]:
-        """Take one step for a batch that comes in parts, whose gradients add up by their shares.
+        """Take one step for a batch that comes in parts, whose gradients add up by their shares, over all workers.
 
-        Return the batch's mean loss and its number of right answers before the step.
+        Return the batch's mean loss and its number of right answers before the step, on every worker the same.
         """
 
-    def evaluate(self, inputs: Array, labels: Array) -> tuple[float, int]:
-        """Return the mean loss and the number of right answers, without learning."""
+    def evaluate(self, parts: Sequence[Part]) -> tuple[float, int]:
+        """Return the batch's mean loss and its number of right answers, without learning."""
 
 
 class Course:
@@ -55,7 +55,10 @@ class Course:
         times: of the steps that this process took.
     """
 
-    def __init__(self, plan: TrainingPlan, learner: Stepper, dataset: Dataset, history: list[Epoch]) -> None:
+    def __init__(
+        self, plan: TrainingPlan, learner: Stepper, dataset: Dataset, history: list[Epoch], rank: int = 0
+    ) -> None:
+        self._rank = rank
         self._plan, self._learner, self._dataset = plan, learner, dataset
         self.history = history
         self.times = StepTimes()
@@ -106,6 +109,16 @@ class Course:
         record |= {"peak_rss_bytes": peak_rss_bytes(), "seconds": time.monotonic() - begin, "finished_at": time.time()}
         self.history.append(record)
 
+    def take_steps(self, count: int) -> None:
+        """Train for so many steps of the first epoch, begun again as often as needed; only their times are kept."""
+        while len(self.times) < count:
+            for inputs, labels in self._dataset.train.batches(self._plan.batch_size, self._training):
+                begin = time.perf_counter()
+                self._learner.train(self._parts(inputs, labels, self._plan.accumulate), self._plan.learning_rate)
+                self.times.add(time.perf_counter() - begin, len(labels))
+                if len(self.times) == count:
+                    return
+
     def _steps(self, epoch: int, progress: Progress) -> tuple[float, float, float]:
         """Return the epoch's mean loss, its accuracy, and the learning rate of the last step."""
         plan = self._plan
@@ -115,7 +128,7 @@ class Course:
         for step, (inputs, labels) in enumerate(self._dataset.train.batches(plan.batch_size, order), start=1):
             rate = learning_rate(plan, (epoch - 1) * steps + step - 1, steps)
             begin = time.perf_counter()
-            batch_loss, batch_right = self._learner.train(list(parts_of(inputs, labels, plan.accumulate)), rate)
+            batch_loss, batch_right = self._learner.train(self._parts(inputs, labels, plan.accumulate), rate)
             self.times.add(time.perf_counter() - begin, len(labels))
             seen, loss, right = seen + len(labels), loss + batch_loss * len(labels), right + batch_right
             if not np.isfinite(loss):
@@ -129,11 +142,14 @@ class Course:
                 )
         return loss / seen, right / seen, rate
 
+    def _parts(self, inputs: Array, labels: Array, count: int) -> list[Part]:
+        return parts_of(inputs, labels, count, self._rank, self._plan.workers)
+
     def _evaluation(self, name: str, split: Split, indices: Array | None) -> Epoch:
         """Return mean loss and accuracy over a split, or some of its samples."""
         loss, right, seen = 0.0, 0, 0
         for inputs, labels in split.batches(self._plan.batch_size, indices):
-            batch_loss, batch_right = self._learner.evaluate(inputs, labels)
+            batch_loss, batch_right = self._learner.evaluate(self._parts(inputs, labels, 1))
             loss, right, seen = loss + batch_loss * len(labels), right + batch_right, seen + len(labels)
         return {f"{name}_loss": loss / seen, f"{name}_accuracy": right / seen}
 
@@ -151,8 +167,15 @@ def best_of(plan: TrainingPlan, history: list[Epoch]) -> Epoch | None:
     return best
 
 
-def parts_of(inputs: Array, labels: Array, count: int) -> Iterator[Part]:
-    """Yield a batch in ``count`` parts as equal as can be, or one for each sample if there are fewer."""
-    for indices in np.array_split(np.arange(len(labels)), min(count, len(labels))):
-        part = slice(indices[0], indices[-1] + 1)
-        yield Part(inputs[part], labels[part], len(indices) / len(labels))
+def parts_of(inputs: Array, labels: Array, count: int, rank: int = 0, workers: int = 1) -> list[Part]:
+    """Return what the worker ``rank`` computes of a batch: its share, in ``count`` parts, each as equal as can be.
+
+    A worker for which there is no sample takes part with the first one, as a share of 0.
+    """
+    mine = np.array_split(np.arange(len(labels)), workers)[rank]
+    if not len(mine):
+        return [Part(inputs[:1], labels[:1], 0.0)]
+    return [
+        Part(inputs[part[0] : part[-1] + 1], labels[part[0] : part[-1] + 1], len(part) / len(labels))
+        for part in np.array_split(mine, min(count, len(mine)))
+    ]

@@ -5,6 +5,7 @@ unaltered. A checkpoint beside the manifest comes first: then nothing is trained
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,7 +15,8 @@ from isoform import data, registry, store
 from isoform.core.artifact import Artifact
 from isoform.core.model import MANIFEST_NAME, Model
 from isoform.errors import UsageError
-from isoform.isolation import Answer
+from isoform.isolation import Answer, OwnChild
+from isoform.stages import train_workers
 
 FOLDER_NAME = "training"
 RECORD_NAME = "training.json"
@@ -40,8 +42,14 @@ class Caller(Protocol):
         root: Path | None = None,
         on_progress: Callable[[dict[str, Any]], None] | None = None,
         is_fresh: bool = False,
+        environment: Mapping[str, str] | None = None,
     ) -> Answer:
         """Return what the job answers in a child."""
+
+    def own(
+        self, needs: str, root: Path | None = None, environment: Mapping[str, str] | None = None
+    ) -> AbstractContextManager[OwnChild]:
+        """Give a child for oneself."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +90,11 @@ class Task:
     key: str
     is_current: bool
     is_forced: bool = False
+
+    @property
+    def workers(self) -> int:
+        """How many processes train it."""
+        return self.model.training.workers if self.model.training is not None else 1
 
 
 @dataclass(frozen=True)
@@ -142,15 +155,37 @@ def run(task: Task, pool: Caller, on_progress: Progress | None = None) -> TrainR
         return _record(
             task, task.folder, SAMPLES_NAME, store.read_json(task.folder / RECORD_NAME) or {}, is_reused=True
         )
-    answer = pool.call(
-        f"isoform.jobs.train_{task.framework}:train",
-        _arguments(task),
-        needs=_NEEDS[task.framework],
-        root=task.model.root,
-        on_progress=(lambda event: on_progress(task, event)) if on_progress else None,
-        is_fresh=True,  # training seeds and configures its framework for the whole process
-    )
+    function, needs = f"isoform.jobs.train_{task.framework}", _NEEDS[task.framework]
+    listener = (lambda event: on_progress(task, event)) if on_progress else None
+    if task.workers > 1:
+        answer = _together(task, pool, function, needs, listener)
+    else:
+        answer = pool.call(
+            f"{function}:train",
+            _arguments(task),
+            needs=needs,
+            root=task.model.root,
+            on_progress=listener,
+            is_fresh=True,  # training seeds and configures its framework for the whole process
+            environment=train_workers.SIDE_BY_SIDE,
+        )
     return _record(task, task.folder, SAMPLES_NAME, answer.value, is_reused=False)
+
+
+def _together(
+    task: Task, pool: Caller, function: str, needs: str, listener: Callable[[dict[str, Any]], None] | None
+) -> Answer:
+    """Time steps of one worker alone, then let all of them train."""
+    root, cores = task.model.root, train_workers.cores_each(task.workers)
+    arguments = _arguments(task)
+    one = pool.call(
+        f"{function}:time_steps", arguments, needs=needs, root=root, is_fresh=True,
+        environment=train_workers.alone(cores),
+    )  # fmt: skip
+    return train_workers.call(
+        f"{function}:train", arguments | {"one_worker": one.value}, task.workers, pool, needs=needs, root=root,
+        on_progress=listener,
+    )  # fmt: skip
 
 
 def _task(request: TrainRequest, model: Model, framework: str) -> Task:

@@ -49,7 +49,8 @@ class LinearLearner:
         self.weights -= self.rate * gradient
         return outcome
 
-    def evaluate(self, inputs: Any, labels: Any) -> tuple[float, int]:
+    def evaluate(self, parts: Any) -> tuple[float, int]:
+        ((inputs, labels, _),) = parts
         return self._outcome(inputs, labels)[0]
 
     def graph(self, inputs: Any) -> bytes | None:
@@ -275,10 +276,10 @@ def test_a_finished_training_is_returned_and_a_forced_or_damaged_one_is_made_aga
 def test_texts_leave_a_tokenizer_that_the_record_binds(tmp_path: Path) -> None:
     class Constant(LinearLearner):
         def train(self, parts: Any, learning_rate: float) -> tuple[float, int]:
-            return self.evaluate(parts[0].inputs, None)
+            return self.evaluate(parts)
 
-        def evaluate(self, inputs: Any, labels: Any) -> tuple[float, int]:
-            assert inputs.dtype == np.int64
+        def evaluate(self, parts: Any) -> tuple[float, int]:
+            assert parts[0].inputs.dtype == np.int64
             return 1.0, 0
 
     changes = {"signature": Signature((TOKENS,), ()).to_json(), "source": "reviews"}

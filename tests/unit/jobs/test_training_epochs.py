@@ -8,7 +8,7 @@ import pytest
 from isoform.core.training import TrainingPlan
 from isoform.data.dataset import Dataset, Split
 from isoform.errors import IsoformError
-from isoform.jobs.training_epochs import Course, best_of
+from isoform.jobs.training_epochs import Course, best_of, parts_of
 
 
 def samples(count: int) -> Split:
@@ -32,8 +32,8 @@ class Listening:
         self.trained_on[-1] |= {int(number) for part in parts for number in part.inputs}
         return 1.0, 0
 
-    def evaluate(self, inputs: Any, labels: Any) -> tuple[float, int]:
-        self.judged_by[-1] |= {int(number) for number in inputs}
+    def evaluate(self, parts: Any) -> tuple[float, int]:
+        self.judged_by[-1] |= {int(number) for part in parts for number in part.inputs}
         return self.losses[self.epoch - 1], 0
 
 
@@ -100,3 +100,18 @@ def test_a_share_that_leaves_nothing_on_one_side_is_refused() -> None:
         trained([1.0], count=3, patience=1)
     assert caught.value.what == "0.1 of 3 training samples are 0: nothing is left on one side."
     assert caught.value.hint == "Choose another validation_share, or more data."
+
+
+@pytest.mark.parametrize(("count", "workers"), [(1, 1), (3, 1), (1, 2), (2, 3), (50, 2)])
+def test_the_parts_of_all_workers_are_the_batch_in_its_order(count: int, workers: int) -> None:
+    inputs, labels = np.arange(38), np.arange(38) % 10
+    parts = [part for rank in range(workers) for part in parts_of(inputs, labels, count, rank, workers)]
+    assert [int(number) for part in parts for number in part.inputs] == list(range(38))
+    assert all((part.labels == part.inputs % 10).all() for part in parts)
+    assert sum(part.share for part in parts) == pytest.approx(1)
+    assert all(part.share == len(part.inputs) / 38 for part in parts)
+
+
+def test_a_worker_without_a_sample_takes_part_with_a_share_of_nothing() -> None:
+    (first,), (second,) = (parts_of(np.array([7.0]), np.array([3]), 4, rank, 2) for rank in range(2))
+    assert (first.share, second.share, second.inputs.tolist()) == (1.0, 0.0, [7.0])

@@ -56,6 +56,7 @@ class FakePool:
         root: Path | None = None,
         on_progress: Callable[[dict[str, Any]], None] | None = None,
         is_fresh: bool = False,
+        environment: Mapping[str, str] | None = None,
     ) -> Answer:
         self.calls.append({"function": function, "needs": needs, "root": root, "is_fresh": is_fresh, **arguments})
         out = Path(arguments["out"])
