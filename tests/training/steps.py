@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from isoform.stages.train_workers import SIDE_BY_SIDE
 from training import networks
 
 Array = npt.NDArray[Any]
@@ -52,7 +53,10 @@ def take(folder: Path, network: dict[str, str], framework: str, plans: Mapping[s
         for name, plan in plans.items()
     }
     (folder / "request.json").write_text(json.dumps({"framework": framework, "root": str(folder), "steps": asked}))
-    environment = {**os.environ, "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "2"}
+    environment = {
+        **os.environ, **SIDE_BY_SIDE, "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "2",
+        "MALLOC_MMAP_THRESHOLD_": str(1 << 16),  # freed tensors leave resident memory at once
+    }  # fmt: skip
     done = subprocess.run(
         [sys.executable, str(Path(__file__).with_name("child.py")), str(folder / "request.json")],
         capture_output=True, text=True, check=False, env=environment, timeout=300,
