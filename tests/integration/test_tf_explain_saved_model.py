@@ -11,6 +11,7 @@ import tensorflow as tf
 
 import isoform
 from isoform.core.artifact import CASES_NAME, Artifact
+from isoform.core.ledger import EAGER, GRAPH, OPTIMISED, UNOPTIMISED
 from isoform.core.protocols import RunOptions, Session
 from isoform.core.signature import Signature, TensorSpec
 from isoform.hub.divergence.answer import of_execution
@@ -19,6 +20,7 @@ from isoform.hub.divergence.moments import moments
 from isoform.hub.divergence.saved_model_file import SavedModelFile
 from isoform.hub.faults import savedmodel as faults
 from isoform.isolation import Pool
+from isoform.jobs import ledger
 from isoform.runtimes import tf as runtime
 from isoform.stages import explain
 
@@ -176,3 +178,29 @@ def test_the_operator_of_the_folder_that_holds_a_fault_is_named_and_the_part_sho
                 assert found.operator == expected
             shown = subprocess.run([sys.executable, found.files[0]], capture_output=True, text=True, check=False)
             assert shown.returncode == 1, (name, shown.stderr)
+
+
+@pytest.mark.torch
+def test_the_ledger_runs_the_graph_too_and_leaves_repairs_to_processes_of_their_own(
+    artifact: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    isoform.convert(artifact.model, ["onnx"], out=tmp_path / "out", name="net")
+    cases = tmp_path / "out" / "net" / "onnx" / CASES_NAME
+    arguments = {"artifact": artifact.to_json(), "cases": str(cases), "runtime": "tf"}
+    value = ledger.ledger(arguments, lambda **_: None)
+    stages = {row["name"]: row["verdict"] for row in value["stages"]}
+    assert [stages[name] for name in (EAGER, GRAPH, UNOPTIMISED, OPTIMISED)] == ["PASS"] * 4
+    assert not value["is_open"]
+
+    whole = runtime.load
+
+    def opened(artifact: Artifact, options: RunOptions) -> Session:
+        session = whole(artifact, options)
+        return Rounding(session) if options.is_optimised else session
+
+    monkeypatch.setattr(runtime, "load", opened)
+    value = ledger.ledger(arguments, lambda **_: None)
+    assert value["is_open"]
+    assert value["repair"] == ""
+    told = [ledger.passes(arguments | {"options": {"is_optimised": way}}, lambda **_: None) for way in (True, False)]
+    assert told == [{"passes": False}, {"passes": True}]

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,16 +11,18 @@ import jsonschema
 import numpy as np
 import onnx
 import pytest
+import torch
 from onnx import TensorProto, helper, numpy_helper
 
+from isoform import hub
 from isoform.core import cases as case_files
 from isoform.core import generation
 from isoform.core.artifact import Artifact
 from isoform.core.ledger import EAGER, GRAPH, HALF, OPTIMISED, UNOPTIMISED, Stage
-from isoform.core.protocols import Array, RunOptions
+from isoform.core.protocols import Array, RunOptions, Session
 from isoform.core.signature import Signature, TensorSpec
 from isoform.jobs import ledger, reference, worst_case
-from isoform.runtimes import ort
+from isoform.runtimes import ort, torch_jit
 
 pytestmark = pytest.mark.torch
 ROOT = Path(__file__).parents[2]
@@ -105,7 +108,7 @@ def test_a_fault_in_the_file_shows_in_the_graph_and_cannot_be_repaired_by_runnin
 class Wrong:
     """A session that adds an error to what another one gives, wherever ``is_off`` says so of the inputs."""
 
-    def __init__(self, inner: ort.OrtSession, is_off: bool | float) -> None:
+    def __init__(self, inner: Session, is_off: bool | float) -> None:
         self._inner, self._is_off, self.signature = inner, is_off, inner.signature
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
@@ -132,6 +135,71 @@ def test_a_fault_that_needs_all_threads_is_repaired_by_one(tmp_path: Path, monke
     arguments, load = recorded(network(), tmp_path), ort.load
     monkeypatch.setattr(ort, "load", lambda artifact, options: Wrong(load(artifact, options), options.threads != 1))
     assert accounted(arguments)[1] == "1 thread"
+
+
+def scripted(folder: Path, model: onnx.ModelProto) -> dict[str, object]:
+    """Return the arguments of a job on the network as TorchScript, with the cases of the whole one."""
+    arguments = recorded(network(), folder)
+    path = folder / "net.ts"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # PyTorch counts TorchScript among what is past
+        torch.jit.trace(hub.to_torch(model), torch.zeros(2, 12)).save(str(path))
+    return arguments | {"artifact": Artifact("torchscript", path, SIGNATURE).to_json(), "runtime": "torch-jit"}
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_torchscript_file_is_run_operator_by_operator_too(tmp_path: Path) -> None:
+    stages, repair, _ = accounted(scripted(tmp_path, network()))
+    assert [stages[name].verdict for name in (EAGER, GRAPH, UNOPTIMISED, OPTIMISED)] == ["PASS"] * 4
+    assert stages[HALF].reason.startswith("not asked")
+    assert repair == ""
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_fault_in_a_torchscript_file_shows_in_its_graph(tmp_path: Path) -> None:
+    broken = network()
+    rounded = numpy_helper.to_array(broken.graph.initializer[0]).astype(np.float16).astype(np.float32)
+    broken.graph.initializer[0].CopyFrom(numpy_helper.from_array(rounded, "w1"))
+    stages, repair, _ = accounted(scripted(tmp_path, broken))
+    assert stages[GRAPH].verdict == stages[UNOPTIMISED].verdict == stages[OPTIMISED].verdict == "FAIL"
+    assert repair.startswith("none in how it is run")
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize(
+    ("option", "repair"), [("is_optimised", "without optimised execution"), ("has_onednn", "without oneDNN")]
+)
+def test_a_fault_of_libtorch_is_repaired_by_leaving_out_what_makes_it(
+    option: str, repair: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments, load = scripted(tmp_path, network()), torch_jit.load
+    monkeypatch.setattr(
+        torch_jit, "load", lambda artifact, options: Wrong(load(artifact, options), getattr(options, option))
+    )
+    stages, found, _ = accounted(arguments)
+    assert (stages[GRAPH].verdict, stages[OPTIMISED].verdict) == ("PASS", "FAIL")
+    assert found == repair
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_libtorch_runs_as_it_is_told_and_as_before_afterwards(tmp_path: Path) -> None:
+    artifact = Artifact.from_json(scripted(tmp_path, network())["artifact"])  # type: ignore[arg-type]
+    case = {"x": np.zeros((2, 12), np.float32)}
+    for options, expected in ((RunOptions(), [True, True]), (RunOptions(is_optimised=False), [False, True]),
+                              (RunOptions(has_onednn=False), [True, False])):  # fmt: skip
+        session = torch_jit.load(artifact, options)
+        seen: list[bool] = []
+        module = session._module
+
+        def call(*tensors: torch.Tensor, module: object = module, seen: list[bool] = seen) -> object:
+            seen += [torch._C._get_graph_executor_optimize(), torch._C._get_mkldnn_enabled()]
+            return module(*tensors)  # type: ignore[operator]
+
+        session._module = call
+        session.run(case)
+        assert seen == expected
+        assert torch._C._get_graph_executor_optimize()
+        assert torch._C._get_mkldnn_enabled()
 
 
 def test_a_fault_at_inputs_that_no_case_has_is_found_by_the_search_and_kept(

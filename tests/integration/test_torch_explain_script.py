@@ -22,6 +22,7 @@ from isoform.hub.divergence.moments import moments
 from isoform.hub.divergence.script_file import ScriptFile
 from isoform.hub.faults import torchscript as faults
 from isoform.isolation import Pool
+from isoform.jobs.explain_own import stopping
 from isoform.runtimes import torch_jit
 from isoform.stages import explain
 
@@ -184,6 +185,19 @@ def test_a_kernel_of_libtorch_that_rounds_is_found_by_what_it_holds(
 
 def test_a_file_without_a_fault_has_nothing_to_name(artifact: Artifact) -> None:
     assert Execution(ScriptFile(artifact, load), images(3, 1), LIMIT).first() is None
+
+
+def test_an_operator_that_does_not_run_at_other_sizes_is_named(artifact: Artifact, tmp_path: Path) -> None:
+    script = faults.opened(artifact)
+    assert faults.FAULTS["a frozen axis"](script, np.random.default_rng(1))
+    broken = tmp_path / "frozen.ts"
+    faults.save(script, broken)
+    file = ScriptFile(Artifact("torchscript", broken, SIGNATURE), load)
+    assert stopping(file, images(2)[0]) is None
+    found = stopping(file, images(3)[0])
+    assert found is not None
+    assert found[0].op_type == "view"
+    assert found[1].endswith("torch.view(image, [2, 3, 8, 8])")
 
 
 PLANTED = ("another epsilon", "the other gelu", "a softmax over another axis", "one weight off by a thousandth")

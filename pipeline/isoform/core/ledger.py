@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from isoform.core.numerics import OutputFigures
@@ -12,6 +12,49 @@ EAGER, GRAPH, UNOPTIMISED, OPTIMISED, TF32, HALF = (
     "framework", "exported graph", "runtime, not optimised", "runtime", "runtime, with TF32", "float16, estimated",
 )  # fmt: skip
 """In the order in which they follow each other."""
+
+
+@dataclass(frozen=True)
+class Repair:
+    """One change of how a file is run.
+
+    Attributes:
+        options: of `RunOptions`, as they are then.
+        environment: what stands in the environment of the process, for what is read once in its life.
+    """
+
+    text: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+def _usual(word: str) -> tuple[Repair, ...]:
+    without = f"without {word}"
+    return (
+        Repair("1 thread", {"threads": 1}), Repair(without, {"is_optimised": False}),
+        Repair(f"{without}, 1 thread", {"is_optimised": False, "threads": 1}),
+    )  # fmt: skip
+
+
+_SCRIPT = (
+    *_usual("optimised execution"), Repair("without oneDNN", {"has_onednn": False}),
+    Repair("without optimised execution, without oneDNN", {"is_optimised": False, "has_onednn": False}),
+)  # fmt: skip
+REPAIRS: Mapping[str, tuple[Repair, ...]] = {
+    "ort-cpu": _usual("graph optimisation"), "ort-cuda": _usual("graph optimisation"), "litert": _usual("XNNPACK"),
+    "torch-jit": _SCRIPT,
+    "tf": (
+        *_usual("graph optimisation"), Repair("without oneDNN", {}, {"TF_ENABLE_ONEDNN_OPTS": "0"}),
+        Repair("without graph optimisation, without oneDNN", {"is_optimised": False}, {"TF_ENABLE_ONEDNN_OPTS": "0"}),
+    ),
+}  # fmt: skip
+"""By runtime, the smallest first; what is not optimised is slower."""
+NO_REPAIR = "none in how it is run: the graph itself is off; --explain names the operator"
+NONE_FOUND = "none of those tried: less optimisation, one thread; --explain names the operator"
+ONE_THREAD = (Repair("1 thread", {"threads": 1}),)
+"""What can be tried of a runtime that has no more."""
+ONCE = ("tf",)
+"""Runtimes whose threads are set once in the life of a process: each repair has one of its own."""
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,7 @@ class RunOptions:
         device: "cpu" or "cuda"; a runtime that cannot have it raises, it never takes another.
         threads: intra-operator threads; 0 is all cores.
         is_optimised: False turns graph optimisation off where the runtime has such a thing.
+        has_onednn: False leaves out oneDNN's kernels where a runtime can be told so after it has begun: libtorch.
         is_float64: weights upcast exactly and every operation in float64; only runtimes that have it offer it.
         perturbation: how the weights are disturbed.
         tf32: on CUDA, whether matrix products may round to TF32.
@@ -60,6 +61,7 @@ class RunOptions:
     device: str = "cpu"
     threads: int = 0
     is_optimised: bool = True
+    has_onednn: bool = True
     is_float64: bool = False
     perturbation: Perturbation | None = None
     tf32: bool = False

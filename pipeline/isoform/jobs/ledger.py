@@ -1,66 +1,89 @@
-"""The job that runs one file in stages, each of which changes one thing, in a child that holds PyTorch."""
+"""The jobs that run one file in stages, each of which changes one thing, and in ways that may repair it.
+
+In a child that holds PyTorch, which evaluates the graphs of ONNX and TFLite files; for a TorchScript file or a
+SavedModel in one that holds its own framework.
+"""
 
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from isoform import registry
 from isoform.core import cases as case_files
 from isoform.core.artifact import Artifact
 from isoform.core.cases import Cases, Floor, Tensors
-from isoform.core.ledger import EAGER, GRAPH, HALF, OPTIMISED, TF32, UNOPTIMISED, Stage
+from isoform.core.ledger import (
+    EAGER,
+    GRAPH,
+    HALF,
+    NO_REPAIR,
+    NONE_FOUND,
+    ONCE,
+    ONE_THREAD,
+    OPTIMISED,
+    REPAIRS,
+    TF32,
+    UNOPTIMISED,
+    Repair,
+    Stage,
+)  # fmt: skip
 from isoform.core.numerics import OutputFigures, judge, threshold_of
 from isoform.core.parity import NOT_CHECKED, PASS, WARN
-from isoform.core.protocols import RunOptions
+from isoform.core.protocols import RunOptions, Session
 from isoform.core.semantics import chosen
 from isoform.errors import IsoformError
-from isoform.hub.divergence import traced
-from isoform.hub.divergence.values import Evaluation
+from isoform.hub.divergence import own
 
-_WORDS = {"ort-cpu": "graph optimisation", "ort-cuda": "graph optimisation", "litert": "XNNPACK"}
-_REPAIRS: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("1 thread", {"threads": 1}),
-    ("without {}", {"is_optimised": False}),
-    ("without {}, 1 thread", {"is_optimised": False, "threads": 1}),
-)
-"""The smallest first; what is not optimised is slower."""
-_MOST_STEPS = 150
-"""Operators up to which each is tried in float16 by itself."""
+_READABLE = ("onnx", "tflite")
 
 
 def ledger(arguments: dict[str, Any], progress: Callable[..., None]) -> dict[str, Any]:
     """Return the stages, the smallest repair, and what to keep in float32, as JSON.
 
+    Repairs that need a process each are not tried here: ``is_open`` says that they are left to do.
+
     Args:
         arguments: artifact, cases (path), runtime (a name).
         progress: called with each finished stage.
     """
-    artifact, cases = Artifact.from_json(arguments["artifact"]), case_files.load(Path(arguments["cases"]))
-    stages = _Stages(artifact, cases.only(chosen(cases)), registry.runtime(arguments["runtime"]))
-    found = [stages.of(EAGER, stages.cases.source or ())]
-    kept = ""
-    if artifact.format in traced.READABLE:
-        file = traced.read(artifact)
-        found.append(stages.of(GRAPH, _answers(Evaluation(file.model, is_float64=False), file, stages.cases)))
-        half, kept = _half(file, stages)
+    stages = _stages(arguments)
+    artifact = stages.artifact
+    found, kept = [stages.of(EAGER, stages.cases.source or ())], ""
+    if artifact.format in _READABLE:
+        from isoform.jobs import ledger_graph  # only where PyTorch is there
+
+        graph, half, kept = ledger_graph.of_graph(artifact, stages)
     else:
-        reason = f"not asked: a {artifact.format} file has no operators that can be run one by one"
-        found.append(Stage(GRAPH, NOT_CHECKED, reason=reason))
-        half = Stage(HALF, NOT_CHECKED, reason=reason)
+        graph, half = _own_graph(stages), Stage(HALF, NOT_CHECKED, reason="not asked: of ONNX and TFLite files only")
     progress(step=GRAPH)
     optimised = stages.run(OPTIMISED)
-    has_levels = stages.row.name in _WORDS
+    has_levels = any("is_optimised" in repair.options for repair in REPAIRS.get(stages.row.name, ()))
     unoptimised = stages.run(UNOPTIMISED, is_optimised=False) if has_levels else Stage(
         UNOPTIMISED, NOT_CHECKED, reason="not asked: this runtime has no such option"
     )  # fmt: skip
-    found += [unoptimised, optimised, _tf32(stages), half]
+    found += [graph, unoptimised, optimised, _tf32(stages), half]
+    is_failed = optimised.verdict not in (PASS, WARN)
+    is_open = is_failed and graph.verdict != "FAIL" and stages.row.name in ONCE
     return {
-        "stages": [stage.to_json() for stage in found], "kept": kept,
-        "repair": "" if optimised.verdict in (PASS, WARN) else _repair(stages, found),
+        "stages": [stage.to_json() for stage in found], "kept": kept, "is_open": is_open,
+        "repair": _repair(stages, graph) if is_failed and not is_open else "",
     }  # fmt: skip
+
+
+def passes(arguments: dict[str, Any], progress: Callable[..., None]) -> dict[str, Any]:
+    """Return whether the file passes if it is run otherwise.
+
+    Args:
+        arguments: those of `ledger`, and options (of `RunOptions`).
+        progress: not used.
+    """
+    return {"passes": _is_repaired(_stages(arguments), Repair("", arguments["options"]))}
+
+
+def _stages(arguments: dict[str, Any]) -> "_Stages":
+    artifact, cases = Artifact.from_json(arguments["artifact"]), case_files.load(Path(arguments["cases"]))
+    return _Stages(artifact, cases.only(chosen(cases)), registry.runtime(arguments["runtime"]))
 
 
 class _Stages:
@@ -72,11 +95,16 @@ class _Stages:
 
     def run(self, name: str, **options: Any) -> Stage:
         """Return a stage on the runtime itself."""
-        session = self._module.load(self.artifact, RunOptions(**({"device": self.row.device} | options)))
+        session = self.load(self.artifact, **options)
         try:
             return self.of(name, [session.run(case) for case in self.cases.inputs])
         finally:
             session.close()
+
+    def load(self, artifact: Artifact, **options: Any) -> Session:
+        """Open a file in the runtime."""
+        session: Session = self._module.load(artifact, RunOptions(**({"device": self.row.device} | options)))
+        return session
 
     def of(self, name: str, answers: Sequence[Tensors]) -> Stage:
         """Return a stage with the figures of answers to the cases."""
@@ -102,13 +130,16 @@ class _Stages:
         return found
 
 
-def _answers(
-    evaluation: Evaluation,
-    file: traced.Traced,
-    cases: Cases,
-    change: Callable[[str, np.ndarray], np.ndarray] | None = None,
-) -> list[Mapping[str, np.ndarray]]:
-    return [evaluation.values(case, set(file.outputs), change) for case in cases.inputs]
+def _own_graph(stages: _Stages) -> Stage:
+    """Return the stage of a graph that its own framework runs, one operator after the other, as plainly as it can."""
+    artifact = stages.artifact
+    if artifact.format not in own.FORMATS:
+        reason = f"not asked: a {artifact.format} file has no operators that can be run one by one"
+        return Stage(GRAPH, NOT_CHECKED, reason=reason)
+    file = own.opened(artifact, stages.load)
+    names = dict(zip(file.outputs, (spec.name for spec in artifact.signature.outputs), strict=True))
+    answers = [file.single.values(case, file.outputs) for case in stages.cases.inputs]
+    return stages.of(GRAPH, [{names[name]: array for name, array in each.items()} for each in answers])
 
 
 def _tf32(stages: _Stages) -> Stage:
@@ -117,45 +148,13 @@ def _tf32(stages: _Stages) -> Stage:
     return stages.run(TF32, tf32=True)
 
 
-def _half(file: traced.Traced, stages: _Stages) -> tuple[Stage, str]:
-    """Return what it would cost to round what every operator gives to float16, and the one operator that costs most."""
-    evaluation = Evaluation(file.model, is_float64=False)
-    whole = stages.of(HALF, _answers(evaluation, file, stages.cases, lambda _, array: _rounded(array)))
-    if whole.verdict in (PASS, WARN) or len(file.steps) > _MOST_STEPS:
-        return whole, ""
-    alone = {}
-    for step in file.steps:
-        names = set(step.outputs)
-        answers = _answers(
-            evaluation,
-            file,
-            stages.cases,
-            lambda name, array, names=names: _rounded(array) if name in names else array,  # type: ignore[misc]
-        )
-        alone[step] = max(figures.r_rms for figures in stages.figures(answers))
-    worst = max(alone, key=lambda step: alone[step])
-    names = set(worst.outputs)
-    rest = stages.of(HALF, _answers(
-        evaluation, file, stages.cases, lambda name, array: array if name in names else _rounded(array)
-    ))  # fmt: skip
-    return whole, f"{worst} costs most (R_rms {alone[worst]:.3g} alone); kept in float32, R_rms is {rest.r_rms:.3g}"
-
-
-def _rounded(array: np.ndarray) -> np.ndarray:
-    if array.dtype != np.float32:
-        return array
-    with np.errstate(over="ignore"):
-        return array.astype(np.float16).astype(np.float32)
-
-
-def _repair(stages: _Stages, found: Sequence[Stage]) -> str:
+def _repair(stages: _Stages, graph: Stage) -> str:
     """Return the smallest change of how the file is run after which it passes."""
-    if any(stage.name == GRAPH and stage.verdict == "FAIL" for stage in found):
-        return "none in how it is run: the graph itself is off; --explain names the operator"
-    word = _WORDS.get(stages.row.name)
-    for text, options in _REPAIRS:
-        if "is_optimised" in options and word is None:
-            continue
-        if stages.run(OPTIMISED, **options).verdict in (PASS, WARN):
-            return text.format(word)
-    return "none of those tried: less optimisation, one thread; --explain names the operator"
+    if graph.verdict == "FAIL":
+        return NO_REPAIR
+    repairs = REPAIRS.get(stages.row.name, ONE_THREAD)
+    return next((repair.text for repair in repairs if _is_repaired(stages, repair)), NONE_FOUND)
+
+
+def _is_repaired(stages: _Stages, repair: Repair) -> bool:
+    return stages.run(OPTIMISED, **repair.options).verdict in (PASS, WARN)

@@ -1,7 +1,7 @@
 """libtorch, through torch.jit: a TorchScript file without the code that made it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from isoform.core.artifact import Artifact
 from isoform.core.protocols import Array, Bound, RunOptions
 from isoform.core.signature import Signature, TensorSpec
 from isoform.errors import IsoformError
-from isoform.hub import float64, torch_source
+from isoform.hub import float64, onednn, torch_source
 
 
 class ScriptSession:
@@ -30,8 +30,12 @@ class ScriptSession:
         *,
         is_float64: bool = False,
         stored: torch.dtype = torch.float32,
+        is_optimised: bool = True,
+        has_onednn: bool = True,
     ) -> None:
         self._module = module
+        self._is_optimised, self._has_onednn = is_optimised, has_onednn
+        self._is_usual = is_optimised and has_onednn and not is_float64
         self._device = device
         self._is_float64 = is_float64
         self._stored = stored
@@ -49,11 +53,17 @@ class ScriptSession:
 
     @torch.no_grad()
     def _called(self, tensors: Sequence[torch.Tensor]) -> Any:
-        with float64.throughout(also=[self._stored]) if self._is_float64 else nullcontext():
+        with nullcontext() if self._is_usual else self._set():  # which is timed, and must cost nothing
             outputs = self._module(*tensors)
         if self._device == "cuda":
             torch.cuda.synchronize()
         return outputs
+
+    @contextmanager
+    def _set(self) -> Iterator[None]:
+        wide = float64.throughout(also=[self._stored]) if self._is_float64 else nullcontext()
+        with wide, torch.jit.optimized_execution(self._is_optimised), onednn.switched(is_on=self._has_onednn):
+            yield
 
     def _fetched(self, outputs: Any) -> dict[str, Array]:
         return torch_source.named(self._declared, [tensor.cpu() for tensor in torch_source.flattened(outputs)])
@@ -79,7 +89,10 @@ def load(artifact: Artifact, options: RunOptions) -> ScriptSession:
     if options.perturbation is not None:
         torch_source.disturb(module, options.perturbation)
     stored = getattr(torch, precision.lookup(artifact.precision).stored or "float32")
-    return ScriptSession(module, artifact.signature, options.device, is_float64=options.is_float64, stored=stored)
+    return ScriptSession(
+        module, artifact.signature, options.device, is_float64=options.is_float64, stored=stored,
+        is_optimised=options.is_optimised, has_onednn=options.has_onednn,
+    )  # fmt: skip
 
 
 def weights(artifact: Artifact) -> dict[str, Array]:

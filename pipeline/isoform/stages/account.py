@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from isoform import registry
 from isoform.core import cases as case_files
 from isoform.core.artifact import CASES_NAME, RECORD_NAME, Artifact, open_artifact
 from isoform.core.cases import INTEGERS
-from isoform.core.ledger import Ledger, Stage
+from isoform.core.ledger import NONE_FOUND, REPAIRS, Ledger, Stage
 from isoform.core.structure import signature_of
 from isoform.core.worst_case import WorstCase
 from isoform.errors import IsoformError, UsageError
@@ -30,7 +31,20 @@ def ledger(path: Path, cases: Path | None, row: registry.Runtime, pool: Pool) ->
     registry.require(row)
     value = pool.call("isoform.jobs.ledger:ledger", arguments, needs=needs).value
     stages = tuple(map(Stage.from_json, value["stages"]))
-    return Ledger(str(path), row.name, stages, value["repair"], value["kept"])
+    repair = _repair(arguments, row, pool) if value["is_open"] else value["repair"]
+    return Ledger(str(path), row.name, stages, repair, value["kept"])
+
+
+def _repair(arguments: dict[str, Any], row: registry.Runtime, pool: Pool) -> str:
+    """Return the smallest change after which a file passes, each tried in a process of its own."""
+    for repair in REPAIRS[row.name]:
+        asked = arguments | {"options": dict(repair.options)}
+        answer = pool.call(
+            "isoform.jobs.ledger:passes", asked, needs=row.extra, is_fresh=True, environment=repair.environment
+        )
+        if answer.value["passes"]:
+            return repair.text
+    return NONE_FOUND
 
 
 def worst_case(

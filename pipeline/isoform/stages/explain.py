@@ -57,70 +57,76 @@ def explain(
             notes.append(
                 "compared with its own graph only: there is no other format beside it; name one with --against"
             )
-        target = reader.readable(artifact, notes, "it")
-        other = None if reference is None else reader.readable(reference, notes, str(reference.model))
-        folder = free_folder(keep, path)
-        is_read_back = target is not artifact
         row = registry.runtime(runtime or formats.lookup(artifact.format).runtime)
-        is_own = is_read_back and artifact.format in OWN and artifact.format in row.formats
-        part, clues = Path(scratch) / "part" if is_own else folder, str(Path(scratch) / "clues.npz") if is_own else None
-        arguments: dict[str, Any] = {
-            "artifact": target.to_json(), "reference": other.to_json() if other else None, "cases": str(known),
-            "folder": str(part), "runtime": None if is_read_back else row.name, "clues": clues,
-        }  # fmt: skip
-        answer = pool.call("isoform.jobs.explain:explain", arguments, needs="torch").value
-        if is_own:
+        asked = {"cases": str(known), "folder": str(free_folder(keep, path)), "runtime": row.name}
+        if artifact.format in OWN and artifact.format in row.formats:
             registry.require(row)
-            asked = arguments | {
-                "artifact": artifact.to_json(),
-                "runtime": row.name,
-                "part": str(part),
-                "folder": str(folder),
-                **answer,
-            }
-            answer = _in_its_own_words(asked, row, pool, notes)
-    found = answer["divergence"]
+            found = _by_itself(artifact, reference, asked, row, reader, notes)
+        else:
+            found = _by_graph(artifact, reference, asked, reader, notes)["divergence"]
     divergence = Divergence.from_json(found) if found else None
     name = str(reference.model) if reference else ""
     return Explanation(str(path), name, divergence, tuple(notes))
 
 
-def _in_its_own_words(asked: dict[str, Any], row: registry.Runtime, pool: Pool, notes: list[str]) -> dict[str, Any]:
-    """Return what the file itself says: which of its operators it is, or how its runtime computes them.
+def _by_graph(
+    artifact: Artifact, reference: Artifact | None, asked: dict[str, Any], reader: "_Reader", notes: list[str],
+    clues: Path | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Return what the job says of the file's graph, read back where it has to be; then no runtime is asked."""
+    target = reader.readable(artifact, notes, "it")
+    other = None if reference is None else reader.readable(reference, notes, str(reference.model))
+    arguments = asked | {
+        "artifact": target.to_json(), "reference": other.to_json() if other else None,
+        "clues": str(clues) if clues else None, "runtime": asked["runtime"] if target is artifact else None,
+    }  # fmt: skip
+    return reader.pool.call("isoform.jobs.explain:explain", arguments, needs="torch").value
 
-    Args:
-        asked: what `jobs.explain_own` takes; ``divergence`` as the graph says that was read back, None where it agrees.
-    """
-    job = "execute" if asked["divergence"] is None else "locate"
-    if job == "locate" and not Path(asked["clues"]).is_file():  # the graph does not run on a case
-        return asked
-    found = pool.call(f"isoform.jobs.explain_own:{job}", asked, needs=row.extra).value["divergence"]
-    if job == "locate" and found is None:
+
+def _by_itself(
+    artifact: Artifact, reference: Artifact | None, asked: dict[str, Any], row: registry.Runtime, reader: "_Reader",
+    notes: list[str],
+) -> dict[str, Any] | None:  # fmt: skip
+    """Return what the file itself says: which of its operators it is, or how its runtime computes them."""
+    part, clues = reader.scratch / "part", reader.scratch / "clues.npz"
+    try:
+        answer = _by_graph(artifact, reference, asked | {"folder": str(part)}, reader, notes, clues)
+    except IsoformError as error:
+        notes.append(f"what it means could not be asked, as it was not read back as ONNX: {error.what}")
+        answer = {"divergence": None, "places": None}
+    arguments = asked | {"artifact": artifact.to_json(), "clues": str(clues), **answer}
+    job = "locate" if clues.is_file() else "execute"
+    found: dict[str, Any] | None = reader.pool.call(
+        f"isoform.jobs.explain_own:{job}", arguments, needs=row.extra
+    ).value["divergence"]
+    if job == "execute":
+        return found or answer["divergence"]
+    if found is None:
         notes.append("no tensor of the file is what differs in that graph: the operator named is the graph's")
-        found = asked["divergence"] | {"files": []}
-    if job == "locate" and not found["files"]:  # the tensor is none of the file's: the part of the graph shows it
-        shutil.move(asked["part"], asked["folder"])
-        found["files"] = [str(Path(asked["folder"]) / Path(name).name) for name in asked["divergence"]["files"]]
-    return {"divergence": found}
+        found = answer["divergence"] | {"files": []}
+    if not found["files"]:  # what differs is no tensor of the file: the part of the graph shows it
+        shutil.move(part, asked["folder"])
+        found["files"] = [str(Path(asked["folder"]) / Path(name).name) for name in answer["divergence"]["files"]]
+    return found
 
 
 class _Reader:
     """Reads formats back as ONNX where their operators cannot be asked one by one."""
 
     def __init__(self, pool: Pool, scratch: Path) -> None:
-        self._pool, self._scratch, self._count = pool, scratch, 0
+        self.pool, self.scratch, self._count = pool, scratch, 0
 
     def readable(self, artifact: Artifact, notes: list[str], called: str) -> Artifact:
         if artifact.format in READABLE:
             return artifact
         self._count += 1
-        target = self._scratch / f"{self._count}.onnx"
+        target = self.scratch / f"{self._count}.onnx"
         (step,) = next(route.steps for route in routes.ranked(artifact.format, READABLE[0]) if len(route.steps) == 1)
         registry.require(step)
         arguments = {
             "converter": step.name, "source": artifact.to_json(), "target": str(target), "options": {"sizes": {}},
         }  # fmt: skip
-        self._pool.call("isoform.jobs.convert:convert", arguments, needs=step.extra)
+        self.pool.call("isoform.jobs.convert:convert", arguments, needs=step.extra)
         why = "to be compared; operators are named as in the file" if artifact.format in OWN and called == "it" else (
             f"as a {artifact.format} file's own operators cannot be asked"
         )  # fmt: skip

@@ -84,12 +84,13 @@ def rows(found: Mapping[str, Array], names: Iterable[str]) -> Array:
     return np.stack(there) if there else np.zeros((0, 0, 0))
 
 
-def located(file: Any, cases: Sequence[Tensors], clues: Clues) -> Place | None:
+def located(file: Any, cases: Sequence[Tensors], clues: Clues, *, is_dropped: bool = False) -> Place | None:
     """Return where in ``file`` a difference is; None where no tensor of it is among those that are looked for.
 
     Args:
         file: a `file.File` whose exact values can be shown one after the other.
         cases: those of the clues, in their order.
+        is_dropped: a bias is known to be lost: an operator that reads zeros in the place of one is the one.
     """
     held, makers = moments(file.exact, cases, set()), file.makers
     names = [name for step in file.steps for name in step.outputs if name in held]
@@ -102,12 +103,16 @@ def located(file: Any, cases: Sequence[Tensors], clues: Clues) -> Place | None:
     )
     if output is None:
         return None
+    zeros = file.zeros
     known = {
         name for name in names
         if name != output and _is_one(held[name], clues.agreed) and not _adds_nothing(makers[name], name, held)
+        and zeros.isdisjoint(makers[name].weights)
     }  # fmt: skip
     steps, inputs = ancestors(makers, output, known)
     readers = [step for step in file.steps if any(_is_named_after(clues.holder, name) for name in step.weights)]
+    if is_dropped and not readers:
+        readers = [step for step in steps if not zeros.isdisjoint(step.weights)]
     computing = [step for step in steps if step.op_type not in _MOVING]
     last = next((step for step in reversed(steps) if step in readers), (readers or computing or steps)[-1])
     others = [makers[name] for name in map(first, clues.others) if name is not None and makers[name] not in steps]

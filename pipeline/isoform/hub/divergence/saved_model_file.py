@@ -37,6 +37,8 @@ class SavedModelFile:
     """A SavedModel folder and TensorFlow."""
 
     form = "savedmodel"
+    refusals = (tf.errors.OpError, ValueError)
+    """What TensorFlow raises where an operator does not take these sizes."""
 
     def __init__(self, artifact: Artifact, load: Callable[[Artifact], Session]) -> None:
         """Open ``artifact`` through its signature.
@@ -57,6 +59,7 @@ class SavedModelFile:
         wide = graph_pb2.GraphDef()
         wide.CopyFrom(found.graph)
         float64.widen(wide)
+        self._weights = found.weights
         weights = {name: array for name, (_, array) in found.weights.items()}
         roundoff = Perturbation(0, UNIT_ROUNDOFF["float32"])
         self._single = Fetched(self._plan, found.graph, weights)
@@ -68,6 +71,11 @@ class SavedModelFile:
     def makers(self) -> dict[str, Operator]:
         """By tensor, the operator that gives it."""
         return {name: step for step in self.steps for name in step.outputs}
+
+    @property
+    def zeros(self) -> set[str]:
+        """The weights that are zero throughout."""
+        return {name for name, array in self._weights.values() if array.size > 1 and not array.any()}
 
     @contextmanager
     def run(self) -> Iterator[Observed]:

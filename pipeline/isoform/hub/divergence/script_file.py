@@ -18,7 +18,7 @@ from isoform.core.cases import Array, Tensors
 from isoform.core.numerics import UNIT_ROUNDOFF
 from isoform.core.protocols import Perturbation, Session
 from isoform.core.signature import Signature, TensorSpec
-from isoform.hub import float64, torch_source, torchscript
+from isoform.hub import float64, onednn, torch_source, torchscript
 from isoform.hub.divergence.file import Observed, Operator
 from isoform.hub.divergence.moments import chunks
 
@@ -33,6 +33,8 @@ class ScriptFile:
     """A TorchScript file and libtorch."""
 
     form = "torchscript"
+    refusals = (RuntimeError, IndexError, ValueError)
+    """What libtorch raises where an operator does not take these sizes."""
 
     def __init__(self, artifact: Artifact, load: Callable[[Artifact], Session]) -> None:
         self._artifact, self._load = artifact, load
@@ -49,6 +51,11 @@ class ScriptFile:
     def makers(self) -> dict[str, Operator]:
         """By tensor, the operator that gives it."""
         return {name: step for step in self.steps for name in step.outputs}
+
+    @property
+    def zeros(self) -> set[str]:
+        """The weights that are zero throughout."""
+        return {name for name, tensor in self._script.state_dict().items() if tensor.numel() > 1 and not tensor.any()}
 
     @contextmanager
     def run(self) -> Iterator[Observed]:
@@ -142,19 +149,8 @@ class Fetched:
     def _computing(self) -> Iterator[None]:
         wide = float64.throughout() if self._is_wide else nullcontext()
         plain = torch.jit.optimized_execution(not (self._is_plain or self._is_wide))
-        with torch.no_grad(), wide, plain, _onednn(is_on=not self._is_plain):
+        with torch.no_grad(), wide, plain, onednn.switched(is_on=not self._is_plain):
             yield
-
-
-@contextmanager
-def _onednn(*, is_on: bool) -> Iterator[None]:
-    """Let libtorch use oneDNN or not; PyTorch's own context sets TF32 as well, and warns of it."""
-    before = torch._C._get_mkldnn_enabled()
-    torch._C._set_mkldnn_enabled(before and is_on)
-    try:
-        yield
-    finally:
-        torch._C._set_mkldnn_enabled(before)
 
 
 def _named(graph: Any, signature: Signature) -> Any:
