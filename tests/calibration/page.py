@@ -24,7 +24,8 @@ _THRESHOLDS = """
 
 The largest ratios of legitimate variants, the limits in force, and of the faults that numerics alone lets pass those
 that lie above every variant: no tighter limit could catch more than these without failing a file that is right. The
-others change the numbers less than another way to run the file does. They are what weights and semantics are for.
+others change the numbers less than another way to run the file does. They are what weights and semantics are for. The
+limits of `tf` and `torch-jit` are those of models from Keras and PyTorch, with the same kernels; others have 8 and 16.
 """
 _NAMED = """
 ## Whether the culprit is named
