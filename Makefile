@@ -16,7 +16,7 @@ ZOO_FLAGS = $(if $(FILTER),--filter "$(FILTER)") $(if $(FORCE),--again everythin
 EXPORT_FLAGS = $(if $(IMAGE_SIZE),-p image_size=$(IMAGE_SIZE)) $(if $(DATA),--data $(DATA)) --out $(OUT)
 
 .DEFAULT_GOAL := help
-.PHONY: help install export train verify self-test bench report report-picture test test-fast test-formats test-torch test-tensorflow conformance figures calibration trials fresh zoo docs lint format clean
+.PHONY: help install export train verify self-test bench compare report report-picture test test-fast test-formats test-torch test-tensorflow conformance figures calibration trials fresh zoo docs lint format clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ self-test: $(STAMP) ## Plant faults in copies of every exported artifact: does a
 
 bench: $(STAMP) ## Measure every exported artifact with the full protocol
 	$(BIN)/isoform bench $(OUT)
+
+compare: $(STAMP) ## Measure PyTorch against TensorFlow on the exported reference models, and write docs/frameworks.md
+	$(BIN)/isoform compare $(MODELS) --out $(OUT) --markdown docs/frameworks.md
 
 report: $(STAMP) ## Write exports/report.html from the records on disk
 	$(BIN)/isoform report $(OUT)

@@ -22,6 +22,7 @@ COMMANDS = {
     "verify": "Prove again that artifacts compute the same function as their source.",
     "attest": "State what was proved of artifacts, signed, for others to check.",
     "bench": "Measure load time, latency, memory and size of artifacts.",
+    "compare": "Measure PyTorch against TensorFlow: training, inference, memory, deployment.",
     "serve": "Answer inference requests over HTTP with an artifact.",
     "package": "Write artifacts as Triton, TensorFlow Serving or KServe want them.",
     "report": "Write one page with everything that was exported, proved and measured.",

@@ -38,11 +38,14 @@ class KerasLearner:
     """
 
     packages: tuple[str, ...] = ("keras", "tensorflow")
+    is_reproducible = True
+    """Only kernels that give the same numbers in each run: a training that was interrupted ends as it would have."""
 
     def __init__(self, architecture: Architecture, plan: TrainingPlan) -> None:
         self._strategy = _strategy(plan)
         keras.utils.set_random_seed(plan.seed)
-        tf.config.experimental.enable_op_determinism()
+        if self.is_reproducible:
+            tf.config.experimental.enable_op_determinism()
         self._loss = LOSSES[plan.loss]
         with self._strategy.scope():
             self._model, self._judged = _networks(architecture, plan)

@@ -4,10 +4,8 @@ Three processes are alive together: the baseline, the baseline again, the candid
 random order. What each child needs of the machine is so the same, whatever else it does.
 """
 
-import random
 import tempfile
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,13 +17,16 @@ from isoform.core.artifact import RECORD_NAME, Artifact, open_artifact, read_rec
 from isoform.core.comparison import CompareOptions, Comparison, Group
 from isoform.core.precision import FP32
 from isoform.errors import UsageError
-from isoform.isolation import OwnChild, Pool
+from isoform.isolation import Pool
 from isoform.registry import Runtime
 from isoform.stages.bench import Query
+from isoform.stages.turns import Contender, Turns
 
 Progress = Callable[[int, int, int], None]
 """Called with groups done, groups in all, and threads."""
 _ROLES = ("baseline", "control", "candidate")
+QUERY = "run"
+"""What `isoform.jobs.turns` calls the one query of a session."""
 
 
 def baseline_of(folder: Path, root: Path, runtime: Runtime) -> Path | None:
@@ -102,24 +103,18 @@ class Comparer:
         return found
 
     def _group(self, threads: int, inputs: Path, seed: int) -> Group:
-        generator = random.Random(seed)
-        with ExitStack() as stack:
-            children: dict[str, OwnChild] = {}
-            query_ns: list[float] = []
-            for role in generator.sample(_ROLES, len(_ROLES)):
-                artifact = self.candidate if role == "candidate" else self.baseline
-                children[role] = stack.enter_context(self.pool.own(self.row.extra))
-                answer = children[role].call(
-                    "isoform.jobs.turns:open_session", self._session(artifact, inputs, threads)
-                )
-                query_ns.append(answer.value["query_ns"])
-            queries = max(1, round(self.options.block_s * 1e9 / min(query_ns)))
-            blocks: dict[str, list[float]] = {role: [] for role in _ROLES}
-            for _ in range(self.options.blocks):
-                for role in generator.sample(_ROLES, len(_ROLES)):
-                    answer = children[role].call("isoform.jobs.turns:block", {"queries": queries})
-                    blocks[role].append(answer.value["query_ns"])
-        return Group(*(tuple(blocks[role]) for role in _ROLES))
+        contenders = {
+            role: Contender(
+                self.row.extra,
+                [("isoform.jobs.turns:open_session", self._session(self._artifact(role), inputs, threads))],
+            )
+            for role in _ROLES
+        }
+        found = Turns(contenders, self.pool, self.options.blocks, self.options.block_s).group(seed)
+        return Group(*(found.blocks[role, QUERY] for role in _ROLES))
+
+    def _artifact(self, role: str) -> Artifact:
+        return self.candidate if role == "candidate" else self.baseline
 
     def _session(self, artifact: Artifact, inputs: Path, threads: int) -> dict[str, Any]:
         return {

@@ -33,7 +33,7 @@ class ScriptedPool:
         self.queries: list[int] = []
 
     @contextmanager
-    def own(self, needs: str) -> Iterator["ScriptedChild"]:
+    def own(self, needs: str, root: Path | None = None) -> Iterator["ScriptedChild"]:
         child = ScriptedChild(self)
         self.started += 1
         self.alive.append(child)
@@ -49,7 +49,8 @@ class ScriptedChild:
     def call(self, function: str, arguments: dict[str, Any]) -> Answer:
         if function.endswith("open_session"):
             self.model = Path(arguments["artifact"]["model"]).name
-            return Answer({"query_ns": 1e6}, 0.0, 0, 0.0)
+            return Answer({"query_ns": {"run": 1e6}}, 0.0, 0, 0.0)
+        assert arguments["query"] == "run"
         self.pool.queries.append(arguments["queries"])
         times = self.pool.nanoseconds[self.model]
         times.append(times.pop(0))

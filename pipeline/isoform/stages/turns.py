@@ -1,0 +1,99 @@
+"""Children that are alive together and take turns, so that what the machine does meanwhile befalls all of them.
+
+Each holds something open and times rows of queries to it; one at a time is asked, in random order. Groups of fresh
+children are the independent samples. Not aware of what is open.
+"""
+
+import random
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from isoform.isolation import Answer, OwnChild, Pool
+
+BLOCK = "isoform.jobs.turns:block"
+
+
+@dataclass(frozen=True)
+class Contender:
+    """What a child opens.
+
+    Attributes:
+        needs: the extra that it takes.
+        jobs: called one after the other, each a function's name and its arguments; each returns, among other things,
+            ``query_ns``: by name of a query, about how many nanoseconds it takes.
+        root: the folder of a user's code that they import.
+    """
+
+    needs: str
+    jobs: Sequence[tuple[str, Mapping[str, Any]]]
+    root: Path | None = None
+
+
+@dataclass(frozen=True)
+class Round:
+    """What a group of children came to.
+
+    Attributes:
+        answers: by contender, what each of its jobs returned.
+        blocks: by contender and query, nanoseconds a query in each block.
+    """
+
+    answers: Mapping[str, tuple[Answer, ...]]
+    blocks: Mapping[tuple[str, str], tuple[float, ...]]
+
+
+@dataclass(frozen=True)
+class Turns:
+    """Contenders, by name, and how long they are asked.
+
+    Attributes:
+        blocks: of each query.
+        block_s: how long the quickest contender's block of a query takes at least.
+    """
+
+    contenders: Mapping[str, Contender]
+    pool: Pool
+    blocks: int
+    block_s: float
+
+    def group(self, seed: int) -> Round:
+        """Open every contender in a fresh child, in random order, and let all of their queries take turns.
+
+        Raises:
+            IsoformError: one of them did not open or run.
+        """
+        generator = random.Random(seed)
+        names = list(self.contenders)
+        with ExitStack() as stack:
+            children: dict[str, OwnChild] = {}
+            answers: dict[str, tuple[Answer, ...]] = {}
+            for name in generator.sample(names, len(names)):
+                contender = self.contenders[name]
+                children[name] = stack.enter_context(self.pool.own(contender.needs, contender.root))
+                answers[name] = tuple(children[name].call(job, arguments) for job, arguments in contender.jobs)
+            counts = self._counts(answers)
+            items = [(name, query) for name in names for query in _query_ns(answers[name])]
+            blocks: dict[tuple[str, str], list[float]] = {item: [] for item in items}
+            for _ in range(self.blocks):
+                for name, query in generator.sample(items, len(items)):
+                    answer = children[name].call(BLOCK, {"query": query, "queries": counts[query]})
+                    blocks[name, query].append(answer.value["query_ns"])
+        return Round(answers, {item: tuple(found) for item, found in blocks.items()})
+
+    def _counts(self, answers: Mapping[str, Sequence[Answer]]) -> dict[str, int]:
+        """Return how often each query is run in a block: as often in one contender as in another."""
+        quickest: dict[str, float] = {}
+        for one in answers.values():
+            for query, nanoseconds in _query_ns(one).items():
+                quickest[query] = min(nanoseconds, quickest.get(query, nanoseconds))
+        return {query: max(1, round(self.block_s * 1e9 / nanoseconds)) for query, nanoseconds in quickest.items()}
+
+
+def _query_ns(answers: Sequence[Answer]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for answer in answers:
+        found |= answer.value["query_ns"]
+    return found
