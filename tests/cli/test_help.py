@@ -11,7 +11,10 @@ from isoform.cli import group
 @pytest.mark.parametrize(
     ("name", "sections"),
     [
-        ("convert", ["What the source is:", "What is written:", "How, and how it is proved:", "Options:"]),
+        (
+            "convert",
+            ["What the source is:", "What is written:", "How, and how it is proved:", "Many at once:", "Options:"],
+        ),
         ("train", ["How long, and how fast:", "Which epoch counts:", "How it is computed:", "Options:"]),
         ("verify", ["What is judged:", "Where it differs:", "What others proved:", "In CI:", "Options:"]),
     ],
@@ -37,7 +40,7 @@ def test_options_wrap_at_the_width_of_the_terminal(answer, monkeypatch: pytest.M
 def test_the_examples_of_convert_are_commands_that_it_understands(answer) -> None:
     text = answer("convert", "--help").out.partition("  Examples:")[2].partition("Exit codes")[0]
     commands = [line.split("   ")[0].split() for line in text.strip().splitlines()]
-    assert len(commands) == 9
+    assert len(commands) == 10
     for words in commands:
         told = answer(*[word.strip("'") for word in words[1:]])
         assert "has no option" not in told.err

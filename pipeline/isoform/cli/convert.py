@@ -15,8 +15,9 @@ from isoform.core.signature import TensorSpec
 from isoform.isolation import Pool
 from isoform.stages.convert import ConvertRequest, convert, plan
 
-_NOT_AGAIN = ("targets", "precisions", "force", "as_json", "is_dry")
+_NOT_AGAIN = ("targets", "precisions", "force", "as_json", "is_dry", "workers")
 """Options that the command of one artifact alone says anew, or not at all."""
+_OF_BATCHES = ("jobs", "out", "workers", "no_verify", "is_dry", "force", "as_json")
 
 
 @click.command(
@@ -27,6 +28,7 @@ _NOT_AGAIN = ("targets", "precisions", "force", "as_json", "is_dry")
         ),
         "What is written": ("--to", "--precision", "--out", "--name", "--io-layout", "--profile"),
         "How, and how it is proved": ("--via", "--avoid", "--cases", "--no-verify"),
+        "Many at once": ("--batch", "--workers"),
     },
     epilog="""\b
 Examples:
@@ -39,6 +41,7 @@ Examples:
   isoform convert saved_model --to onnx --signature encode
   isoform convert model.onnx --to tflite --input 'image:float32[n,3,224,224]:NCHW' --io-layout nhwc
   isoform convert model.onnx --to tflite --precision int8 --profile microcontroller
+  isoform convert --batch jobs.toml                    many sources, each with its own options
 
 Exit codes: 0 done, 1 the numbers differ or the profile refuses something, 2 the command has to be changed,
 3 something to install, 4 a conversion, load or run failed.""",
@@ -73,6 +76,11 @@ Exit codes: 0 done, 1 the numbers differ or the profile refuses something, 2 the
 )  # fmt: skip
 @click.option("--allow-nonfinite", is_flag=True, help="Convert although weights hold NaN or infinities.")
 @click.option("--no-verify", is_flag=True, help="Do not run the result; it is then marked as not verified.")
+@click.option(
+    "--batch", "jobs", metavar="FILE", type=click.Path(path_type=Path),
+    help="Do what this TOML file says: [defaults] and [[jobs]] with source, to and other options of convert.",
+)  # fmt: skip
+@options.workers
 @plans.option
 @options.force
 @options.as_json
@@ -96,6 +104,8 @@ def command(
     allow_pickle: bool,
     allow_nonfinite: bool,
     no_verify: bool,
+    jobs: Path | None,
+    workers: int,
     is_dry: bool,
     force: bool,
     as_json: bool,
@@ -105,6 +115,15 @@ def command(
     SOURCE is a file or folder: PyTorch weights, Keras, ONNX, TorchScript, PT2, SavedModel, TFLite, or a folder as model
     hubs hold them. What it is is told by its content. Nothing of it runs outside of a child process.
     """
+    if jobs is not None:
+        from isoform.cli import batches
+
+        batches.refuse_others(context, _OF_BATCHES)
+        context.exit(
+            batches.run(
+                jobs, out, workers=workers, is_forced=force, is_verified=not no_verify, is_dry=is_dry, as_json=as_json
+            )
+        )
     if source is None:
         from isoform.cli import survey
 

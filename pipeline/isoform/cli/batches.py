@@ -1,0 +1,93 @@
+"""``isoform convert --batch``: many conversions, one row each, and at the end what the failures have in common."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from isoform import executor
+from isoform.cli import options, plans
+from isoform.cli.console import Display, printable
+from isoform.core.failures import causes
+from isoform.errors import UsageError
+from isoform.intake import jobs_file
+from isoform.isolation import Pool
+from isoform.stages import batch
+
+_MOST_NAMED = 8
+
+
+def run(path: Path, out: Path, *, workers: int, is_forced: bool, is_verified: bool, is_dry: bool, as_json: bool) -> int:
+    """Do what the file says, show it, and return the exit code: the most severe one of the jobs.
+
+    Raises:
+        UsageError: the file asks for something that there is not; nothing was started.
+    """
+    found = batch.jobs(jobs_file.read(path), out, is_forced=is_forced, is_verified=is_verified)
+    if is_dry:
+        return _show_plan(found, as_json)
+    with Display() as display, Pool(out / ".logs") as pool:
+
+        def converted(job: batch.Job) -> batch.Done:
+            done = batch.run(job, pool, display.step)
+            _tell(done, display)
+            return done
+
+        done = executor.run_all(found, converted, workers, cancel=pool.close)
+        display.settle()
+        _summarise(done, display)
+    if as_json:
+        options.print_json(batch.record(done))
+    return max(each.exit_code for each in done)
+
+
+def _tell(done: batch.Done, display: Display) -> None:
+    if done.error is not None:
+        display.line(done.job.name, f"FAILED  {done.error.what}")
+    for result in done.results:
+        state = "unchanged" if result.is_reused else f"{result.seconds:.1f} s"
+        what = f"{result.verdict}  {state}" if result.path else f"FAILED  {result.error.what if result.error else ''}"
+        display.line(f"{done.job.name}/{result.label}", what)
+
+
+def _summarise(done: Sequence[batch.Done], display: Display) -> None:
+    counts = batch.record(done)["counts"]
+    display.console.print(
+        f"\n{_counted(counts['jobs'], 'job')}, {_counted(counts['results'], 'result')}: {counts['passed']} passed, "
+        f"{counts['failed']} failed, {counts['unverified']} not verified, {counts['reused']} of all unchanged; "
+        f"{counts['not_opened']} not opened."
+    )
+    for cause in causes(failure for each in done for failure in each.failures):
+        first, names = cause.failures[0], [failure.subject for failure in cause.failures]
+        more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+        display.console.print(printable(f"{len(names):>4} x {first.message}"))
+        display.console.print(printable(f"       hint: {first.hint}\n       in {', '.join(names[:_MOST_NAMED])}{more}"))
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count} {word}{'s' * (count != 1)}"
+
+
+def _show_plan(found: Sequence[batch.Job], as_json: bool) -> int:
+    rows, code = [], 0
+    for job in found:
+        outlook = batch.outlook(job)
+        code = max(code, plans.exit_code(outlook))
+        planned = [row.to_json() for row in outlook]
+        rows.append({"job": job.entry.place, "source": str(job.request.source), "plan": planned})
+        if not as_json:
+            plans.show_outlook(f"{job.entry.place}. {job.request.source}", outlook)
+            click.echo()
+    if as_json:
+        options.print_json({"jobs": rows})
+    return code
+
+
+def refuse_others(context: click.Context, allowed: Sequence[str]) -> None:
+    """Raise UsageError for an option that the file says for each job, and the command line cannot say for all."""
+    for parameter in context.command.get_params(context):
+        name = str(parameter.name)
+        is_given = context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+        if is_given and name not in allowed:
+            word = parameter.opts[-1] if isinstance(parameter, click.Option) else name.upper()
+            raise UsageError(f"{word} does not go with --batch.", "Write it into [defaults] or a [[jobs]] of the file.")

@@ -1,0 +1,144 @@
+"""Many conversions of one file: each by itself, one that fails never stops the others.
+
+To go on after an interruption, or after some were mended, run the same again: results that are there and unaltered
+cost their hashing only.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from isoform.core.failures import Failure, causes
+from isoform.core.layout import KEEP
+from isoform.errors import INTERNAL_ERROR, IsoformError, UsageError
+from isoform.intake.jobs_file import Entry
+from isoform.isolation import Pool, PoolClosed
+from isoform.stages.convert import ConvertRequest, convert, plan
+from isoform.stages.export import Outlook, Result
+
+Events = Callable[[str, str], None]
+"""Called with a job's name and what happens to it now."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One conversion, as the file says it."""
+
+    entry: Entry
+    request: ConvertRequest
+
+    @property
+    def name(self) -> str:
+        return self.request.model_name
+
+
+@dataclass(frozen=True)
+class Done:
+    """What came of a job: results, one a variant, or why there are none.
+
+    Attributes:
+        exit_code: of the job alone, as ``isoform convert`` would end.
+    """
+
+    job: Job
+    results: tuple[Result, ...] = ()
+    error: IsoformError | None = None
+    exit_code: int = field(default=0)
+
+    @property
+    def failures(self) -> list[Failure]:
+        """What went wrong with it."""
+        found = [(self.job.name, self.error)] if self.error is not None else []
+        found += [(f"{result.name}/{result.label}", result.error) for result in self.results if result.error]
+        return [Failure(subject, error.kind, error.what, error.hint) for subject, error in found if error is not None]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "job": self.job.entry.place, "source": str(self.job.request.source), "name": self.job.name,
+            "results": [result.to_json() for result in self.results],
+            "error": self.error.to_json() if self.error is not None else None,
+        }  # fmt: skip
+
+
+def jobs(entries: Sequence[Entry], out: Path, *, is_forced: bool, is_verified: bool) -> list[Job]:
+    """Return what is to be done.
+
+    Raises:
+        UsageError: two jobs would write the same artifact, or one names a format or precision that there is not.
+    """
+    found = [Job(entry, _request(entry, out, is_forced, is_verified)) for entry in entries]
+    taken: dict[tuple[str, Any], int] = {}
+    for job in found:
+        for variant in job.request.variants:
+            other = taken.setdefault((job.name, variant), job.entry.place)
+            if other != job.entry.place:
+                raise UsageError(
+                    f"Jobs {other} and {job.entry.place} both write {job.request.out / job.name}/{variant.label}.",
+                    "Give one of them another name.",
+                )
+    return found
+
+
+def outlook(job: Job) -> list[Outlook]:
+    """Return what would be done; see `isoform.stages.convert.plan`."""
+    return plan(job.request)[1]
+
+
+def run(job: Job, pool: Pool, on_event: Events) -> Done:
+    """Return what came of a job; whatever goes wrong becomes its record.
+
+    Raises:
+        PoolClosed: the whole was interrupted.
+    """
+    try:
+        results = tuple(convert(job.request, pool, lambda part, text: on_event(_subject(job, part), text)))
+    except PoolClosed:
+        raise
+    except IsoformError as error:
+        return Done(job, error=error, exit_code=error.exit_code)
+    except Exception as error:  # noqa: BLE001 - a bug with one model is its record, and the others go on
+        told = IsoformError(
+            f"Internal error: {type(error).__name__}: {error}", f"Report this: {job.entry.command}", kind="internal"
+        )
+        return Done(job, error=told, exit_code=INTERNAL_ERROR)
+    return Done(job, results, exit_code=max((result.exit_code for result in results), default=0))
+
+
+def record(done: Sequence[Done]) -> dict[str, Any]:
+    """Return the document that ``--json`` prints."""
+    results = [result for each in done for result in each.results]
+    return {
+        "jobs": [each.to_json() for each in done],
+        "causes": [cause.to_json() for cause in causes(failure for each in done for failure in each.failures)],
+        "counts": {
+            "jobs": len(done),
+            "results": len(results),
+            "reused": sum(result.is_reused for result in results),
+            **{word: sum(result.status == word for result in results) for word in ("passed", "failed", "unverified")},
+            "not_opened": sum(each.error is not None for each in done),
+        },
+    }
+
+
+def _subject(job: Job, part: str) -> str:
+    return f"{job.name}/{part}" if part else job.name
+
+
+def _request(entry: Entry, out: Path, is_forced: bool, is_verified: bool) -> ConvertRequest:
+    options = entry.options
+    command = entry.command.replace("{", "{{").replace("}", "}}")
+    request = ConvertRequest(
+        source=entry.source,
+        formats=entry.formats,
+        out=out,
+        reproduce=f"{command} --out {out} --to {{format}}{{precision}}",
+        precisions=entry.precisions,
+        inputs=options.get("inputs", ()),
+        arch_arguments=options.get("arch_args", {}),
+        io_layout=options.get("io_layout", KEEP),
+        is_verified=is_verified and options.get("verify", True),
+        is_forced=is_forced,
+    )
+    names = ("name", "arch", "signature", "cases", "via", "avoid", "allow_pickle", "allow_nonfinite")
+    return replace(request, **{name: options[name] for name in names if name in options})
