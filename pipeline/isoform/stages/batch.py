@@ -99,7 +99,7 @@ def run(job: Job, pool: Pool, on_event: Events) -> Done:
         return Done(job, error=error, exit_code=error.exit_code)
     except Exception as error:  # noqa: BLE001 - a bug with one model is its record, and the others go on
         told = IsoformError(
-            f"Internal error: {type(error).__name__}: {error}", f"Report this: {job.entry.command}", kind="internal"
+            f"Internal error: {type(error).__name__}: {error}", f"Report this: {job.entry.command}", kind="bug"
         )
         return Done(job, error=told, exit_code=INTERNAL_ERROR)
     return Done(job, results, exit_code=max((result.exit_code for result in results), default=0))

@@ -48,7 +48,7 @@ def test_whatever_goes_wrong_is_the_jobs_record(monkeypatch: pytest.MonkeyPatch)
     done = [batch.run(job, POOL, lambda *_: None) for job in (one, two, three)]
     assert [each.exit_code for each in done] == [3, INTERNAL_ERROR, 2]
     record = batch.record(done)
-    assert [row["error"] and row["error"]["kind"] for row in record["jobs"]] == ["missing-dependency", "internal", None]
+    assert [row["error"] and row["error"]["kind"] for row in record["jobs"]] == ["missing-dependency", "bug", None]
     assert record["counts"] == {
         "jobs": 3, "results": 2, "reused": 0, "passed": 1, "failed": 1, "unverified": 0, "not_opened": 2,
     }  # fmt: skip
