@@ -22,3 +22,7 @@ def test_float16_of_several_workers_is_refused_in_one_line(tmp_path: Path) -> No
         "Keras' LossScaleOptimizer asks each for its own gradients only."
     )
     assert caught.value.hint == "Take --mixed-precision bfloat16, or one worker."
+
+
+def test_two_workers_normalise_by_the_whole_batch(tmp_path: Path) -> None:
+    checks.two_workers_normalise_by_the_whole_batch(tmp_path, "keras")

@@ -131,6 +131,16 @@ def two_workers_learn_what_one_does(folder: Path, framework: str) -> None:
     assert scaling["efficiency"] == pytest.approx(scaling["one_worker_step_ms"]["p50"] / scaling["step_ms"]["p50"] / 2)
 
 
+def two_workers_normalise_by_the_whole_batch(folder: Path, framework: str) -> None:
+    """Losses, and weights with their moving averages, are those of one worker, to rounding."""
+    one = networks.trained(folder / "one", networks.NORMALISED, framework, learning_rate=1e-3)
+    two = networks.trained(folder / "two", networks.NORMALISED, framework, learning_rate=1e-3, workers=2)
+    for name in ("loss", "test_loss"):
+        wanted = [epoch[name] for epoch in one.record["epochs"]]
+        assert [epoch[name] for epoch in two.record["epochs"]] == pytest.approx(wanted, rel=5e-6)
+    assert weights.difference(one.checkpoint, two.checkpoint) < 1e-5
+
+
 def a_killed_training_of_two_workers_goes_on(folder: Path) -> None:
     """The first worker is killed in the second epoch: the other one ends too, and the same command goes on."""
     plan = {"workers": 2, "epochs": 2}

@@ -106,6 +106,30 @@ def build():
 No bias before the normalisation: its gradient would be nothing but rounding.
 """
 
+NORMALISED = {
+    "torch": """
+from torch import nn
+
+def build():
+    blocks = [nn.Linear(64, 64, bias=False), nn.BatchNorm1d(64), nn.Tanh()]
+    blocks += [nn.Linear(64, 64, bias=False), nn.BatchNorm1d(64), nn.Tanh()]
+    return nn.Sequential(*blocks, nn.Linear(64, 10), nn.Softmax(dim=-1))
+""",
+    "keras": """
+import keras
+from keras import layers
+
+def build():
+    values = image = keras.Input((64,), name="image")
+    for index in range(2):
+        values = layers.Dense(64, use_bias=False, name=f"dense{index}")(values)
+        values = layers.BatchNormalization(momentum=0.9, name=f"norm{index}")(values)
+        values = layers.Activation("tanh", name=f"tanh{index}")(values)
+    return keras.Model(image, layers.Dense(10, activation="softmax", name="probabilities")(values))
+""",
+}
+"""Two blocks with batch normalisation, whose statistics have to be those of all workers."""
+
 FLAT = {
     "torch": """
 from torch import nn

@@ -15,13 +15,14 @@ Array = npt.NDArray[Any]
 def of(checkpoint: Path) -> list[Array]:
     """Return every float array of a checkpoint, dense kernels [in, out], in the order of its file."""
     if checkpoint.suffix == ".safetensors":
-        return [array.T if array.ndim == 2 else array for array in load_file(checkpoint).values()]
+        found = [array.T if array.ndim == 2 else array for array in load_file(checkpoint).values()]
+        return [array for array in found if array.dtype.kind == "f"]
     import h5py
 
-    found: list[Array] = []
+    read: list[Array] = []
     with zipfile.ZipFile(checkpoint) as archive, h5py.File(BytesIO(archive.read("model.weights.h5"))) as file:
-        file.visititems(lambda _, item: found.append(item[()]) if isinstance(item, h5py.Dataset) else None)
-    return [array for array in found if array.dtype.kind == "f"]
+        file.visititems(lambda _, item: read.append(item[()]) if isinstance(item, h5py.Dataset) else None)
+    return [array for array in read if array.dtype.kind == "f"]
 
 
 def softmax(checkpoint: Path) -> tuple[Array, Array]:

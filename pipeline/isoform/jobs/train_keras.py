@@ -49,6 +49,7 @@ class KerasLearner:
         self._loss = LOSSES[plan.loss]
         with self._strategy.scope():
             self._model, self._judged = _networks(architecture, plan)
+            _synchronize(self._model, plan)
             self._optimizer = _optimizer(plan)
             self._optimizer.build(self._model.trainable_variables)
         self._call = Recomputing(self._model) if plan.recompute else partial(self._model, training=True)
@@ -164,6 +165,13 @@ def _strategy(plan: TrainingPlan) -> Any:
             "Take --mixed-precision bfloat16, or one worker.",
         )
     return tf.distribute.MultiWorkerMirroredStrategy()
+
+
+def _synchronize(network: Any, plan: TrainingPlan) -> None:
+    """Let batch normalisation take the samples of all workers for its batch."""
+    for layer in network._flatten_layers() if plan.workers > 1 else ():
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.synchronized = True
 
 
 def _optimizer(plan: TrainingPlan) -> Any:

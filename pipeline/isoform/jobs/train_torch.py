@@ -43,9 +43,9 @@ class TorchLearner:
         self._workers = Workers(plan.workers)
         torch.manual_seed(plan.seed)
         self._model = resolve(architecture)(**architecture.arguments)
+        self._joined = self._workers.joined(self._model)
         if plan.recompute:
             recompute(self._model)
-        self._joined = self._workers.joined(self._model)
         self._loss = LOSSES[plan.loss]
         self._dtype = None if plan.mixed_precision == OFF else getattr(torch, plan.mixed_precision)
         self._scaler = torch.amp.GradScaler("cpu", enabled=plan.mixed_precision == "float16")

@@ -10,6 +10,8 @@ import torch
 from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from isoform.jobs.train_torch_norms import synchronize
+
 
 class Workers:
     """The processes of one training, or this one alone.
@@ -27,7 +29,10 @@ class Workers:
 
     def joined(self, model: nn.Module) -> nn.Module:
         """Return ``model`` so that gradients are the mean over all workers, and begin with the first one's weights."""
-        return DistributedDataParallel(model, find_unused_parameters=True) if self.count > 1 else model
+        if self.count == 1:
+            return model
+        synchronize(model)
+        return DistributedDataParallel(model, find_unused_parameters=True)
 
     def alone(self, joined: nn.Module) -> AbstractContextManager[Any]:
         """Return a context in which gradients only add up in this process."""

@@ -170,12 +170,14 @@ def best_of(plan: TrainingPlan, history: list[Epoch]) -> Epoch | None:
 def parts_of(inputs: Array, labels: Array, count: int, rank: int = 0, workers: int = 1) -> list[Part]:
     """Return what the worker ``rank`` computes of a batch: its share, in ``count`` parts, each as equal as can be.
 
-    A worker for which there is no sample takes part with the first one, as a share of 0.
+    All workers get the same number of parts, since they speak to each other in each: where samples do not suffice, a
+    worker takes part with the first one, as a share of 0.
     """
     mine = np.array_split(np.arange(len(labels)), workers)[rank]
-    if not len(mine):
-        return [Part(inputs[:1], labels[:1], 0.0)]
+    most = -(-len(labels) // workers)
     return [
         Part(inputs[part[0] : part[-1] + 1], labels[part[0] : part[-1] + 1], len(part) / len(labels))
-        for part in np.array_split(mine, min(count, len(mine)))
+        if len(part)
+        else Part(inputs[:1], labels[:1], 0.0)
+        for part in np.array_split(mine, min(count, most))
     ]

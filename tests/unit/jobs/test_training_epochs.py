@@ -115,3 +115,11 @@ def test_the_parts_of_all_workers_are_the_batch_in_its_order(count: int, workers
 def test_a_worker_without_a_sample_takes_part_with_a_share_of_nothing() -> None:
     (first,), (second,) = (parts_of(np.array([7.0]), np.array([3]), 4, rank, 2) for rank in range(2))
     assert (first.share, second.share, second.inputs.tolist()) == (1.0, 0.0, [7.0])
+
+
+@pytest.mark.parametrize("samples", range(1, 12))
+def test_all_workers_have_as_many_parts(samples: int) -> None:
+    inputs = np.arange(samples)
+    found = [parts_of(inputs, inputs, 4, rank, 3) for rank in range(3)]
+    assert len({len(parts) for parts in found}) == 1
+    assert [int(n) for parts in found for part in parts if part.share for n in part.inputs] == list(range(samples))
