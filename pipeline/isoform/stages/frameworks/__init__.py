@@ -20,6 +20,7 @@ from isoform.core import frameworks as nouns
 from isoform.core import machine
 from isoform.core.artifact import CASES_NAME, RECORD_NAME, Artifact, open_artifact, read_record, size_bytes
 from isoform.core.comparison import Comparison, Group
+from isoform.core.decisions import TRAINING
 from isoform.core.format import FORMATS
 from isoform.core.frameworks import (
     FRAMEWORKS,
@@ -200,7 +201,7 @@ def _learner(request: CompareRequest, sources: Sources, framework: str, modes: S
         "plan": asdict(model.training),
         "architecture": architecture.to_json(),
         "samples": str(trained.samples.resolve()),
-        "inputs": f"train/{taken.name}",
+        "inputs": f"{TRAINING}{taken.name}",
         "labels": max(2, int(answered.shape[-1])),
         "modes": list(modes),
         "warmup_s": request.warmup_s,
