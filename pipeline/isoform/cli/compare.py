@@ -65,6 +65,7 @@ def command(
         raise UsageError(f"--only: there is no '{unknown[0]}'.", f"There are: {', '.join(PARTS)}.")
     request = frameworks.CompareRequest(export.load_models(models, {}), out, parts, groups, blocks)
     measured: list[Compared] = []
+    found: dict[str, Any] = {}
     with Display() as display, Pool(out / ".logs") as pool:
         for sources in frameworks.plan(request, pool):
 
@@ -74,9 +75,9 @@ def command(
             measured.append(frameworks.run(request, sources, pool, on_progress))
             for line in tables.lines(measured[-1]):
                 display.line(measured[-1].name, line)
-    found: dict[str, Any] = frameworks.record(measured, request)
-    frameworks.write(found, out / COMPARE_NAME)
-    if markdown is not None:
-        tables.write(measured, found, markdown)
+            found = frameworks.record(measured, request)  # what is measured stays, whatever comes of the next model
+            frameworks.write(found, out / COMPARE_NAME)
+            if markdown is not None:
+                tables.write(measured, found, markdown)
     if as_json:
         options.print_json(found)
