@@ -63,7 +63,7 @@ def command(
     unknown = [part for part in parts if part not in PARTS]
     if unknown:
         raise UsageError(f"--only: there is no '{unknown[0]}'.", f"There are: {', '.join(PARTS)}.")
-    request = frameworks.CompareRequest(export.load_models(models, {}), out, parts, groups, blocks)
+    request = frameworks.CompareRequest(export.load_models(models, {}), out, parts, groups, blocks=blocks)
     measured: list[Compared] = []
     found: dict[str, Any] = {}
     with Display() as display, Pool(out / ".logs") as pool:

@@ -8,6 +8,7 @@ twice, so that the machine is tested by what the verdicts are read from.
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,8 @@ class CompareRequest:
         out: where the models were exported to, by ``isoform export``.
         parts: of `PARTS`.
         groups: of children, the independent samples; six at least for intervals.
+        mode_groups: how many of them run every graph mode; the others only the usual ones. Compilers take most of a
+            comparison's time.
         blocks: of each query in a group; block_s: how long one takes at least.
         warmup_s, warmup_limit_s: shortest and longest warm-up of each query.
     """
@@ -69,6 +72,7 @@ class CompareRequest:
     out: Path
     parts: tuple[str, ...] = PARTS
     groups: int = 6
+    mode_groups: int = 2
     blocks: int = 6
     block_s: float = 0.05
     warmup_s: float = 0.1
@@ -107,7 +111,7 @@ def run(request: CompareRequest, sources: Sources, pool: Pool, on_progress: Prog
     name = sources.model.name
     found = Compared(name)
     if "modes" in request.parts:
-        found = _with_modes(found, request, _rounds(request, _learners(request, sources), pool, name, on_progress))
+        found = _with_modes(found, _rounds(request, partial(_learners, request, sources), pool, name, on_progress))
     if "tools" in request.parts:
         found = _with_tools(found, request, sources, pool, on_progress)
     if "scaling" in request.parts:
@@ -172,20 +176,20 @@ def _sources(model: Model, request: CompareRequest, pool: Pool) -> Sources:
 
 
 def _rounds(
-    request: CompareRequest, contenders: Mapping[str, Contender], pool: Pool, name: str, on_progress: Progress,
-    part: str = "training and inference",
+    request: CompareRequest, contenders: Callable[[int], Mapping[str, Contender]], pool: Pool, name: str,
+    on_progress: Progress, part: str = "training and inference",
 ) -> list[Round]:  # fmt: skip
-    turns = Turns(contenders, pool, request.blocks, request.block_s)
     found: list[Round] = []
     for seed in range(request.groups):
         on_progress(name, part, seed, request.groups)
-        found.append(turns.group(seed))
+        found.append(Turns(contenders(seed), pool, request.blocks, request.block_s).group(seed))
     return found
 
 
-def _learners(request: CompareRequest, sources: Sources) -> dict[str, Contender]:
-    """Return PyTorch in all of its modes, its usual mode again, and TensorFlow in all of its modes."""
-    modes = {TORCH: MODES[TORCH], _CONTROL: MODES[TORCH][:1], KERAS: MODES[KERAS]}
+def _learners(request: CompareRequest, sources: Sources, group: int) -> dict[str, Contender]:
+    """Return PyTorch, PyTorch's usual mode again, and TensorFlow; each in all of its modes in the first groups."""
+    most = None if group < request.mode_groups else 1
+    modes = {TORCH: MODES[TORCH][:most], _CONTROL: MODES[TORCH][:1], KERAS: MODES[KERAS][:most]}
     return {name: _learner(request, sources, KERAS if name == KERAS else TORCH, modes[name]) for name in modes}
 
 
@@ -210,7 +214,7 @@ def _learner(request: CompareRequest, sources: Sources, framework: str, modes: S
     return Contender(_EXTRAS[framework], [(f"isoform.jobs.steps_{framework}:open_modes", arguments)], model.root)
 
 
-def _with_modes(found: Compared, request: CompareRequest, rounds: Sequence[Round]) -> Compared:
+def _with_modes(found: Compared, rounds: Sequence[Round]) -> Compared:
     modes = []
     for framework, names in MODES.items():
         for name in names:
@@ -238,8 +242,9 @@ def _compared(
     rounds: Sequence[Round], baseline: tuple[str, str], control: tuple[str, str], candidate: tuple[str, str]
 ) -> Comparison:
     groups = tuple(
-        Group(round_.blocks[baseline], round_.blocks[control], round_.blocks[candidate]) for round_ in rounds
-    )
+        Group(round_.blocks[baseline], round_.blocks[control], round_.blocks[candidate])
+        for round_ in rounds if candidate in round_.blocks
+    )  # fmt: skip
     return Comparison(machine.cores(), groups, nouns.THRESHOLD)
 
 
@@ -253,7 +258,7 @@ def _with_tools(
             name: _session(request, folder, Path(scratch) / f"{place}.npz")
             for place, (name, folder) in enumerate(named.items())
         }
-        rounds = _rounds(request, contenders, pool, found.name, on_progress, "exports on their runtimes")
+        rounds = _rounds(request, lambda _: contenders, pool, found.name, on_progress, "exports on their runtimes")
     first = TOOLS[0]
     tools = tuple(
         _tool(name, named[name], rounds, _compared(rounds, (first, "run"), (_CONTROL, "run"), (name, "run")))

@@ -69,6 +69,8 @@ def test_both_frameworks_take_turns_in_all_of_their_modes(tmp_path: Path) -> Non
     assert {name for name, _ in pool.opened} == {
         "isoform.jobs.steps_torch:open_modes", "isoform.jobs.steps_keras:open_modes",
     }  # fmt: skip
+    assert sum("xla" in modes for _, modes in pool.opened) == 2
+    assert {len(mode.train.groups) for mode in found.modes if mode.train} == {2, 6}
     assert seen[-1][2:] == (5, 6)
     assert found.training is not None
     assert (found.training.verdict, found.training.ratio) == (SLOWER, pytest.approx(1.5))
