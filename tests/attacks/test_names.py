@@ -38,6 +38,10 @@ def written(path: Path, name: str, weight: np.ndarray) -> Path:
     return path
 
 
+OURS = r"notice title=run NOT VERIFIED%3A exports/m/torchscript on torch-jit-cuda::not verified: [\w ]+$"
+"""The one annotation that a machine without CUDA gets; any other begins with what a name holds."""
+
+
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_model_with_hostile_names_is_shown_as_text(tmp_path: Path, name: str) -> None:
     path = written(tmp_path / "m.onnx", HOSTILE[name], np.ones((3, 4), np.float32))
@@ -55,7 +59,7 @@ def test_a_model_with_hostile_names_is_shown_as_text(tmp_path: Path, name: str) 
     for text in (shown.stdout, shown.stderr, found.stderr, again.stdout, again.stderr):
         assert "\x1b" not in text
         assert "\u202e" not in text
-        assert not re.search(r"^\s*::", text, re.MULTILINE)
+        assert not re.search(rf"^\s*::(?!{OURS})", text, re.MULTILINE)
     assert not (tmp_path / "marker").exists()
 
 
