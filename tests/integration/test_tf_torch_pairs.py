@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from isoform import registry
 from isoform.core.signature import TensorSpec
 from isoform.isolation import Pool
 from isoform.registry import CONVERTERS
@@ -34,7 +35,22 @@ SOURCES = {
 }
 """Format, file, --arch and --input."""
 TARGETS = sorted({row.target for row in CONVERTERS.values()})
-PAIRS = [(kind, target) for kind, (source, *_) in SOURCES.items() for target in TARGETS if source != target]
+LACKING = {
+    target: next(row.extra for row in CONVERTERS.values() if row.target == target)
+    for target in TARGETS
+    if all(registry.missing(row) for row in CONVERTERS.values() if row.target == target)
+}
+"""Targets that nothing in this environment writes, and the extra that does."""
+PAIRS = [
+    pytest.param(
+        kind,
+        target,
+        marks=pytest.mark.skipif(target in LACKING, reason=f"not installed: isoform[{LACKING.get(target)}]"),
+    )
+    for kind, (source, *_) in SOURCES.items()
+    for target in TARGETS
+    if source != target
+]
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """The job that trains a PyTorch model."""
 
-import traceback
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -10,13 +9,13 @@ import numpy as np
 import safetensors.torch
 import torch
 from torch.nn import functional as F
-from torch.utils.tensorboard._pytorch_graph import graph as draw  # what add_graph writes, without its file writer
 
 from isoform.core.artifact import Architecture
 from isoform.core.training import OFF, TrainingPlan
 from isoform.data.dataset import Array
 from isoform.hub.architecture import resolve
 from isoform.jobs import training
+from isoform.jobs.train_torch_graph import drawn
 from isoform.jobs.train_torch_recompute import recompute
 from isoform.jobs.train_torch_workers import Workers
 from isoform.jobs.training_epochs import Part
@@ -89,12 +88,7 @@ class TorchLearner:
     @torch.no_grad()
     def graph(self, inputs: Array) -> bytes | None:
         self._model.eval()
-        try:
-            definition, _ = draw(self._model, torch.from_numpy(inputs))
-        except RuntimeError:  # not every network can be traced; it is trained all the same
-            traceback.print_exc()
-            return None
-        return definition.SerializeToString()
+        return drawn(self._model, torch.from_numpy(inputs))
 
     def state(self) -> dict[str, Any]:
         state = {f"model/{name}": tensor.numpy() for name, tensor in self._model.state_dict().items()}
