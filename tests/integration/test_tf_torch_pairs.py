@@ -41,16 +41,7 @@ LACKING = {
     if all(registry.missing(row) for row in CONVERTERS.values() if row.target == target)
 }
 """Targets that nothing in this environment writes, and the extra that does."""
-PAIRS = [
-    pytest.param(
-        kind,
-        target,
-        marks=pytest.mark.skipif(target in LACKING, reason=f"not installed: isoform[{LACKING.get(target)}]"),
-    )
-    for kind, (source, *_) in SOURCES.items()
-    for target in TARGETS
-    if source != target
-]
+PAIRS = [(kind, target) for kind, (source, *_) in SOURCES.items() for target in TARGETS if source != target]
 
 
 @pytest.fixture(scope="module")
@@ -81,5 +72,7 @@ def test_every_format_that_converters_start_from_is_among_the_sources() -> None:
 def test_a_source_becomes_a_target_that_computes_the_same(
     results: Callable[[str], dict[str, Result]], kind: str, target: str
 ) -> None:
+    if target in LACKING:
+        pytest.skip(f"not installed: pip install 'isoform[{LACKING[target]}]'")
     result = results(kind)[target]
     assert (result.verdict, result.error) == ("PASS", None)
