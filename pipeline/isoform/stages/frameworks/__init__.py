@@ -38,6 +38,7 @@ from isoform.core.frameworks import (
 )
 from isoform.core.model import Model
 from isoform.core.parity import PASS, WARN
+from isoform.core.spelling import typed
 from isoform.errors import UsageError
 from isoform.isolation import Pool
 from isoform.stages import bench, inspect, train
@@ -130,7 +131,7 @@ def record(models: Sequence[Compared], request: CompareRequest) -> dict[str, Any
         "groups": request.groups,
         "blocks": request.blocks,
         "parts": list(request.parts),
-        "command": f"isoform compare {' '.join(str(model.root) for model in request.models)}",
+        "command": f"isoform compare {' '.join(typed(model.root) for model in request.models)}",
         "models": [model.to_json() for model in models],
         "claims": [
             {**asdict(outcome.claim), "verdicts": dict(outcome.verdicts), "outcome": outcome.word}
