@@ -23,6 +23,7 @@ from isoform.isolation import Pool
 from isoform.jobs import ledger
 from isoform.runtimes import tf as runtime
 from isoform.stages import explain
+from rounded import Rounding
 
 pytestmark = pytest.mark.tensorflow
 SIGNATURE = Signature((TensorSpec("x", "float32", ("batch", 6)),), (TensorSpec("scores", "float32", ("batch", 4)),))
@@ -107,19 +108,6 @@ def test_few_tensors_are_held_at_a_time(artifact: Artifact, monkeypatch: pytest.
     assert len(asked) > 3
     assert whole.keys() == pieces.keys()
     assert all(np.array_equal(whole[name], pieces[name]) for name in whole)
-
-
-class Rounding:
-    """A session whose outputs come rounded to half precision."""
-
-    def __init__(self, inner: Session) -> None:
-        self._inner, self.signature = inner, inner.signature
-
-    def run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        return {name: array.astype(np.float16).astype(np.float32) for name, array in self._inner.run(inputs).items()}
-
-    def close(self) -> None:
-        self._inner.close()
 
 
 def rounding(op: str) -> Callable[[Artifact], Session]:

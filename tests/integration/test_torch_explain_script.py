@@ -25,6 +25,7 @@ from isoform.isolation import Pool
 from isoform.jobs.explain_own import stopping
 from isoform.runtimes import torch_jit
 from isoform.stages import explain
+from rounded import Rounding
 
 pytestmark = [pytest.mark.torch, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 """PyTorch counts TorchScript among what is past."""
@@ -127,19 +128,6 @@ def test_few_tensors_are_held_at_a_time(artifact: Artifact, monkeypatch: pytest.
     assert len(asked) > 3
     assert whole.keys() == pieces.keys()
     assert all(np.array_equal(whole[name], pieces[name]) for name in whole)
-
-
-class Rounding:
-    """A session whose outputs come rounded to half precision."""
-
-    def __init__(self, inner: Session) -> None:
-        self._inner, self.signature = inner, inner.signature
-
-    def run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        return {name: array.astype(np.float16).astype(np.float32) for name, array in self._inner.run(inputs).items()}
-
-    def close(self) -> None:
-        self._inner.close()
 
 
 def rounding(kind: str) -> Callable[[Artifact], Session]:

@@ -3,13 +3,15 @@
 One module a way to look into files: hub_file.py (ONNX, TFLite), script_file.py (TorchScript), saved_model_file.py.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from isoform.core.artifact import Artifact
 from isoform.core.cases import Array, Tensors
+from isoform.core.protocols import Session
 
 Observed = Callable[[Tensors], Tensors]
 """Runs one case, and returns tensors by their names in the file."""
@@ -108,3 +110,35 @@ class File(Protocol):
 
     def run_part(self, given: Mapping[str, Array], output: str, folder: Path) -> Array:
         """Return what the runtime gives for ``output`` if it computes nothing but what lies between."""
+
+
+class RunFile:
+    """What files share whose own runtime is asked: who makes a tensor, and a run of the whole as it is verified."""
+
+    runs = 1
+    """How often a case is run until the runtime has optimised what it runs; the last answer counts."""
+    steps: Sequence[Operator]
+    outputs: Sequence[str]
+
+    def __init__(self, artifact: Artifact, load: Callable[[Artifact], Session]) -> None:
+        self._artifact, self._load = artifact, load
+
+    @property
+    def makers(self) -> dict[str, Operator]:
+        """By tensor, the operator that gives it."""
+        return {name: step for step in self.steps for name in step.outputs}
+
+    @contextmanager
+    def run(self) -> Iterator[Observed]:
+        """Open the whole file in the runtime, as it is verified."""
+        session = self._load(self._artifact)
+        names = [spec.name for spec in self._artifact.signature.outputs]
+
+        def ran(case: Tensors) -> Tensors:
+            found = [session.run(case) for _ in range(self.runs)][-1]
+            return {own: found[name] for own, name in zip(self.outputs, names, strict=True)}
+
+        try:
+            yield ran
+        finally:
+            session.close()

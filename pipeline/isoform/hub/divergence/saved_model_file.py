@@ -20,7 +20,7 @@ from isoform.core.cases import Array, Tensors
 from isoform.core.numerics import UNIT_ROUNDOFF
 from isoform.core.protocols import Perturbation, Session
 from isoform.core.signature import Signature, TensorSpec
-from isoform.hub.divergence.file import Observed, Operator
+from isoform.hub.divergence.file import Observed, Operator, RunFile
 from isoform.hub.divergence.moments import chunks
 from isoform.hub.importers.tensorflow import float64, references, skeleton
 from isoform.hub.importers.tensorflow.tracing import trace
@@ -33,7 +33,7 @@ _SIZE = "size of "
 _SETTINGS = {"i": int, "f": float, "b": bool}
 
 
-class SavedModelFile:
+class SavedModelFile(RunFile):
     """A SavedModel folder and TensorFlow."""
 
     form = "savedmodel"
@@ -46,7 +46,7 @@ class SavedModelFile:
         Raises:
             IsoformError: it changes variables or reads tables, or an operator has no float64 in TensorFlow.
         """
-        self._artifact, self._load = artifact, load
+        super().__init__(artifact, load)
         self._loaded = opened(artifact.model)  # the variables live as long as this does
         served = pick(self._loaded, artifact.model, artifact.entry)
         declared = artifact.signature
@@ -68,29 +68,9 @@ class SavedModelFile:
         self.disturbed = Fetched(self._plan, wide, weights, is_wide=True, disturbance=roundoff)
 
     @property
-    def makers(self) -> dict[str, Operator]:
-        """By tensor, the operator that gives it."""
-        return {name: step for step in self.steps for name in step.outputs}
-
-    @property
     def zeros(self) -> set[str]:
         """The weights that are zero throughout."""
         return {name for name, array in self._weights.values() if array.size > 1 and not array.any()}
-
-    @contextmanager
-    def run(self) -> Iterator[Observed]:
-        """Open the folder as it is verified."""
-        session = self._load(self._artifact)
-        names = [spec.name for spec in self._artifact.signature.outputs]
-
-        def ran(case: Tensors) -> Tensors:
-            found = session.run(case)
-            return {own: found[name] for own, name in zip(self.outputs, names, strict=True)}
-
-        try:
-            yield ran
-        finally:
-            session.close()
 
     @contextmanager
     def observed(self, names: Sequence[str]) -> Iterator[Observed]:

@@ -19,7 +19,7 @@ from isoform.core.numerics import UNIT_ROUNDOFF
 from isoform.core.protocols import Perturbation, Session
 from isoform.core.signature import Signature, TensorSpec
 from isoform.hub import float64, onednn, torch_source, torchscript
-from isoform.hub.divergence.file import Observed, Operator
+from isoform.hub.divergence.file import Observed, Operator, RunFile
 from isoform.hub.divergence.moments import chunks
 
 _SOURCE = re.compile(r"([^\s:\"]+\.py)(?:\(|:|\", line )(\d+)")
@@ -29,15 +29,16 @@ _MOST_RUNS = 2
 """Runs after which libtorch has optimised a program."""
 
 
-class ScriptFile:
+class ScriptFile(RunFile):
     """A TorchScript file and libtorch."""
 
     form = "torchscript"
+    runs = _MOST_RUNS
     refusals = (RuntimeError, IndexError, ValueError)
     """What libtorch raises where an operator does not take these sizes."""
 
     def __init__(self, artifact: Artifact, load: Callable[[Artifact], Session]) -> None:
-        self._artifact, self._load = artifact, load
+        super().__init__(artifact, load)
         self._script = torchscript.opened(artifact.model)
         self._graph = _named(self._script.inlined_graph, artifact.signature)
         self.steps, self.outputs = _operators(self._graph), _outputs(self._graph)
@@ -48,29 +49,9 @@ class ScriptFile:
         self.exact, self.disturbed = (Fetched(each, self._graph, is_wide=True) for each in (wide, disturbed))
 
     @property
-    def makers(self) -> dict[str, Operator]:
-        """By tensor, the operator that gives it."""
-        return {name: step for step in self.steps for name in step.outputs}
-
-    @property
     def zeros(self) -> set[str]:
         """The weights that are zero throughout."""
         return {name for name, tensor in self._script.state_dict().items() if tensor.numel() > 1 and not tensor.any()}
-
-    @contextmanager
-    def run(self) -> Iterator[Observed]:
-        """Open the whole file in the runtime, and let it optimise."""
-        session = self._load(self._artifact)
-        names = [spec.name for spec in self._artifact.signature.outputs]
-
-        def ran(case: Tensors) -> Tensors:
-            found = [session.run(case) for _ in range(_MOST_RUNS)][-1]
-            return {own: found[name] for own, name in zip(self.outputs, names, strict=True)}
-
-        try:
-            yield ran
-        finally:
-            session.close()
 
     @contextmanager
     def observed(self, names: Sequence[str]) -> Iterator[Observed]:
