@@ -14,6 +14,10 @@ from typing import Any
 from isoform.isolation import Answer, OwnChild, Pool
 
 BLOCK = "isoform.jobs.turns:block"
+LONGEST = 4
+"""Times the shortest block: longer than that no block is made for the sake of equal numbers of queries."""
+FEWEST = 20
+"""Queries of a block that is cut short so."""
 
 
 @dataclass(frozen=True)
@@ -74,22 +78,30 @@ class Turns:
                 contender = self.contenders[name]
                 children[name] = stack.enter_context(self.pool.own(contender.needs, contender.root))
                 answers[name] = tuple(children[name].call(job, arguments) for job, arguments in contender.jobs)
-            counts = self._counts(answers)
-            items = [(name, query) for name in names for query in _query_ns(answers[name])]
+            asked = {name: _query_ns(answers[name]) for name in names}
+            counts = self._counts(asked)
+            items = list(counts)
             blocks: dict[tuple[str, str], list[float]] = {item: [] for item in items}
             for _ in range(self.blocks):
                 for name, query in generator.sample(items, len(items)):
-                    answer = children[name].call(BLOCK, {"query": query, "queries": counts[query]})
+                    answer = children[name].call(BLOCK, {"query": query, "queries": counts[name, query]})
                     blocks[name, query].append(answer.value["query_ns"])
         return Round(answers, {item: tuple(found) for item, found in blocks.items()})
 
-    def _counts(self, answers: Mapping[str, Sequence[Answer]]) -> dict[str, int]:
-        """Return how often each query is run in a block: as often in one contender as in another."""
-        quickest: dict[str, float] = {}
-        for one in answers.values():
-            for query, nanoseconds in _query_ns(one).items():
-                quickest[query] = min(nanoseconds, quickest.get(query, nanoseconds))
-        return {query: max(1, round(self.block_s * 1e9 / nanoseconds)) for query, nanoseconds in quickest.items()}
+    def _counts(self, asked: Mapping[str, Mapping[str, float]]) -> dict[tuple[str, str], int]:
+        """Return, by contender and query, how often it is run in a block: as often in one as in another.
+
+        One that is so much slower that its block would be longer than `LONGEST` others is run less often, but never
+        less than `FEWEST` times where the quickest is: its lower decile would be that of too few.
+        """
+        counts = {}
+        for name, queries in asked.items():
+            for query, nanoseconds in queries.items():
+                quickest = min(found[query] for found in asked.values() if query in found)
+                fair = max(1, round(self.block_s * 1e9 / quickest))
+                bounded = max(FEWEST, round(LONGEST * self.block_s * 1e9 / nanoseconds))
+                counts[name, query] = min(fair, bounded)
+        return counts
 
 
 def _query_ns(answers: Sequence[Answer]) -> dict[str, float]:
