@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from isoform.core.bench import SCHEMA_VERSION, BenchRecord, Process, Timing
+from isoform.core.comparison import Comparison, Group
+from isoform.core.frameworks import Carried, Compared, Mode, Scaling, Tool
 from isoform.core.machine import Machine
 
 HERE = Machine("Example 9000", "x86_64", 8, 16 << 30, "Linux 6.1", "CPython 3.11.7")
@@ -169,3 +171,24 @@ def full(folder: Path) -> None:
                         placement=placement("A", nodes), ceilings=ceilings,
                     )  # fmt: skip
             training(folder, framework, is_generated=framework == "torch", place=model)
+
+
+def comparison(ratio: float, baseline: float = 2e6) -> Comparison:
+    """Return what was timed in turns: six groups that agree."""
+    return Comparison(2, tuple(Group((baseline,), (baseline,), (baseline * ratio,)) for _ in range(6)), 0.05)
+
+
+_MODES = (
+    Mode("torch", "eager", comparison(1.0), comparison(1.0, 1e5), None),
+    Mode("torch", "compile", None, None, None, "no compiler | none at all"),
+    Mode("keras", "function", comparison(1.5), comparison(0.5, 1e5), None),
+    Mode("keras", "xla", comparison(2.0), comparison(0.7, 1e5), 2.5e-7),
+)
+_TOOLS = (
+    Tool("onnx", "ort-cpu", comparison(1.0), (30_000_000,) * 6, 1_500_000, 50_000_000),
+    Tool("tflite", "litert", comparison(3.0), (10_000_000,) * 6, 1_400_000, 15_000_000),
+)
+_CARRIED = (Carried("torch", 1_400_000, 5, ()), Carried("keras", 1_500_000, 6, ("CUSTOM Odd",)))
+_SCALING = (Scaling("torch", 2, 10.0, 6.25), Scaling("keras", 2, 10.0, 20.0))
+COMPARED = Compared("net", _MODES, comparison(1.9, 4e8), _TOOLS, comparison(1.0), _CARRIED, _SCALING)
+"""A model measured in both frameworks."""

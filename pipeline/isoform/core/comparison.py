@@ -70,6 +70,11 @@ class Group:
             "candidate_ns": list(self.candidate),
         }
 
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> "Group":
+        sides = (tuple(map(float, document[f"{side}_ns"])) for side in ("baseline", "control", "candidate"))
+        return cls(*sides)
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -109,6 +114,11 @@ class Comparison:
         return median([median(group.baseline) for group in self.groups])
 
     @property
+    def candidate_ns(self) -> float:
+        """The candidate's latency: the baseline's, times the ratio of the two in turns."""
+        return self.baseline_ns * self.ratio
+
+    @property
     def verdict(self) -> str:
         """Faster, slower or same where the whole interval says so; unfit where the baseline is not its own equal."""
         if self._told(self.control_interval) != SAME:
@@ -131,6 +141,12 @@ class Comparison:
             "baseline_ns": self.baseline_ns,
             "groups": [group.to_json() for group in self.groups],
         }
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> "Comparison":
+        """Return the comparison of a document; ratio, interval and verdict follow from its groups again."""
+        groups = tuple(Group.from_json(group) for group in document["groups"])
+        return cls(int(document["threads"]), groups, float(document["threshold"]))
 
     def __str__(self) -> str:
         figures = f"{self.ratio:.3f} times the baseline's {self.baseline_ns / 1e6:.3f} ms{_shown(self.interval)}"

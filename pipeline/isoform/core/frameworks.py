@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from isoform.core.comparison import FASTER, SAME, UNCLEAR, UNFIT, Comparison, Group
+from isoform.core.statistics import median
 
 TORCH, KERAS = "torch", "keras"
 FRAMEWORKS = {TORCH: "PyTorch", KERAS: "TensorFlow"}
@@ -43,12 +44,30 @@ class Mode:
     difference: float | None
     refused: str = ""
 
+    @property
+    def step_ns(self) -> float | None:
+        """A step of training: what PyTorch's usual one took, times the ratio of the two in turns."""
+        return _times(self.train)
+
+    @property
+    def inference_ns(self) -> float | None:
+        """One inference, likewise."""
+        return _times(self.infer)
+
     def to_json(self) -> dict[str, Any]:
         return {
             "framework": self.framework, "mode": self.name, "difference": self.difference, "refused": self.refused,
             "train": self.train.to_json() if self.train else None,
             "infer": self.infer.to_json() if self.infer else None,
         }  # fmt: skip
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> "Mode":
+        difference = document["difference"]
+        return cls(
+            str(document["framework"]), str(document["mode"]), _compared(document["train"]),
+            _compared(document["infer"]), None if difference is None else float(difference), str(document["refused"]),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -68,11 +87,28 @@ class Tool:
     model_bytes: int
     runtime_bytes: int
 
+    @property
+    def latency_ns(self) -> float:
+        """One inference: what ONNX Runtime's took, times the ratio of the two in turns."""
+        return self.latency.candidate_ns
+
+    @property
+    def middle_start_ns(self) -> float:
+        """The median start over processes."""
+        return median(self.start_ns)
+
     def to_json(self) -> dict[str, Any]:
         return {
             "format": self.format, "runtime": self.runtime, "latency": self.latency.to_json(),
             "start_ns": list(self.start_ns), "model_bytes": self.model_bytes, "runtime_bytes": self.runtime_bytes,
         }  # fmt: skip
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> "Tool":
+        return cls(
+            str(document["format"]), str(document["runtime"]), Comparison.from_json(document["latency"]),
+            tuple(map(int, document["start_ns"])), int(document["model_bytes"]), int(document["runtime_bytes"]),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -86,6 +122,11 @@ class Carried:
 
     def to_json(self) -> dict[str, Any]:
         return vars(self) | {"custom": list(self.custom)}
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> "Carried":
+        custom = tuple(map(str, document["custom"]))
+        return cls(str(document["framework"]), int(document["size_bytes"]), int(document["operators"]), custom)
 
 
 @dataclass(frozen=True)
@@ -111,6 +152,13 @@ class Scaling:
             "framework": self.framework, "workers": self.workers, "efficiency": self.efficiency,
             "alone_ms": self.alone_ms, "together_ms": self.together_ms,
         }  # fmt: skip
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> "Scaling":
+        return cls(
+            str(document["framework"]), int(document["workers"]), float(document["alone_ms"]),
+            float(document["together_ms"]),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -150,6 +198,18 @@ class Compared:
             "carried": [carried.to_json() for carried in self.carried],
             "scaling": [scaling.to_json() for scaling in self.scaling],
         }
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> "Compared":
+        return cls(
+            str(document["name"]),
+            tuple(map(Mode.from_json, document["modes"])),
+            _compared(document["memory"]),
+            tuple(map(Tool.from_json, document["tools"])),
+            _compared(document["mobile"]),
+            tuple(map(Carried.from_json, document["carried"])),
+            tuple(map(Scaling.from_json, document["scaling"])),
+        )
 
 
 @dataclass(frozen=True)
@@ -207,6 +267,14 @@ def outcomes(models: Sequence[Compared]) -> list[Outcome]:
         measured = {model.name: getattr(model, claim.subject) for model in models}
         found.append(Outcome(claim, {name: one.verdict for name, one in measured.items() if one is not None}))
     return found
+
+
+def _compared(document: dict[str, Any] | None) -> Comparison | None:
+    return None if document is None else Comparison.from_json(document)
+
+
+def _times(found: Comparison | None) -> float | None:
+    return None if found is None else found.candidate_ns
 
 
 def by_group(baseline: Sequence[float], control: Sequence[float], candidate: Sequence[float]) -> Comparison:

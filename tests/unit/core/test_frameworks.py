@@ -1,9 +1,12 @@
 """Usual claims are held against what was measured, and only against what could be told."""
 
+import json
+
 import pytest
 
 from isoform.core.comparison import FASTER, SAME, SLOWER, UNCLEAR, UNFIT, Comparison, Group
 from isoform.core.frameworks import DID_NOT, HELD, MIXED, UNTOLD, Compared, Mode, Scaling, by_group, outcomes
+from written_records import COMPARED
 
 
 def comparison(ratio: float, spread: float = 0.001, control: float = 1.0) -> Comparison:
@@ -52,3 +55,8 @@ def test_memory_is_compared_process_by_process() -> None:
 def test_two_workers_that_take_half_the_time_lose_nothing() -> None:
     assert Scaling("torch", 2, 10.0, 5.0).efficiency == 1.0
     assert Scaling("torch", 2, 10.0, 10.0).efficiency == 0.5
+
+
+def test_a_record_is_read_as_it_was_written() -> None:
+    assert Compared.from_json(json.loads(json.dumps(COMPARED.to_json()))) == COMPARED
+    assert Compared.from_json(Compared("bare").to_json()) == Compared("bare")

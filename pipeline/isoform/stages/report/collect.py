@@ -14,6 +14,8 @@ from isoform import store
 from isoform.core.artifact import RECORD_NAME, SCHEMA_VERSION
 from isoform.core.bench import BENCH_NAME, BenchRecord
 from isoform.core.format import FORMATS, beside
+from isoform.core.frameworks import COMPARE_NAME, Compared
+from isoform.core.frameworks import SCHEMA_VERSION as COMPARE_VERSION
 from isoform.core.parity import ERROR, ParityRecord
 from isoform.core.self_test import SelfTest
 from isoform.errors import UsageError
@@ -141,11 +143,16 @@ class Training:
 
 @dataclass(frozen=True)
 class Collection:
-    """Everything below a folder, in the order in which it is shown."""
+    """Everything below a folder, in the order in which it is shown.
+
+    Attributes:
+        compared: the models that were measured in both frameworks.
+    """
 
     entries: tuple[Entry, ...]
     trainings: tuple[Training, ...] = ()
     unreadable: tuple[str, ...] = ()
+    compared: tuple[Compared, ...] = ()
 
     @property
     def columns(self) -> list[tuple[str, str]]:
@@ -197,10 +204,15 @@ def collect(folder: Path) -> Collection:
             trainings.append(found)
         else:
             entries.append(found)
+    compared: tuple[Compared, ...] = ()
+    try:
+        compared = _compared(folder / COMPARE_NAME)
+    except _DAMAGE:
+        unreadable.append(COMPARE_NAME)
     if not entries and not unreadable:
         raise UsageError(f"{folder}: no artifact below it.", "Export something first: isoform export models/mlp")
     entries.sort(key=lambda entry: (entry.name, entry.framework, entry.is_reduced, entry.precision, entry.format))
-    return Collection(tuple(entries), tuple(trainings), tuple(unreadable))
+    return Collection(tuple(entries), tuple(trainings), tuple(unreadable), compared)
 
 
 def _records(folder: Path) -> Iterator[Path]:
@@ -261,6 +273,16 @@ def _training(path: Path) -> Training:
         float(epoch["loss"]), float(epoch["accuracy"])
     name = path.parents[2].name
     return Training(name, str(record["framework"]), record | {"test_accuracy": float(record["test_accuracy"])})
+
+
+def _compared(path: Path) -> tuple[Compared, ...]:
+    """Return what `isoform compare` measured; nothing where it never did."""
+    if not path.exists():
+        return ()
+    record = store.read_json(path)
+    if not isinstance(record, dict) or record["schema_version"] != COMPARE_VERSION:
+        raise ValueError(path.name)
+    return tuple(map(Compared.from_json, record["models"]))
 
 
 def _document(path: Path) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from isoform.stages.report.section import Group, Section
 from isoform.stages.report.sections import (
     before,
     deployment,
+    frameworks,
     glance,
     latency,
     pareto,
@@ -110,7 +111,8 @@ def compose(collection: Collection, changes: Sequence[change.Change] | None = No
         parity.sheet(collection),
         [(table, ranks.sheet(table)) for table in compared],
         [*([] if changes is None else [before.section(changes)]), glance.section(compared)],
-        [each.section(compared) for each in SECTIONS],
+        [each.section(compared) for each in SECTIONS]
+        + ([frameworks.section(collection.compared)] if collection.compared else []),
         training.groups(collection.trainings),
     )
 

@@ -97,7 +97,7 @@ def test_a_stacked_bar_is_as_long_as_its_shares() -> None:
 
 def test_a_ratio_of_one_stands_on_the_line_and_within_the_band() -> None:
     row = bars.Ratio("a", 1.0, (0.99, 1.01), "same", 0)
-    drawing = bars.ratios("n", [row], 0.03, "t", "d")
+    drawing = bars.ratios("n", [row], 0.03, "t", "d", "after / before")
     mark, line = re.search(r'cx="([\d.]+)"', drawing), re.search(r'class="half" d="M([\d.]+) ', drawing)
     band = re.search(r'class="band" x="([\d.]+)" y="6" width="([\d.]+)"', drawing)
     assert mark is not None

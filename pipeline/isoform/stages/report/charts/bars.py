@@ -42,7 +42,9 @@ def shares(name: str, rows: Sequence[tuple[str, Sequence[Part]]], title: str, de
     return svg.frame(name, "".join(parts), height, title, description)
 
 
-def ratios(name: str, rows: Sequence[Ratio], threshold: float, title: str, description: str) -> str:
+def ratios(
+    name: str, rows: Sequence[Ratio], threshold: float, title: str, description: str, axis_title: str
+) -> str:  # fmt: skip
     """Return each ratio over a logarithmic axis, 1 marked, with the band in which two are called the same."""
     bottom = TOP + 36 * len(rows) + 4
     ends = [end for row in rows for end in (row.ratio, *row.interval)]
@@ -50,7 +52,7 @@ def ratios(name: str, rows: Sequence[Ratio], threshold: float, title: str, descr
     low, high = xs.place(1 / (1 + threshold)), xs.place(1 + threshold)
     parts = [
         f'<rect class="band" x="{low:.1f}" y="{TOP}" width="{high - low:.1f}" height="{bottom - TOP}"/>',
-        svg.across(xs, TOP, bottom, lambda tick: f"× {tick:.3g}", "latency after / before, in turns"),
+        svg.across(xs, TOP, bottom, lambda tick: f"× {tick:.3g}", axis_title),
         svg.path("half", f"M{xs.place(1):.1f} {TOP}V{bottom}"),
     ]
     for index, row in enumerate(rows):

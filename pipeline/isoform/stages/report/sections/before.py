@@ -114,7 +114,10 @@ def _chart(found: Sequence[Change]) -> Figure | None:
     title = "Latency after / before, timed in turns"
     words = [turns.word for _, turns in timed]
     told = ", ".join(f"{words.count(word)} {word}" for word in dict.fromkeys(words))
-    drawing = ratios("turns", rows, timed[0][1].threshold, title, f"{told}. The figures are in the table below.")
+    drawing = ratios(
+        "turns", rows, timed[0][1].threshold, title, f"{told}. The figures are in the table below.",
+        "latency after / before, in turns",
+    )  # fmt: skip
     return Figure(title, drawing, Sheet("turns", title, _OF_TURNS, lines))
 
 
