@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from isoform.isolation import Answer, OwnChild, Pool
+from isoform.stages.export.ahead import threads
 
 BLOCK = "isoform.jobs.turns:block"
 LONGEST = 4
@@ -56,12 +57,14 @@ class Turns:
     Attributes:
         blocks: of each query.
         block_s: how long the quickest contender's block of a query takes at least.
+        opened_together: how many are opened at a time; more than one where nothing that opening costs is measured.
     """
 
     contenders: Mapping[str, Contender]
     pool: Pool
     blocks: int
     block_s: float
+    opened_together: int = 1
 
     def group(self, seed: int) -> Round:
         """Open every contender in a fresh child, in random order, and let all of their queries take turns.
@@ -72,12 +75,11 @@ class Turns:
         generator = random.Random(seed)
         names = list(self.contenders)
         with ExitStack() as stack:
-            children: dict[str, OwnChild] = {}
-            answers: dict[str, tuple[Answer, ...]] = {}
-            for name in generator.sample(names, len(names)):
-                contender = self.contenders[name]
-                children[name] = stack.enter_context(self.pool.own(contender.needs, contender.root))
-                answers[name] = tuple(children[name].call(job, arguments) for job, arguments in contender.jobs)
+            children = {
+                name: stack.enter_context(self.pool.own(self.contenders[name].needs, self.contenders[name].root))
+                for name in generator.sample(names, len(names))
+            }
+            answers = self._opened(children)
             asked = {name: _query_ns(answers[name]) for name in names}
             counts = self._counts(asked)
             items = list(counts)
@@ -87,6 +89,15 @@ class Turns:
                     answer = children[name].call(BLOCK, {"query": query, "queries": counts[name, query]})
                     blocks[name, query].append(answer.value["query_ns"])
         return Round(answers, {item: tuple(found) for item, found in blocks.items()})
+
+    def _opened(self, children: Mapping[str, OwnChild]) -> dict[str, tuple[Answer, ...]]:
+        """Return what the jobs of each contender answer, in the order of ``children``."""
+
+        def opened(name: str) -> tuple[Answer, ...]:
+            return tuple(children[name].call(job, arguments) for job, arguments in self.contenders[name].jobs)
+
+        with threads(self.pool, self.opened_together) as openers:
+            return dict(zip(children, openers.map(opened, children), strict=True))
 
     def _counts(self, asked: Mapping[str, Mapping[str, float]]) -> dict[tuple[str, str], int]:
         """Return, by contender and query, how often it is run in a block: as often in one as in another.

@@ -112,7 +112,9 @@ def run(request: CompareRequest, sources: Sources, pool: Pool, on_progress: Prog
     name = sources.model.name
     found = Compared(name)
     if "modes" in request.parts:
-        found = _with_modes(found, _rounds(request, partial(_learners, request, sources), pool, name, on_progress))
+        contenders = partial(_learners, request, sources)
+        part = "training and inference"  # where starting is not measured, so it may be done side by side
+        found = _with_modes(found, _rounds(request, contenders, pool, name, on_progress, part, machine.cores()))
     if "tools" in request.parts:
         found = _with_tools(found, request, sources, pool, on_progress)
     if "scaling" in request.parts:
@@ -178,12 +180,12 @@ def _sources(model: Model, request: CompareRequest, pool: Pool) -> Sources:
 
 def _rounds(
     request: CompareRequest, contenders: Callable[[int], Mapping[str, Contender]], pool: Pool, name: str,
-    on_progress: Progress, part: str = "training and inference",
+    on_progress: Progress, part: str, opened_together: int = 1,
 ) -> list[Round]:  # fmt: skip
     found: list[Round] = []
     for seed in range(request.groups):
         on_progress(name, part, seed, request.groups)
-        found.append(Turns(contenders(seed), pool, request.blocks, request.block_s).group(seed))
+        found.append(Turns(contenders(seed), pool, request.blocks, request.block_s, opened_together).group(seed))
     return found
 
 
