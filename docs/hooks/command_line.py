@@ -23,7 +23,10 @@ def reference() -> str:
     for name in group.list_commands(root):
         command = group.get_command(root, name)
         assert command is not None
-        parts.append(_section(command, click.Context(command, info_name=name, parent=root)))
+        context = click.Context(command, info_name=name, parent=root)
+        parts.append(_section(command, context))
+        for part, inner in (command.commands if isinstance(command, click.Group) else {}).items():
+            parts.append(_section(inner, click.Context(inner, info_name=part, parent=context)))
     return "\n\n".join(parts)
 
 

@@ -3,11 +3,13 @@
 The children that do the work are started for the call and gone when it returns.
 """
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from isoform import registry
+from isoform.cache import Store, open_store
 from isoform.core import profiles
 from isoform.core.artifact import open_artifact
 from isoform.core.bench import BenchOptions, BenchRecord
@@ -44,6 +46,7 @@ def convert(
     allow_pickle: bool = False,
     allow_nonfinite: bool = False,
     verify: bool = True,
+    store: str | None = None,
     force: bool = False,
 ) -> list[Result]:
     """Return one result for each format in ``to`` and each ``precision``; a failed one says so in ``status``.
@@ -60,6 +63,7 @@ def convert(
         precision: "fp32", "fp16", "bf16", "dynamic-int8" or "int8"; several as in ``to``.
         profile: "microcontroller", "phone", "browser" or "server": what such a target does not allow, in ``profile``.
         allow_pickle: let a PyTorch checkpoint run the code in it, in a child process; only if you trust who made it.
+        store: a folder or URL with results to reuse, which gets new ones too; what is wrong in it is a warning.
         allow_nonfinite: weights may hold NaN and infinities.
 
     Raises:
@@ -87,9 +91,14 @@ def convert(
         is_forced=force,
         precisions=_listed(precision),
         profile=profiles.lookup(profile) if profile is not None else None,
+        cache=_opened(store),
     )
     with Pool(request.out / ".logs") as pool:
         return convert_stage(request, pool, lambda subject, text: None)
+
+
+def _opened(url: str | None) -> Store | None:
+    return None if url is None else open_store(url, lambda line: warnings.warn(line, stacklevel=2))
 
 
 def _listed(to: str | Sequence[str]) -> tuple[str, ...]:

@@ -28,6 +28,7 @@ COMMANDS = {
     "report": "Write one page with everything that was exported, proved and measured.",
     "inspect": "Show what a file or an artifact holds, or which operators a target carries.",
     "routes": "Show the ranked routes from one format to another.",
+    "cache": "List, check and prune a store of results.",
     "doctor": "Show versions, and which converters and runtimes work in this environment.",
     "completion": "Print what makes a shell complete commands, options and their words.",
 }

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from isoform import executor
+from isoform.cache import Store
 from isoform.cli import options, plans
 from isoform.cli.console import Display, printable
 from isoform.core.failures import causes
@@ -17,13 +18,23 @@ from isoform.stages import batch
 _MOST_NAMED = 8
 
 
-def run(path: Path, out: Path, *, workers: int, is_forced: bool, is_verified: bool, is_dry: bool, as_json: bool) -> int:
+def run(
+    path: Path,
+    out: Path,
+    *,
+    workers: int,
+    is_forced: bool,
+    is_verified: bool,
+    is_dry: bool,
+    as_json: bool,
+    cache: Store | None = None,
+) -> int:
     """Do what the file says, show it, and return the exit code: the most severe one of the jobs.
 
     Raises:
         UsageError: the file asks for something that there is not; nothing was started.
     """
-    found = batch.jobs(jobs_file.read(path), out, is_forced=is_forced, is_verified=is_verified)
+    found = batch.jobs(jobs_file.read(path), out, is_forced=is_forced, is_verified=is_verified, cache=cache)
     if is_dry:
         return _show_plan(found, as_json)
     with Display() as display, Pool(out / ".logs") as pool:

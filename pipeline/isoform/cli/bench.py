@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from isoform import registry
-from isoform.cli import artifacts, options, plans
+from isoform.cli import artifacts, options, plans, stores
 from isoform.cli.allotment import Allotment
 from isoform.cli.sections import Sectioned
 from isoform.cli.usage import Counts
@@ -20,6 +20,7 @@ from isoform.core.format import FORMATS
 from isoform.errors import RESULT_FAILED, IsoformError, UsageError
 
 if TYPE_CHECKING:
+    from isoform.cache import Store
     from isoform.isolation import Pool
     from isoform.stages.ceilings import Ceilings
 
@@ -82,6 +83,7 @@ Exit codes: 0 done, 1 beyond the budget or slower than the baseline, 3 LoadGen i
 )  # fmt: skip
 @click.option("--budget", metavar="METRIC<VALUE[,...]", help=f"Fail beyond these: {', '.join(budgets.METRICS)}.")
 @plans.option
+@options.store
 @options.force
 @options.as_json
 @click.pass_context
@@ -101,6 +103,7 @@ def command(
     threshold: float,
     budget: str | None,
     is_dry: bool,
+    store: str | None,
     force: bool,
     as_json: bool,
 ) -> None:
@@ -127,6 +130,7 @@ def command(
         context.exit(0)
     if baseline is not None and len(batches) > 1:
         raise UsageError("--baseline takes one batch.", "Give a command to each batch.")
+    cache = stores.opened(store)
     with Display() as display:
         if baseline is not None:
             chosen = _turns(threads, batches[0], processes, quick, threshold)
@@ -138,7 +142,7 @@ def command(
             measured = [_options(threads, batch, rounds, processes, quick) for batch in batches]
             allotment = None if quick or processes else Allotment(60 * minutes, len(runs) * len(batches))
             bencher = _Bencher(
-                measured, force, limits, display, Ceilings(), allotment, mlperf_s if is_generated else None
+                measured, force, limits, display, Ceilings(), allotment, mlperf_s if is_generated else None, cache
             )
             found = {run: bencher.entries(*run) for run in sorted(runs, key=_start_up)}
             entries = [entry for run in runs for entry in found[run]]
@@ -203,6 +207,7 @@ class _Bencher:
     ceilings: "Ceilings"
     allotment: Allotment | None
     mlperf_s: float | None
+    cache: "Store | None"
 
     def entries(self, folder: Path, row: registry.Runtime) -> list[dict[str, Any]]:
         """Return the JSON of an artifact's records, or of the error in the place of one."""
@@ -241,6 +246,7 @@ class _Bencher:
         return bench.bench(
             folder, row, pool, chosen, is_forced=self.is_forced, on_progress=on_progress, ceilings=self.ceilings,
             limit_s=self.allotment.next_s() if self.allotment else None, mlperf_s=self.mlperf_s,
+            cache=self.cache, on_hit=lambda told: self.display.line(f"{folder} {row.name}", told),
         )  # fmt: skip
 
     def _told(self, subject: str, record: BenchRecord, is_reused: bool) -> list[str]:

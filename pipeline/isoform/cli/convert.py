@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from isoform.cli import options, plans, results
+from isoform.cli import options, plans, results, stores
 from isoform.cli.console import Display
 from isoform.cli.sections import Sectioned
 from isoform.cli.usage import Word
@@ -15,9 +15,9 @@ from isoform.core.signature import TensorSpec
 from isoform.isolation import Pool
 from isoform.stages.convert import ConvertRequest, convert, plan
 
-_NOT_AGAIN = ("targets", "precisions", "force", "as_json", "is_dry", "workers")
+_NOT_AGAIN = ("targets", "precisions", "force", "as_json", "is_dry", "workers", "store")
 """Options that the command of one artifact alone says anew, or not at all."""
-_OF_BATCHES = ("jobs", "out", "workers", "no_verify", "is_dry", "force", "as_json")
+_OF_BATCHES = ("jobs", "out", "workers", "no_verify", "is_dry", "force", "as_json", "store")
 
 
 @click.command(
@@ -82,6 +82,7 @@ Exit codes: 0 done, 1 the numbers differ or the profile refuses something, 2 the
 )  # fmt: skip
 @options.workers
 @plans.option
+@options.store
 @options.force
 @options.as_json
 @click.pass_context
@@ -107,6 +108,7 @@ def command(
     jobs: Path | None,
     workers: int,
     is_dry: bool,
+    store: str | None,
     force: bool,
     as_json: bool,
 ) -> None:
@@ -121,7 +123,14 @@ def command(
         batches.refuse_others(context, _OF_BATCHES)
         context.exit(
             batches.run(
-                jobs, out, workers=workers, is_forced=force, is_verified=not no_verify, is_dry=is_dry, as_json=as_json
+                jobs,
+                out,
+                workers=workers,
+                is_forced=force,
+                is_verified=not no_verify,
+                is_dry=is_dry,
+                as_json=as_json,
+                cache=stores.opened(store),
             )
         )
     if source is None:
@@ -148,6 +157,7 @@ def command(
         is_forced=force,
         precisions=options.listed(precisions, (FP32,)),
         profile=profiles.lookup(profile) if profile is not None else None,
+        cache=stores.opened(store),
     )
     if is_dry:
         context.exit(_show_plan(request, as_json))

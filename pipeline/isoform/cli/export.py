@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from isoform import executor
-from isoform.cli import options, plans, training_options
+from isoform.cli import options, plans, stores, training_options
 from isoform.core.precision import Variant
 from isoform.errors import IsoformError
 
@@ -29,6 +29,7 @@ Examples:
 @options.workers
 @click.option("--no-verify", is_flag=True, help="Do not run the results; they are then marked as not verified.")
 @plans.option
+@options.store
 @options.force
 @options.as_json
 @click.pass_context
@@ -45,6 +46,7 @@ def command(
     workers: int,
     no_verify: bool,
     is_dry: bool,
+    store: str | None,
     force: bool,
     as_json: bool,
 ) -> None:
@@ -65,12 +67,13 @@ def command(
     tasks = [(task, export.variants_of(task.model, formats, named)) for task in train.plan(request)]
     if is_dry:
         context.exit(_show_plan(tasks, out, not no_verify, as_json))
+    cache = stores.opened(store)
     with Display() as display, Pool(out / ".logs") as pool:
-        trained = [(_trained(task, wanted, pool, display), wanted) for task, wanted in tasks]
+        trained = [(_trained(task, wanted, pool, display, cache), wanted) for task, wanted in tasks]
         groups = executor.run_all(
             trained,
             lambda item: (
-                item[0] if isinstance(item[0], list) else _exported(*item, out, no_verify, force, pool, display)
+                item[0] if isinstance(item[0], list) else _exported(*item, out, no_verify, force, pool, display, cache)
             ),
             workers,
             cancel=pool.close,
@@ -102,13 +105,13 @@ def _show_plan(tasks: list[tuple[Any, tuple[Variant, ...]]], out: Path, is_verif
     return max((plans.exit_code(items) for _, items in found), default=0)
 
 
-def _trained(task: Any, wanted: tuple[Variant, ...], pool: Any, display: Any) -> Any:
+def _trained(task: Any, wanted: tuple[Variant, ...], pool: Any, display: Any, cache: Any) -> Any:
     """Return the training's record, or the failed results that stand for all of its variants."""
     from isoform.cli.train import run_task
     from isoform.stages.export import Result
 
     try:
-        return run_task(task, pool, display)
+        return run_task(task, pool, display, cache)
     except IsoformError as error:
         display.line(f"{task.model.label}/{task.framework}", f"training failed: {error.what}")
         return [
@@ -119,10 +122,17 @@ def _trained(task: Any, wanted: tuple[Variant, ...], pool: Any, display: Any) ->
 
 
 def _exported(
-    trained: Any, wanted: tuple[Variant, ...], out: Path, no_verify: bool, force: bool, pool: Any, display: Any
+    trained: Any,
+    wanted: tuple[Variant, ...],
+    out: Path,
+    no_verify: bool,
+    force: bool,
+    pool: Any,
+    display: Any,
+    cache: Any,
 ) -> Any:
     from isoform.stages import export
 
-    request = export.request_for(trained, wanted, out, is_verified=not no_verify, is_forced=force)
+    request = export.request_for(trained, wanted, out, is_verified=not no_verify, is_forced=force, cache=cache)
     subject = f"{request.name}/{request.framework}"
     return export.run(request, pool, lambda name, text: display.step(f"{subject}/{name}" if name else subject, text))

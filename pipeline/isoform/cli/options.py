@@ -74,6 +74,10 @@ workers = click.option(
     "--workers", type=click.IntRange(1), default=2, show_default=True, help="How many run side by side."
 )
 force = click.option("--force", is_flag=True, help="Do it again even where nothing has changed.")
+store = click.option(
+    "--store", metavar="FOLDER_OR_URL", envvar="ISOFORM_STORE", show_envvar=True,
+    help="Reuse results from there, and put new ones there: a folder, or a URL such as s3://bucket/path.",
+)  # fmt: skip
 
 
 def listed(text: str | None, default: tuple[str, ...]) -> tuple[str, ...]:

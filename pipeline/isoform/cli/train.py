@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from isoform.cli import options, training_options
+from isoform.cli import options, stores, training_options
 from isoform.cli.sections import Sectioned
 
 
@@ -26,6 +26,7 @@ Examples:
 @options.data
 @training_options.flags
 @options.out
+@options.store
 @options.force
 @options.as_json
 def command(
@@ -34,6 +35,7 @@ def command(
     parameters: tuple[str, ...],
     data: Path | None,
     out: Path,
+    store: str | None,
     force: bool,
     as_json: bool,
     **plan: Any,
@@ -51,20 +53,21 @@ def command(
 
     loaded = export.load_models(models, options.key_values(parameters, "--parameter"))
     request = train.TrainRequest(loaded, out, frameworks, data, force, training_options.given(plan))
+    cache = stores.opened(store)
     with Display() as display, Pool(out / ".logs") as pool:
-        records = [run_task(task, pool, display) for task in train.plan(request)]
+        records = [run_task(task, pool, display, cache) for task in train.plan(request)]
     if as_json:
         options.print_json([{"checkpoint": str(record.checkpoint), **record.record} for record in records])
 
 
-def run_task(task: Any, pool: Any, display: Any) -> Any:
+def run_task(task: Any, pool: Any, display: Any, cache: Any) -> Any:
     """Return the record of one training, shown while it runs."""
     from isoform.stages import train
 
     subject = f"{task.model.label}/{task.framework}"
     if not task.is_current:
         display.step(subject, "training")
-    record = train.run(task, pool, lambda _, event: display.training(subject, event))
+    record = train.run(task, pool, lambda _, event: display.training(subject, event), cache)
     display.line(subject, described(record))
     return record
 
@@ -75,7 +78,7 @@ def described(record: Any) -> str:
         return f"checkpoint {record.checkpoint}"
     dataset = record.record["dataset"]
     generated = " (generated)" if dataset["is_generated"] else ""
-    state = "unchanged" if record.is_reused else "trained"
+    state = record.of_store or ("unchanged" if record.is_reused else "trained")
     kept, epochs = record.record.get("kept_epoch"), len(record.record["epochs"])
     early = f"  stopped early, after {epochs} epochs" if record.record.get("stopped_early") else ""
     best = f"  epoch {kept} kept" if kept not in (None, epochs) else ""

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from isoform import executor, registry
-from isoform.cli import artifacts, differences, options, plans
+from isoform.cli import artifacts, differences, options, plans, stores
 from isoform.cli.sections import Sectioned
 from isoform.cli.usage import Word
 from isoform.core import parity, profiles
@@ -19,7 +19,7 @@ from isoform.core.spelling import typed
 from isoform.core.verification import Verification
 from isoform.errors import RESULT_FAILED, IsoformError, UsageError
 from isoform.intake.container import identify
-from isoform.stages import attest, gate, verify
+from isoform.stages import attest, gate, verified, verify
 from isoform.stages import profile as targets
 from isoform.stages.self_test import self_test
 
@@ -102,6 +102,8 @@ worse than the lock says, 4 a file did not load or run.""",
 )  # fmt: skip
 @options.workers
 @plans.option
+@options.store
+@options.force
 @options.as_json
 @click.pass_context
 def command(
@@ -127,13 +129,15 @@ def command(
     annotations: str,
     workers: int,
     is_dry: bool,
+    store: str | None,
+    force: bool,
     as_json: bool,
 ) -> None:
     """Run the artifacts at or below PATHS on their runtimes and judge them against the recorded references.
 
     The verdict is the most severe of four gates: structure (exact), weights (bit for bit), semantics (the same
     function in float64) and numerics (as accurate as the source, measured against float64). Nothing is written but
-    what is asked for.
+    what is asked for. With a --store, what was proved of these very files on this machine before is told, and says so.
     """
     from isoform.cli.console import Display
     from isoform.isolation import Pool
@@ -150,18 +154,19 @@ def command(
         context.exit(0)
     lock = lock or (Path(LOCK_NAME) if update_lock else None)
     found: list[Verification] = []
+    cache = stores.opened(store)
     checked = [attest.check(path, public_key) for path in attestations]
     with Display() as display, Pool() as pool:
         _show_attestations(display, checked)
 
-        def verified(target: Path) -> Verification:
+        def judged(target: Path) -> Verification:
             display.step(str(target), "verifying")
             try:
-                return _verified(target, cases, rows, pool, chosen)
+                return _verified(target, cases, rows, pool, chosen, cache, force)
             finally:
                 display.settle(is_told=False)
 
-        for each in executor.run_each(_targets(paths, cases, rows), verified, workers, cancel=pool.close):
+        for each in executor.run_each(_targets(paths, cases, rows), judged, workers, cancel=pool.close):
             found.append(each)
             _show(display, each, verbose, is_explained)
         changes = gate.against(lock, found, paths, runtimes, is_updated=update_lock) if lock else []
@@ -229,11 +234,17 @@ def _runtimes(target: Path, rows: list[registry.Runtime]) -> tuple[registry.Runt
 
 
 def _verified(
-    target: Path, cases: Path | None, rows: list[registry.Runtime], pool: Any, profile: profiles.Profile | None
+    target: Path,
+    cases: Path | None,
+    rows: list[registry.Runtime],
+    pool: Any,
+    profile: profiles.Profile | None,
+    cache: Any,
+    is_forced: bool,
 ) -> Verification:
     """Return what was found out; an artifact that cannot be read is an error of its own, and the others go on."""
     try:
-        found = verify.verify_path(target, cases, rows, pool)
+        found = verified.verify_path(target, cases, rows, pool, cache, is_forced=is_forced)
         return found if profile is None else targets.judged(found, profile, pool)
     except UsageError:
         raise
@@ -251,6 +262,8 @@ def _show(display: Any, verification: Verification, verbose: bool, is_explained:
         lines += [f"hint: {record.error['hint']}"] if record.error else []
         for line in lines[1:]:
             display.console.print(f"    {printable(line)}")
+    if verification.of_store:
+        display.console.print(f"    {verification.of_store}: nothing was run; --force does")
     is_other = any(_differs(record) for record in verification.records)
     if is_other and not is_explained:
         display.console.print(f"    hint: where it first differs: isoform verify {typed(verification.path)} --explain")

@@ -18,6 +18,7 @@ from typing import Any
 
 CPU_INFO = Path("/proc/cpuinfo")
 STATUS = Path("/proc/self/status")
+NVIDIA = Path("/proc/driver/nvidia")
 CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
 
 
@@ -58,6 +59,12 @@ def describe() -> Machine:
     python = f"{platform.python_implementation()} {platform.python_version()}"
     system = f"{platform.system()} {platform.release()}"
     return Machine(_cpu(), platform.machine(), cores(), _memory_bytes(), system, python)
+
+
+def accelerators() -> list[str]:
+    """Return NVIDIA's driver and GPUs as Linux tells them, a text each; none where there are none."""
+    paths = [NVIDIA / "version", *sorted(NVIDIA.glob("gpus/*/information"))]
+    return [path.read_text(errors="replace") for path in paths if path.is_file()]
 
 
 def cores() -> int:

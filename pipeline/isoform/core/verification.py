@@ -16,12 +16,14 @@ class Verification:
         path: what was verified, as the command was given it.
         size_bytes: the model on disk, external data included.
         versions: of the packages that wrote the artifact; empty for a file that nobody knows the origin of.
+        of_store: what people are told where all this was found out before; empty where it was now.
     """
 
     path: Path
     records: tuple[ParityRecord, ...]
     size_bytes: int
     versions: Mapping[str, str]
+    of_store: str = ""
 
     @property
     def verdict(self) -> str:
@@ -32,5 +34,6 @@ class Verification:
             "path": str(self.path),
             "verdict": self.verdict,
             "size_bytes": self.size_bytes,
+            "reused": self.of_store or None,
             "parity": [record.to_json() for record in self.records],
         }

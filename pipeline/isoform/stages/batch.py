@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from isoform.cache import Store
 from isoform.core.failures import Failure, causes
 from isoform.core.layout import KEEP
 from isoform.errors import INTERNAL_ERROR, IsoformError, UsageError
@@ -61,13 +62,15 @@ class Done:
         }  # fmt: skip
 
 
-def jobs(entries: Sequence[Entry], out: Path, *, is_forced: bool, is_verified: bool) -> list[Job]:
+def jobs(
+    entries: Sequence[Entry], out: Path, *, is_forced: bool, is_verified: bool, cache: Store | None = None
+) -> list[Job]:
     """Return what is to be done.
 
     Raises:
         UsageError: two jobs would write the same artifact, or one names a format or precision that there is not.
     """
-    found = [Job(entry, _request(entry, out, is_forced, is_verified)) for entry in entries]
+    found = [Job(entry, _request(entry, out, is_forced, is_verified, cache)) for entry in entries]
     taken: dict[tuple[str, Any], int] = {}
     for job in found:
         for variant in job.request.variants:
@@ -125,7 +128,7 @@ def _subject(job: Job, part: str) -> str:
     return f"{job.name}/{part}" if part else job.name
 
 
-def _request(entry: Entry, out: Path, is_forced: bool, is_verified: bool) -> ConvertRequest:
+def _request(entry: Entry, out: Path, is_forced: bool, is_verified: bool, cache: Store | None) -> ConvertRequest:
     options = entry.options
     command = entry.command.replace("{", "{{").replace("}", "}}")
     request = ConvertRequest(
@@ -139,6 +142,7 @@ def _request(entry: Entry, out: Path, is_forced: bool, is_verified: bool) -> Con
         io_layout=options.get("io_layout", KEEP),
         is_verified=is_verified and options.get("verify", True),
         is_forced=is_forced,
+        cache=cache,
     )
     names = ("name", "arch", "signature", "cases", "via", "avoid", "allow_pickle", "allow_nonfinite")
     return replace(request, **{name: options[name] for name in names if name in options})

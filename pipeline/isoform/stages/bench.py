@@ -7,7 +7,7 @@ writes nothing. What was measured before under the same key is not measured agai
 import hashlib
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import numpy as np
 
 import isoform.core.cases
 from isoform import store
+from isoform.cache import Store, entry_key
 from isoform.core import machine
 from isoform.core.artifact import CASES_NAME, Artifact, open_artifact, read_record, size_bytes
 from isoform.core.bench import BENCH_NAME, MEASUREMENT, SCHEMA_VERSION, BenchOptions, BenchRecord, Process, Timing
@@ -29,6 +30,8 @@ from isoform.stages.details import details
 from isoform.stages.mlperf import mlperf
 
 Progress = Callable[[dict[str, Any]], None]
+KIND = "benchmark"
+"""Of its entries in a store."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,8 @@ def bench(
     ceilings: Ceilings | None = None,
     limit_s: float | None = None,
     mlperf_s: float | None = None,
+    cache: Store | None = None,
+    on_hit: Callable[[str], None] | None = None,
 ) -> tuple[BenchRecord, bool]:
     """Return the record of the artifact in ``folder``, and whether an earlier one with the same key was reused.
 
@@ -69,6 +74,7 @@ def bench(
     Args:
         mlperf_s: also ask MLPerf's LoadGen, so many seconds at least for each scenario; a record that lacks it gets it.
         limit_s: see `measure`. A record that was made in less time, of fewer processes, is reused like any other.
+        cache: a store that is asked for figures of this very machine; ``on_hit`` is then told of when they are.
         ceilings: the machine's, which several benchmarks share; measured where they are needed.
 
     Raises:
@@ -81,6 +87,10 @@ def bench(
     key = _key(record.get("key", ""), record["files"], row, options, query, here)
     others = [other for other in read(folder) if (other.runtime, other.batch) != (row.name, options.batch)]
     earlier = None if is_forced else next((each for each in read(folder) if each.key == key), None)
+    if earlier is None and cache is not None and not is_forced:
+        earlier = _stored(cache, key, mlperf_s, on_hit)
+        if earlier is not None:
+            _write(folder, [*others, earlier])
     is_generated = mlperf_s is None or (earlier is not None and _duration_s(earlier) == mlperf_s)
     if earlier is not None and is_generated:
         return earlier, True
@@ -92,9 +102,30 @@ def bench(
     if mlperf_s is not None:
         said = mlperf(artifact, query.arrays, row, pool, options, max(threads), mlperf_s)
         measured = replace(measured, details={**measured.details, MLPERF: said})
-    document = {"schema_version": SCHEMA_VERSION, "records": [entry.to_json() for entry in (*others, measured)]}
-    store.write_json(folder / BENCH_NAME, document)
+    _write(folder, [*others, measured])
+    if cache is not None and not store.altered_files(folder, record["files"]):
+        name = f"{record['name']}/{record['framework']}/{record['format']} {row.name} batch {options.batch}"
+        cache.put_record(KIND, _stored_key(key, mlperf_s), name, measured.to_json())
     return measured, False
+
+
+def _write(folder: Path, records: Sequence[BenchRecord]) -> None:
+    document = {"schema_version": SCHEMA_VERSION, "records": [entry.to_json() for entry in records]}
+    store.write_json(folder / BENCH_NAME, document)
+
+
+def _stored(cache: Store, key: str, mlperf_s: float | None, on_hit: Callable[[str], None] | None) -> BenchRecord | None:
+    found = cache.get_record(KIND, _stored_key(key, mlperf_s))
+    if found is None:
+        return None
+    said, hit = found
+    if on_hit is not None:
+        on_hit(hit.told)
+    return BenchRecord.from_json(said)
+
+
+def _stored_key(key: str, mlperf_s: float | None) -> str:
+    return entry_key(measurement=key, mlperf_s=mlperf_s, accelerators=machine.accelerators())
 
 
 def read(folder: Path) -> list[BenchRecord]:

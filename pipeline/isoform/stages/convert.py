@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from isoform import routes
+from isoform.cache import Store
 from isoform.core import profiles
 from isoform.core.layout import KEEP
 from isoform.core.precision import FP32, Variant, variants
@@ -48,6 +49,7 @@ class ConvertRequest:
     precisions: tuple[str, ...] = (FP32,)
     profile: Profile | None = None
     spelt_precision: str = " --precision {precision}"
+    cache: Store | None = None
 
     @property
     def variants(self) -> tuple[Variant, ...]:
@@ -132,6 +134,7 @@ def convert(request: ConvertRequest, pool: Pool, on_event: Events) -> list[expor
             io_layout=request.io_layout,
             is_verified=request.is_verified,
             is_forced=request.is_forced,
+            cache=request.cache,
         )
         found = export.run(wanted, pool, on_event)
         return found if request.profile is None else [_held(result, request.profile, pool) for result in found]

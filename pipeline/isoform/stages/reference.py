@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from isoform import registry
+from isoform import registry, store
 from isoform.core import cases as case_files
 from isoform.core.artifact import Artifact
 from isoform.core.cases import Cases
 from isoform.isolation import Pool
+
+_ANSWERS, _WEIGHTS, _NOTES = "reference.npz", "weights", "notes.json"
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ def record(source: Artifact, cases: Cases, pool: Pool, folder: Path) -> Referenc
     """
     row = registry.source_runtime(source.format)
     folder.mkdir(parents=True, exist_ok=True)
-    given, answered = folder / "cases.npz", folder / "reference.npz"
+    given, answered = folder / "cases.npz", folder / _ANSWERS
     case_files.save(cases, given)
     shared = {"runtime": row.name, "artifact": source.to_json()}
     root = source.architecture.root if source.architecture else None
@@ -43,6 +45,15 @@ def record(source: Artifact, cases: Cases, pool: Pool, folder: Path) -> Referenc
         needs=row.extra,
         root=root,
     )
-    weights = folder / "weights"
-    pool.call("isoform.jobs.infer:save_weights", {**shared, "folder": str(weights)}, needs=row.extra, root=root)
-    return Reference(case_files.load(answered), weights, tuple(answer.value["notes"]))
+    pool.call(
+        "isoform.jobs.infer:save_weights", {**shared, "folder": str(folder / _WEIGHTS)}, needs=row.extra, root=root
+    )
+    store.write_json(folder / _NOTES, answer.value["notes"])
+    return read(folder)
+
+
+def read(folder: Path) -> Reference:
+    """Return what `record` wrote below ``folder``."""
+    return Reference(
+        case_files.load(folder / _ANSWERS), folder / _WEIGHTS, tuple(store.read_json(folder / _NOTES) or ())
+    )

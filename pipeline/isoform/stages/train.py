@@ -4,6 +4,7 @@ A training stands in ``<out>/<model>/<framework>/training/``. It is used again w
 unaltered. A checkpoint beside the manifest comes first: then nothing is trained.
 """
 
+import fcntl
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, replace
@@ -12,6 +13,7 @@ from typing import Any, Protocol
 
 import isoform
 from isoform import data, registry, store
+from isoform.cache import Store, entry_key
 from isoform.core.artifact import Artifact
 from isoform.core.model import MANIFEST_NAME, Model
 from isoform.errors import UsageError
@@ -22,6 +24,10 @@ FOLDER_NAME = "training"
 RECORD_NAME = "training.json"
 SAMPLES_NAME = "samples.npz"
 SCHEMA_VERSION = 1
+KIND = "training"
+"""Of its entries in a store."""
+_CURVES_NAME, _LOCK_NAME = "tensorboard", ".lock"
+"""As jobs/training.py has them."""
 
 Progress = Callable[["Task", dict[str, Any]], None]
 
@@ -105,6 +111,7 @@ class TrainRecord:
         samples: an npz with test inputs under the input's name; None where nothing was trained.
         record: the content of training.json; empty where nothing was trained.
         is_reused: this call has not trained anything.
+        of_store: what people are told where it came out of a store; empty otherwise.
     """
 
     model: Model
@@ -114,6 +121,7 @@ class TrainRecord:
     samples: Path | None
     record: Mapping[str, Any]
     is_reused: bool
+    of_store: str = ""
 
     @property
     def source(self) -> Artifact:
@@ -143,8 +151,8 @@ def plan(request: TrainRequest) -> list[Task]:
     ]
 
 
-def run(task: Task, pool: Caller, on_progress: Progress | None = None) -> TrainRecord:
-    """Return the checkpoint of ``task``, trained now if it is not there yet.
+def run(task: Task, pool: Caller, on_progress: Progress | None = None, cache: Store | None = None) -> TrainRecord:
+    """Return the checkpoint of ``task``, trained now if it is neither there yet nor in ``cache``.
 
     Raises:
         IsoformError: the data cannot be read, or training failed.
@@ -155,6 +163,9 @@ def run(task: Task, pool: Caller, on_progress: Progress | None = None) -> TrainR
         return _record(
             task, task.folder, SAMPLES_NAME, store.read_json(task.folder / RECORD_NAME) or {}, is_reused=True
         )
+    stored = _stored(task, cache) if cache is not None else None
+    if stored is not None:
+        return stored
     function, needs = f"isoform.jobs.train_{task.framework}", _NEEDS[task.framework]
     listener = (lambda event: on_progress(task, event)) if on_progress else None
     if task.workers > 1:
@@ -169,7 +180,37 @@ def run(task: Task, pool: Caller, on_progress: Progress | None = None) -> TrainR
             is_fresh=True,  # training seeds and configures its framework for the whole process
             environment=train_workers.SIDE_BY_SIDE,
         )
+    if cache is not None and _key(task.model, task.framework, task.data_dir) == task.key:  # else its input has changed
+        kept = [*answer.value["files"], RECORD_NAME, *_curves(task.folder)]
+        cache.put(KIND, entry_key(training=task.key), f"{task.model.label}/{task.framework}", task.folder, kept)
     return _record(task, task.folder, SAMPLES_NAME, answer.value, is_reused=False)
+
+
+def _stored(task: Task, cache: Store) -> TrainRecord | None:
+    """Return the training that the store has, copied to where it would have been made."""
+    if task.is_forced or _is_busy(task.folder):
+        return None
+    hit = cache.get(KIND, entry_key(training=task.key), task.folder)
+    if hit is None:
+        return None
+    record = store.read_json(task.folder / RECORD_NAME) or {}
+    return replace(_record(task, task.folder, SAMPLES_NAME, record, is_reused=True), of_store=hit.told)
+
+
+def _is_busy(folder: Path) -> bool:
+    """Tell whether another process trains in ``folder``: its files are not replaced, the job waits for it."""
+    try:
+        with (folder / _LOCK_NAME).open("r") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def _curves(folder: Path) -> list[str]:
+    return [path.relative_to(folder).as_posix() for path in folder.glob(f"{_CURVES_NAME}/**/*") if path.is_file()]
 
 
 def _together(

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from isoform.cache import Store
 from isoform.core import spelling
 from isoform.core.model import Model, load_manifest
 from isoform.core.precision import Variant, variants
@@ -43,7 +44,13 @@ def variants_of(model: Model, formats: tuple[str, ...], precisions: tuple[str, .
 
 
 def request_for(
-    trained: TrainRecord, variants: tuple[Variant, ...], out: Path, *, is_verified: bool = True, is_forced: bool = False
+    trained: TrainRecord,
+    variants: tuple[Variant, ...],
+    out: Path,
+    *,
+    is_verified: bool = True,
+    is_forced: bool = False,
+    cache: Store | None = None,
 ) -> ExportRequest:
     """Return the export of one trained model: ``out/<model>/<framework>/<format>/``, or ``<format>-<precision>/``."""
     model = trained.model
@@ -60,6 +67,7 @@ def request_for(
         samples=trained.samples,
         is_verified=is_verified,
         is_forced=is_forced,
+        cache=cache,
     )
 
 

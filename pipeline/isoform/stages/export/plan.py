@@ -1,5 +1,6 @@
 """What an export would do: a task for each format, its routes, and the key that tells whether it was done already."""
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import isoform
 from isoform import registry, routes, store
+from isoform.cache import Store
 from isoform.core.artifact import RECORD_NAME, SCHEMA_VERSION, Artifact
 from isoform.core.layout import KEEP, outside
 from isoform.core.precision import FP32, Variant
@@ -32,6 +34,7 @@ class ExportRequest:
         variants: formats in their precisions.
         reproduce: the command that makes one of them again; ``{format}`` and ``{precision}`` stand for its names, the
             latter as ``spelt_precision`` says it, and for nothing in float32.
+        cache: a store that is asked before anything is done, and keeps what passed.
     """
 
     source: Artifact
@@ -51,6 +54,7 @@ class ExportRequest:
     avoid: tuple[str, ...] = ()
     is_verified: bool = True
     is_forced: bool = False
+    cache: Store | None = None
 
     def command(self, variant: Variant) -> str:
         """Return the command that makes one variant again."""
@@ -149,6 +153,7 @@ def _is_current(folder: Path, key: str) -> bool:
     return record.get("status") != "failed" and not store.altered_files(folder, record["files"])
 
 
+@functools.cache
 def _code_digest() -> str:
     root = Path(isoform.__file__).parent
     return store.digest_of(store.digest_files(root, [f"{name}/**/*.py" for name in _CODE]))

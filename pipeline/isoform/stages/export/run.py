@@ -24,7 +24,7 @@ from isoform.errors import IsoformError, MissingDependency
 from isoform.isolation import Pool
 from isoform.routes import Route
 from isoform.stages import decisions, reference, semantics, verify
-from isoform.stages.export import ahead, record, samples
+from isoform.stages.export import ahead, record, samples, stored
 from isoform.stages.export.build import Builder, Built
 from isoform.stages.export.plan import ExportRequest, Task, plan
 from isoform.stages.export.reduce import reduced
@@ -44,7 +44,12 @@ def run(request: ExportRequest, pool: Pool, on_event: Events) -> list[Result]:
     results = {task.label: _reused(request, task) for task in tasks if task.is_current}
     for name in results:
         on_event(name, "unchanged")
-    pending = [task for task in tasks if not task.is_current]
+    for task in (task for task in tasks if not task.is_current):
+        told = stored.taken(request, task)
+        if told is not None:
+            results[task.label] = _reused(request, task)
+            on_event(task.label, told)
+    pending = [task for task in tasks if task.label not in results]
     if pending:
         request.out.mkdir(parents=True, exist_ok=True)
         workspace = Path(tempfile.mkdtemp(dir=request.out, prefix=".work."))
@@ -58,6 +63,7 @@ def run(request: ExportRequest, pool: Pool, on_event: Events) -> list[Result]:
 def _run_pending(
     request: ExportRequest, tasks: list[Task], pool: Pool, on_event: Events, workspace: Path
 ) -> dict[str, Result]:
+    asked = request
     missing = {task.label: error for task in tasks if (error := _missing(task))}
     results = {task.label: _failed(request, task, [], missing[task.label]) for task in tasks if task.label in missing}
     possible = [task for task in tasks if task.label not in missing]
@@ -80,7 +86,7 @@ def _run_pending(
                 on_event("", note)
             request = replace(request, notes=(*request.notes, *known.notes))
         exporters = [Exporter(request, task, builder, known, pool, on_event) for task in possible]
-        found = others.map(Exporter.run, exporters)
+        found = others.map(lambda task, exporter: stored.kept(asked, task, exporter.run()), possible, exporters)
         return results | {task.label: result for task, result in zip(possible, found, strict=True)}
 
 
@@ -108,7 +114,7 @@ def _reference(
     if not request.is_verified:
         return None
     on_event("", "recording reference outputs")
-    found = reference.record(request.source, _cases(request), pool, workspace / "reference")
+    found = stored.reference_of(request, _cases(request), pool, on_event, workspace / "reference")
     if all(task.precision == FP32 for task in tasks):
         return found
     on_event("", "recording what it decides on samples of its task")
