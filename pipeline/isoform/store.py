@@ -4,13 +4,14 @@ A folder is written beside its destination, gets its record last and is renamed;
 not exist for readers. Not aware of what the files mean.
 """
 
+import errno
 import hashlib
 import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -118,19 +119,33 @@ def publishing(destination: Path) -> Iterator[Path]:
 
 
 def _replace_folder(workspace: Path, destination: Path) -> None:
-    if destination.exists():
-        retired = Path(tempfile.mkdtemp(dir=destination.parent, prefix=f".{destination.name}.old."))
-        os.rename(destination, retired / "folder")
-        try:
-            os.rename(workspace, destination)
-        except OSError:
-            os.rename(retired / "folder", destination)
-            raise
-        finally:
-            shutil.rmtree(retired, ignore_errors=True)
-    else:
-        os.rename(workspace, destination)
+    """Give the workspace its name. Of several processes that do so at once, the last one's folder stays."""
+    retired = Path(tempfile.mkdtemp(dir=destination.parent, prefix=f".{destination.name}.old."))
+    earlier: list[Path] = []
+    try:
+        while not _is_renamed(workspace, destination):
+            place = retired / str(len(earlier))
+            with suppress(FileNotFoundError):  # another process has taken it away
+                os.rename(destination, place)
+                earlier.append(place)
+    except OSError:
+        if earlier and not destination.exists():
+            os.rename(earlier[-1], destination)
+        raise
+    finally:
+        shutil.rmtree(retired, ignore_errors=True)
     _sync_folder(destination.parent)
+
+
+def _is_renamed(workspace: Path, destination: Path) -> bool:
+    """Rename a folder, unless something stands under its new name."""
+    try:
+        os.rename(workspace, destination)
+    except OSError as error:
+        if error.errno in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
+            return False
+        raise
+    return True
 
 
 def _sync_tree(folder: Path) -> None:

@@ -1,6 +1,7 @@
 """Publishing: whole or not there, and what was there before stays until then."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -28,6 +29,19 @@ def test_publishing_again_replaces_the_whole_folder(tmp_path: Path) -> None:
         with store.publishing(tmp_path / "b") as folder:
             (folder / name).touch()
     assert [path.name for path in (tmp_path / "b").iterdir()] == ["second"]
+    assert [path.name for path in tmp_path.iterdir()] == ["b"]
+
+
+def test_many_who_publish_the_same_folder_at_once_leave_one_whole_one(tmp_path: Path) -> None:
+    def publish(number: int) -> None:
+        for _ in range(20):
+            with store.publishing(tmp_path / "b") as folder:
+                for name in "xyz":
+                    (folder / name).write_text(str(number))
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(publish, range(8)))
+    assert len({path.read_text() for path in (tmp_path / "b").iterdir()}) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["b"]
 
 

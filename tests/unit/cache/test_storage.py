@@ -261,9 +261,8 @@ def test_sixteen_processes_with_one_key_all_get_the_one_result(tmp_path: Path, r
         subprocess.Popen([sys.executable, "-c", _RACER, str(tmp_path), str(number)], stderr=subprocess.PIPE, text=True)
         for number in range(16)
     ]
-    for racer in racers:
-        _, errors = racer.communicate(timeout=120)
-        assert (racer.returncode, errors) == (0, "")
+    ends = [(racer.communicate(timeout=120)[1], racer.returncode) for racer in racers]
+    assert ends == [("", 0)] * 16
     assert tree(tmp_path / "shared") == tree(result)
     found = upkeep.verify(LocalArea(tmp_path / "store"))
     assert (found.entries, found.damaged) == (1, ())
