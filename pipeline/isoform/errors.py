@@ -5,6 +5,7 @@
     IsoformError                 4   a conversion, load or run failed
     ├── UsageError               2   the command line or a manifest asks for something that cannot be
     ├── MissingDependency        3   a package has to be installed first
+    ├── VersionSkew              3   a worker of a cluster has other versions than the machine that asks
     ├── UnsupportedOperator      4   a target cannot carry these operators
     ├── NotProved                1   a verdict is no pass, and what was asked for needs one
     ├── NoRoute                  4   no chain of converters leads from one format to the other
@@ -99,8 +100,15 @@ class ChildFailed(IsoformError):
     kind = "crashed"
 
 
+class VersionSkew(IsoformError):
+    """A worker of a cluster has other versions than the machine that asks it."""
+
+    exit_code = 3
+    kind = "version-skew"
+
+
 _BY_KIND: dict[str, type[IsoformError]] = {
-    cls.kind: cls for cls in (UsageError, MissingDependency, UnsupportedOperator, NoRoute)
+    cls.kind: cls for cls in (UsageError, MissingDependency, UnsupportedOperator, NoRoute, VersionSkew)
 }
 
 

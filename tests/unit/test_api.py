@@ -11,7 +11,7 @@ from isoform.cli.convert import command
 from isoform.errors import UsageError
 
 OTHER_WORDS = {"targets": "to", "arch_arguments": "arch_arguments", "no_verify": "verify", "precisions": "precision"}
-ONLY_TYPED = {"as_json", "is_dry", "jobs", "workers"}
+ONLY_TYPED = {"scheduler", "as_json", "is_dry", "jobs", "workers"}
 """What a program has no use for: it gets the records themselves, and has loops of its own."""
 
 

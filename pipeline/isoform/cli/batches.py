@@ -1,16 +1,21 @@
 """``isoform convert --batch``: many conversions, one row each, and at the end what the failures have in common."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
 from isoform import executor
 from isoform.cache import Store
 from isoform.cli import options, plans
+from isoform.cli import clusters, options, plans
+from isoform.cli.clusters import Where
 from isoform.cli.console import Display, printable
 from isoform.core.failures import causes
 from isoform.errors import UsageError
+from isoform.executor import memory
+from isoform.executor.tasks import Answer, Task
 from isoform.intake import jobs_file
 from isoform.isolation import Pool
 from isoform.stages import batch
@@ -23,6 +28,7 @@ def run(
     out: Path,
     *,
     workers: int,
+    cluster: Where | None,
     is_forced: bool,
     is_verified: bool,
     is_dry: bool,
@@ -37,28 +43,66 @@ def run(
     found = batch.jobs(jobs_file.read(path), out, is_forced=is_forced, is_verified=is_verified, cache=cache)
     if is_dry:
         return _show_plan(found, as_json)
-    with Display() as display, Pool(out / ".logs") as pool:
-
-        def converted(job: batch.Job) -> batch.Done:
-            done = batch.run(job, pool, display.step)
-            _tell(done, display)
-            return done
-
-        done = executor.run_all(found, converted, workers, cancel=pool.close)
-        display.settle()
+    with Display() as display:
+        done = _here(found, out, workers, display) if cluster is None else _there(found, out, cluster, display)
         _summarise(done, display)
     if as_json:
         options.print_json(batch.record(done))
     return max(each.exit_code for each in done)
 
 
-def _tell(done: batch.Done, display: Display) -> None:
+def _here(jobs: Sequence[batch.Job], out: Path, workers: int, display: Display) -> list[batch.Done]:
+    """Return what came of each, done in children of this process."""
+    with Pool(out / ".logs") as pool:
+
+        def converted(job: batch.Job) -> batch.Done:
+            done = batch.run(job, pool, display.step)
+            _tell(done, display)
+            return done
+
+        done = executor.run_all(jobs, converted, workers, cancel=pool.close)
+        display.settle()
+        return done
+
+
+def _there(jobs: Sequence[batch.Job], out: Path, cluster: Where, display: Display) -> list[batch.Done]:
+    """Return what came of each, done on a cluster."""
+    known = memory.seen(out)
+    found: dict[int, batch.Done] = {}
+
+    def on_event(place: int, event: Mapping[str, Any]) -> None:
+        if "text" in event:
+            display.step(event["subject"], event["text"], row=place)
+        elif "note" in event:
+            display.note(jobs[place].name, event["note"])
+
+    def on_done(place: int, answer: Answer) -> None:
+        job = jobs[place]
+        if answer.record is None:
+            found[place] = batch.Done(job, error=answer.error, exit_code=answer.exit_code)
+        else:
+            found[place] = batch.Done.from_json(job, answer.record, answer.exit_code)
+        _tell(found[place], display, row=place)
+
+    tasks = [_task(job, known) for job in jobs]
+    clusters.run_all(cluster, tasks, out, batch.packages(jobs), display, on_event, on_done)
+    return [found[place] for place in range(len(jobs))]
+
+
+def _task(job: batch.Job, known: Sequence[memory.Seen]) -> Task:
+    source, options = job.request.source, job.entry.options
+    labels = [variant.label for variant in job.request.variants]
+    needed = options.get("memory") or memory.needed(batch.source_format(job), memory.size_of(source), labels, known)
+    return Task("convert", job.name, job.to_json(), (source.absolute(),), needed, options.get("gpus", 0))
+
+
+def _tell(done: batch.Done, display: Display, row: Hashable = None) -> None:
     if done.error is not None:
-        display.line(done.job.name, f"FAILED  {done.error.what}")
+        display.line(done.job.name, f"FAILED  {done.error.what}", row=row)
     for result in done.results:
         state = "unchanged" if result.is_reused else f"{result.seconds:.1f} s"
         what = f"{result.verdict}  {state}" if result.path else f"FAILED  {result.error.what if result.error else ''}"
-        display.line(f"{done.job.name}/{result.label}", what)
+        display.line(f"{done.job.name}/{result.label}", what, row=row)
 
 
 def _summarise(done: Sequence[batch.Done], display: Display) -> None:
@@ -72,7 +116,8 @@ def _summarise(done: Sequence[batch.Done], display: Display) -> None:
         first, names = cause.failures[0], [failure.subject for failure in cause.failures]
         more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
         display.console.print(printable(f"{len(names):>4} x {first.message}"))
-        display.console.print(printable(f"       hint: {first.hint}\n       in {', '.join(names[:_MOST_NAMED])}{more}"))
+        display.console.print(printable(f"       hint: {first.hint}"))
+        display.console.print(printable(f"       in {', '.join(names[:_MOST_NAMED])}{more}"))
 
 
 def _counted(count: int, word: str) -> str:

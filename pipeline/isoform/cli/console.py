@@ -5,6 +5,7 @@ Colour repeats what a word and a sign say; NO_COLOR, TERM=dumb and terminals wit
 
 import threading
 import time
+from collections.abc import Hashable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -42,7 +43,7 @@ class Display:
     """The steps of a command: each a line when it begins; on a terminal a live row, and a line when it has ended.
 
     The seconds of a line are those since the beginning; on a terminal those that the step took. Calls may come from
-    several threads, each of which is at one thing at a time.
+    several threads, each of which is at one thing at a time; who hears of many things in one thread names the row.
     """
 
     def __init__(self, subject_width: int = 34) -> None:
@@ -60,7 +61,7 @@ class Display:
             transient=True,
             expand=True,
         )
-        self._rows: dict[int, _Row] = {}
+        self._rows: dict[Hashable, _Row] = {}
         self._lock = threading.RLock()
 
     def __enter__(self) -> "Display":
@@ -71,19 +72,19 @@ class Display:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         with self._lock:
-            for thread in list(self._rows):
-                self._end(thread, is_told=True)
+            for key in list(self._rows):
+                self._end(key, is_told=True)
         self._progress.stop()
 
-    def step(self, subject: str, text: str) -> None:
-        """Say that something begins with ``subject``; what this thread was at before has ended."""
+    def step(self, subject: str, text: str, row: Hashable = None) -> None:
+        """Say that something begins with ``subject``; what this thread, or this row, was at before has ended."""
         with self._lock:
             if not self._is_live:
                 self._print(time.monotonic() - self._begin, subject, text)
                 return
-            self.settle()
+            self.settle(row=row)
             task = self._progress.add_task(_described(subject, text), total=None)
-            self._rows[threading.get_ident()] = _Row(task, subject, text, time.monotonic())
+            self._rows[_key(row)] = _Row(task, subject, text, time.monotonic())
 
     def now(self, text: str) -> None:
         """Say on a terminal how far the step of this thread is."""
@@ -92,29 +93,34 @@ class Display:
             if row is not None:
                 self._progress.update(row.task, description=_described(row.subject, text))
 
-    def line(self, subject: str, text: str) -> None:
-        """Print what has come of ``subject``, in the place of the step that this thread was at."""
+    def line(self, subject: str, text: str, row: Hashable = None) -> None:
+        """Print what has come of ``subject``, in the place of the step that this thread, or this row, was at."""
         with self._lock:
-            row = self._rows.get(threading.get_ident())
-            self.settle(is_told=False)
-            self._print(time.monotonic() - (row.begin if row else self._begin), subject, text)
+            found = self._rows.get(_key(row))
+            self.settle(is_told=False, row=row)
+            self._print(time.monotonic() - (found.begin if found else self._begin), subject, text)
 
-    def settle(self, is_told: bool = True) -> None:
-        """End the live row of this thread; it leaves a line unless another one tells it."""
+    def note(self, subject: str, text: str) -> None:
+        """Print a line that belongs to no row."""
         with self._lock:
-            self._end(threading.get_ident(), is_told)
+            self._print(time.monotonic() - self._begin, subject, text)
 
-    def training(self, subject: str, event: dict[str, Any]) -> None:
+    def settle(self, is_told: bool = True, row: Hashable = None) -> None:
+        """End the live row of this thread, or this row; it leaves a line unless another one tells it."""
+        with self._lock:
+            self._end(_key(row), is_told)
+
+    def training(self, subject: str, event: dict[str, Any], row: Hashable = None) -> None:
         """Show a training job's progress event: a step moves the bar, some ends of epochs leave a line."""
         figures = "  ".join(f"{key} {event[key]:.4f}" for key in _FIGURES if event.get(key) is not None)
         text = f"epoch {event.get('epoch')}/{event.get('epochs')}  {figures}"
         done = event.get("step", 0) + event.get("steps", 0) * (event.get("epoch", 1) - 1)
         with self._lock:
-            row = self._rows.get(threading.get_ident())
-            if row is not None:
+            found = self._rows.get(_key(row))
+            if found is not None:
                 total = event.get("steps", 0) * event.get("epochs", 0)
                 described = _described(subject, text)
-                self._progress.update(row.task, description=described, completed=done, total=total)
+                self._progress.update(found.task, description=described, completed=done, total=total)
         is_told = event.get("epoch", 0) % max(1, event.get("epochs", 1) // _LINES) == 0
         if event.get("test_accuracy") is not None and is_told:
             self._print(time.monotonic() - self._begin, subject, text)
@@ -124,8 +130,8 @@ class Display:
         sign, plain, colour = _SIGNS.get(verdict, _SIGNS["ERROR"])
         return (plain if self.console.options.ascii_only else sign), colour
 
-    def _end(self, thread: int, is_told: bool) -> None:
-        row = self._rows.pop(thread, None)
+    def _end(self, key: Hashable, is_told: bool) -> None:
+        row = self._rows.pop(key, None)
         if row is not None:
             self._progress.remove_task(row.task)
             if is_told:
@@ -133,6 +139,11 @@ class Display:
 
     def _print(self, seconds: float, subject: str, text: str) -> None:
         self.console.print(f"{seconds:6.1f} s  {printable(subject):<{self._width}} {printable(text)}")
+
+
+def _key(row: Hashable) -> Hashable:
+    """Return the key of a row: the one named, else the thread that asks."""
+    return threading.get_ident() if row is None else ("row", row)
 
 
 def _described(subject: str, text: str) -> str:

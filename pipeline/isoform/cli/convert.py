@@ -12,12 +12,13 @@ from isoform.core import profiles
 from isoform.core.layout import CHOICES, KEEP
 from isoform.core.precision import FP32
 from isoform.core.signature import TensorSpec
+from isoform.errors import UsageError
 from isoform.isolation import Pool
 from isoform.stages.convert import ConvertRequest, convert, plan
 
-_NOT_AGAIN = ("targets", "precisions", "force", "as_json", "is_dry", "workers", "store")
+_NOT_AGAIN = ("targets", "precisions", "force", "as_json", "is_dry", "workers", "scheduler", "store")
 """Options that the command of one artifact alone says anew, or not at all."""
-_OF_BATCHES = ("jobs", "out", "workers", "no_verify", "is_dry", "force", "as_json", "store")
+_OF_BATCHES = ("jobs", "out", "workers", "scheduler", "no_verify", "is_dry", "force", "as_json", "store")
 
 
 @click.command(
@@ -28,7 +29,7 @@ _OF_BATCHES = ("jobs", "out", "workers", "no_verify", "is_dry", "force", "as_jso
         ),
         "What is written": ("--to", "--precision", "--out", "--name", "--io-layout", "--profile"),
         "How, and how it is proved": ("--via", "--avoid", "--cases", "--no-verify"),
-        "Many at once": ("--batch", "--workers"),
+        "Many at once": ("--batch", "--workers", "--scheduler"),
     },
     epilog="""\b
 Examples:
@@ -42,6 +43,7 @@ Examples:
   isoform convert model.onnx --to tflite --input 'image:float32[n,3,224,224]:NCHW' --io-layout nhwc
   isoform convert model.onnx --to tflite --precision int8 --profile microcontroller
   isoform convert --batch jobs.toml                    many sources, each with its own options
+  isoform convert --batch jobs.toml --scheduler tcp://head:8786    on a Dask cluster
 
 Exit codes: 0 done, 1 the numbers differ or the profile refuses something, 2 the command has to be changed,
 3 something to install, 4 a conversion, load or run failed.""",
@@ -81,6 +83,7 @@ Exit codes: 0 done, 1 the numbers differ or the profile refuses something, 2 the
     help="Do what this TOML file says: [defaults] and [[jobs]] with source, to and other options of convert.",
 )  # fmt: skip
 @options.workers
+@options.scheduler
 @plans.option
 @options.store
 @options.force
@@ -107,6 +110,7 @@ def command(
     no_verify: bool,
     jobs: Path | None,
     workers: int,
+    scheduler: str | None,
     is_dry: bool,
     store: str | None,
     force: bool,
@@ -118,7 +122,7 @@ def command(
     hubs hold them. What it is is told by its content. Nothing of it runs outside of a child process.
     """
     if jobs is not None:
-        from isoform.cli import batches
+        from isoform.cli import batches, clusters
 
         batches.refuse_others(context, _OF_BATCHES)
         context.exit(
@@ -126,6 +130,7 @@ def command(
                 jobs,
                 out,
                 workers=workers,
+                cluster=clusters.where(context),
                 is_forced=force,
                 is_verified=not no_verify,
                 is_dry=is_dry,
@@ -133,6 +138,8 @@ def command(
                 cache=stores.opened(store),
             )
         )
+    if scheduler is not None:
+        raise UsageError("--scheduler goes with --batch.", "One conversion is one task: leave it out.")
     if source is None:
         from isoform.cli import survey
 

@@ -73,6 +73,10 @@ framework = click.option(
 workers = click.option(
     "--workers", type=click.IntRange(1), default=2, show_default=True, help="How many run side by side."
 )
+scheduler = click.option(
+    "--scheduler", metavar="ADDRESS|local",
+    help="Run on a Dask cluster: tcp://HOST:PORT or tls://HOST:PORT, or local for worker processes on this machine.",
+)  # fmt: skip
 force = click.option("--force", is_flag=True, help="Do it again even where nothing has changed.")
 store = click.option(
     "--store", metavar="FOLDER_OR_URL", envvar="ISOFORM_STORE", show_envvar=True,

@@ -40,6 +40,10 @@ class Gate:
     def to_json(self) -> dict[str, Any]:
         return {"verdict": self.verdict, "findings": list(self.findings)}
 
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> "Gate":
+        return cls(str(record["verdict"]), tuple(record["findings"]))
+
 
 @dataclass(frozen=True)
 class ParityRecord:

@@ -3,6 +3,8 @@
 Paths are relative to the file. Nothing is opened here but the file itself.
 """
 
+import os
+import re
 import shlex
 import tomllib
 from collections.abc import Callable, Mapping
@@ -44,7 +46,7 @@ class Entry:
         words = ["isoform", "convert", str(self.source)]
         for name, value in self.options.items():
             option = _OPTIONS[name].option
-            if name in ("to", "precision", "verify") or value is False:
+            if not option or name in ("to", "precision") or value is False:
                 continue
             if value is True:
                 words.append(option)
@@ -60,6 +62,21 @@ class Entry:
     def command(self) -> str:
         """The same as it is typed."""
         return shlex.join(self.words)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `from_json` takes in any folder of any machine: every path is absolute."""
+        options = {name: _plain(name, value) for name, value in self.options.items()}
+        return {"place": self.place, "source": os.path.abspath(self.source), "options": options}
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> "Entry":
+        """Return the conversion that a record says.
+
+        Raises:
+            UsageError: an option there is not, or a value of another form.
+        """
+        place = int(record["place"])
+        return cls(place, Path(record["source"]), _checked(record["options"], Path("/jobs"), f"job {place}"))
 
 
 @dataclass(frozen=True)
@@ -84,6 +101,16 @@ def _spelt(value: Any) -> str:
     layout = f":{value.layout}" if value.layout else ""
     has_range = value.low is not None and value.high is not None
     return f"{value}{layout}{f':{value.low}..{(value.high or 0) - 1}' if has_range else ''}"
+
+
+def _plain(name: str, value: Any) -> Any:
+    """Return a value as JSON has it."""
+    if isinstance(value, Path):
+        return os.path.abspath(value)
+    if name == "arch" and value.rpartition(":")[0].endswith(".py"):
+        file, _, function = value.rpartition(":")
+        return f"{os.path.abspath(file)}:{function}"
+    return [_spelt(each) for each in value] if isinstance(value, tuple) else value
 
 
 def _text(value: Any, _: Path) -> Any:
@@ -126,10 +153,24 @@ def _flag(value: Any, _: Path) -> Any:
     return value if isinstance(value, bool) else None
 
 
+def _bytes(value: Any, _: Path) -> Any:
+    """Return a size in bytes, of a number of them or of a text with a decimal unit."""
+    found = _SIZE.fullmatch(value) if isinstance(value, str) else None
+    if found is not None:
+        return round(float(found[1]) * _UNITS[found[2].upper()])
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
+
+
+def _count(value: Any, _: Path) -> Any:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
 def _layout(value: Any, _: Path) -> Any:
     return value if value in CHOICES else None
 
 
+_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([kKMGT]?B)")
+_UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _OPTIONS = {
     "source": _Option("", "a path", _path),
     "to": _Option("--to", "formats: [\"onnx\", \"tflite\"]", _words),
@@ -146,6 +187,8 @@ _OPTIONS = {
     "allow_pickle": _Option("--allow-pickle", "true or false", _flag),
     "allow_nonfinite": _Option("--allow-nonfinite", "true or false", _flag),
     "verify": _Option("", "true or false", _flag),
+    "memory": _Option("", "a size: \"6 GB\"", _bytes),
+    "gpus": _Option("", "a number of GPUs", _count),
 }  # fmt: skip
 
 
@@ -169,7 +212,7 @@ def read(path: Path) -> list[Entry]:
     defaults, jobs = document.get("defaults", {}), document.get("jobs", [])
     if not isinstance(defaults, dict) or not isinstance(jobs, list) or not jobs:
         raise UsageError(f"{path}: there are no [[jobs]].", 'Write [[jobs]] and below it: source = "model.onnx"')
-    shared = _checked(defaults, path, "[defaults]")
+    shared = _checked(defaults, path.parent, f"{path}: [defaults]")
     return [_entry(job, shared, path, place) for place, job in enumerate(jobs, start=1)]
 
 
@@ -177,7 +220,7 @@ def _entry(job: Any, shared: Mapping[str, Any], path: Path, place: int) -> Entry
     where = f"job {place}"
     if not isinstance(job, dict):
         raise UsageError(f"{path}: {where} is no table.", "Write [[jobs]] above each.")
-    options = {**shared, **_checked(job, path, where)}
+    options = {**shared, **_checked(job, path.parent, f"{path}: {where}")}
     for needed in ("source", "to"):
         if needed not in options:
             raise UsageError(f"{path}: {where} has no '{needed}'.", f"Add {needed} = {_OPTIONS[needed].form}.")
@@ -185,17 +228,17 @@ def _entry(job: Any, shared: Mapping[str, Any], path: Path, place: int) -> Entry
     return Entry(place, source, options)
 
 
-def _checked(given: Mapping[str, Any], path: Path, where: str) -> dict[str, Any]:
+def _checked(given: Mapping[str, Any], folder: Path, where: str) -> dict[str, Any]:
     found = {}
     for key, value in given.items():
         if key not in _OPTIONS:
-            raise UsageError(f"{path}: {where} has the unknown key '{key}'.", spelling.hint(key, _OPTIONS))
+            raise UsageError(f"{where} has the unknown key '{key}'.", spelling.hint(key, _OPTIONS))
         try:
-            found[key] = _OPTIONS[key].read(value, path.parent)
+            found[key] = _OPTIONS[key].read(value, folder)
         except UsageError as error:
-            raise UsageError(f"{path}: {where}: {error.what}", error.hint) from None
+            raise UsageError(f"{where}: {error.what}", error.hint) from None
         if found[key] is None:
-            raise UsageError(f"{path}: {where}: {key} is {value!r}.", f"It is {_OPTIONS[key].form}.")
+            raise UsageError(f"{where}: {key} is {value!r}.", f"It is {_OPTIONS[key].form}.")
     return found
 
 

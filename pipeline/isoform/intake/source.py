@@ -43,6 +43,7 @@ class FileRequest:
         signature: the name of the one that is meant, of a file that may have several.
         allow_pickle: objects in a checkpoint may run code while it is loaded; its owner trusts who made it.
         allow_nonfinite: weights may hold NaN and infinities.
+        code: the folder where a module that is named without a file is looked for; None for the current one.
     """
 
     path: Path
@@ -52,6 +53,7 @@ class FileRequest:
     signature: str | None = None
     allow_pickle: bool = False
     allow_nonfinite: bool = False
+    code: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,9 @@ def admitted(request: FileRequest) -> tuple[Container, Architecture | None]:
 def _root(request: FileRequest, architecture: Architecture | None) -> Path | None:
     if architecture is not None:
         return architecture.root
-    return Path.cwd() if request.allow_pickle else None  # where a pickled module looks for its classes
+    return (
+        (request.code or Path.cwd()) if request.allow_pickle else None
+    )  # where a pickled module looks for its classes
 
 
 def _architecture(request: FileRequest, name: str) -> Architecture | None:
@@ -161,7 +165,7 @@ def _architecture(request: FileRequest, name: str) -> Architecture | None:
         )
     arguments = dict(request.arch_arguments or {})
     if not place.endswith(".py"):
-        return Architecture(Path.cwd(), request.arch, arguments)
+        return Architecture(request.code or Path.cwd(), request.arch, arguments)
     file = Path(place).resolve()
     if not file.is_file():
         raise UsageError(f"--arch: {place}: no such file.", spelling.near_path(Path(place)))

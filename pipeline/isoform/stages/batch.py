@@ -4,17 +4,22 @@ To go on after an interruption, or after some were mended, run the same again: r
 cost their hashing only.
 """
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from isoform.cache import Store
+from isoform import registry
 from isoform.core.failures import Failure, causes
 from isoform.core.layout import KEEP
-from isoform.errors import INTERNAL_ERROR, IsoformError, UsageError
+from isoform.errors import INTERNAL_ERROR, IsoformError, NoRoute, UsageError, from_json
+from isoform.intake.container import identify
 from isoform.intake.jobs_file import Entry
 from isoform.isolation import Pool, PoolClosed
+from isoform.stages import export
 from isoform.stages.convert import ConvertRequest, convert, plan
 from isoform.stages.export import Outlook, Result
 
@@ -32,6 +37,26 @@ class Job:
     @property
     def name(self) -> str:
         return self.request.model_name
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `from_json` takes in any folder of any machine that sees the same files."""
+        return {
+            "entry": self.entry.to_json(), "out": os.path.abspath(self.request.out),
+            "is_forced": self.request.is_forced, "is_verified": self.request.is_verified,
+            "code": str(self.request.code or Path.cwd()),
+            "store": self.request.cache.area.place if self.request.cache is not None else None,
+        }  # fmt: skip
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any], cache: Store | None) -> "Job":
+        """Return the job that a record says.
+
+        Args:
+            cache: what stands at the record's ``store``.
+        """
+        entry = Entry.from_json(record["entry"])
+        request = _request(entry, Path(record["out"]), record["is_forced"], record["is_verified"], cache)
+        return cls(entry, replace(request, code=Path(record["code"])))
 
 
 @dataclass(frozen=True)
@@ -61,6 +86,12 @@ class Done:
             "error": self.error.to_json() if self.error is not None else None,
         }  # fmt: skip
 
+    @classmethod
+    def from_json(cls, job: Job, record: Mapping[str, Any], exit_code: int) -> "Done":
+        """Return what came of ``job``, as `to_json` described it."""
+        error = from_json(record["error"]) if record["error"] else None
+        return cls(job, tuple(map(Result.from_json, record["results"])), error, exit_code)
+
 
 def jobs(
     entries: Sequence[Entry], out: Path, *, is_forced: bool, is_verified: bool, cache: Store | None = None
@@ -81,6 +112,24 @@ def jobs(
                     "Give one of them another name.",
                 )
     return found
+
+
+def source_format(job: Job) -> str:
+    """Return what the source is, "" where it cannot be told: the job itself will say why."""
+    try:
+        return identify(job.request.source).format
+    except (IsoformError, OSError):
+        return ""
+
+
+def packages(jobs: Sequence[Job]) -> frozenset[str]:
+    """Return the modules that routes and runtimes of these jobs are made of."""
+    wanted = {(source, variant) for job in jobs if (source := source_format(job)) for variant in job.request.variants}
+    found = {name for source, _ in wanted for name in registry.source_runtime(source).needs}
+    for source, variant in wanted:
+        with suppress(NoRoute):
+            found |= export.outlook(source, [variant], Path())[0].packages
+    return frozenset(found)
 
 
 def outlook(job: Job) -> list[Outlook]:

@@ -50,6 +50,7 @@ class ConvertRequest:
     profile: Profile | None = None
     spelt_precision: str = " --precision {precision}"
     cache: Store | None = None
+    code: Path | None = None
 
     @property
     def variants(self) -> tuple[Variant, ...]:
@@ -70,6 +71,7 @@ class ConvertRequest:
             self.signature,
             self.allow_pickle,
             self.allow_nonfinite,
+            self.code,
         )
 
     @property

@@ -37,6 +37,12 @@ class Outlook:
         return not all(route.missing for route in self.routes)
 
     @property
+    def packages(self) -> frozenset[str]:
+        """The modules that its routes and runtimes are made of."""
+        converting = {name for route in self.routes for step in route.steps for name in step.needs}
+        return frozenset(converting.union(*(row.needs for row in self.runtimes)))
+
+    @property
     def files(self) -> tuple[str, ...]:
         written = (CASES_NAME, LEDGER_NAME) if self.runtimes else ()
         sampled = (TASK_NAME,) if self.runtimes and lookup(self.variant.precision).is_reduced else ()

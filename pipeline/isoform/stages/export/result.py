@@ -1,5 +1,6 @@
 """What came of one format in one precision: the record that ``isoform convert --json`` prints."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from isoform.core.artifact import size_bytes
 from isoform.core.parity import FAIL, Gate
 from isoform.core.precision import FP32, label
-from isoform.errors import RESULT_FAILED, IsoformError
+from isoform.errors import RESULT_FAILED, IsoformError, from_json
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,10 @@ class Attempt:
 
     def to_json(self) -> dict[str, Any]:
         return {"route": list(self.route), "error": self.error.to_json()}
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> "Attempt":
+        return cls(tuple(record["route"]), from_json(record["error"]))
 
 
 @dataclass(frozen=True)
@@ -89,6 +94,28 @@ class Result:
             "profile": self.profile.to_json() if self.profile else None,
             "error": self.error.to_json() if self.error else None,
         }
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> "Result":
+        """Return the result that `to_json` described."""
+        return cls(
+            record["name"],
+            record["framework"],
+            record["format"],
+            record["status"],
+            Path(record["path"]) if record["path"] else None,
+            Path(record["model"]) if record["model"] else None,
+            tuple(record["route"]),
+            tuple(map(Attempt.from_json, record["tried"])),
+            record["parity"],
+            record["verdict"],
+            record["seconds"],
+            record["peak_rss_bytes"],
+            from_json(record["error"]) if record["error"] else None,
+            record["reused"],
+            record["precision"],
+            Gate.from_json(record["profile"]) if record["profile"] else None,
+        )
 
     @property
     def exit_code(self) -> int:
