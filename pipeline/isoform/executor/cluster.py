@@ -252,18 +252,18 @@ class Cluster:
             return IsoformError(
                 f"No worker says how much memory it has, and {task.name} declares {task.memory_bytes / 1e9:.1f} GB.",
                 "Start workers with what they have: dask worker ADDRESS --resources 'memory=8e9'",
-                kind="too-large",
+                kind="no-worker",
             )
         if most < task.memory_bytes:
             return IsoformError(
                 f"{task.name} declares {task.memory_bytes / 1e9:.1f} GB; the largest worker has {most / 1e9:.1f} GB.",
                 'Start a larger one, or say in its [[jobs]] what it takes: memory = "6 GB"',
-                kind="too-large",
+                kind="no-worker",
             )
         return IsoformError(
             f"{task.name} wants {task.gpus} GPU; no worker with {task.memory_bytes / 1e9:.1f} GB has as many.",
             "Start workers with what they have: dask worker ADDRESS --resources 'memory=8e9 GPU=1'",
-            kind="too-large",
+            kind="no-worker",
         )
 
     def _lost(self) -> IsoformError:
