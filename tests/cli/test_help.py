@@ -40,7 +40,7 @@ def test_options_wrap_at_the_width_of_the_terminal(answer, monkeypatch: pytest.M
 def test_the_examples_of_convert_are_commands_that_it_understands(answer) -> None:
     text = answer("convert", "--help").out.partition("  Examples:")[2].partition("Exit codes")[0]
     commands = [line.split("   ")[0].split() for line in text.strip().splitlines()]
-    assert len(commands) == 10
+    assert len(commands) == 11
     for words in commands:
         told = answer(*[word.strip("'") for word in words[1:]])
         assert "has no option" not in told.err

@@ -8,7 +8,6 @@ import click
 
 from isoform import executor
 from isoform.cache import Store
-from isoform.cli import options, plans
 from isoform.cli import clusters, options, plans
 from isoform.cli.clusters import Where
 from isoform.cli.console import Display, printable

@@ -90,9 +90,8 @@ def from_bytes(content: bytes) -> dict[str, Any]:
 
 
 def _convert(arguments: Mapping[str, Any], pool: Pool, emit: Emit) -> tuple[dict[str, Any], int]:
-    done = batch.run(
-        batch.Job.from_json(arguments, _store(arguments["store"], emit)), pool, lambda subject, text: emit({"subject": subject, "text": text})
-    )
+    job = batch.Job.from_json(arguments, _store(arguments["store"], emit))
+    done = batch.run(job, pool, lambda subject, text: emit({"subject": subject, "text": text}))
     return done.to_json(), done.exit_code
 
 

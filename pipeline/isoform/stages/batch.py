@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from isoform.cache import Store
 from isoform import registry
+from isoform.cache import Store
 from isoform.core.failures import Failure, causes
 from isoform.core.layout import KEEP
 from isoform.errors import INTERNAL_ERROR, IsoformError, NoRoute, UsageError, from_json
