@@ -4,7 +4,6 @@ import math
 import re
 import tempfile
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +14,13 @@ from isoform import registry
 from isoform.core import cases as case_files
 from isoform.core import format as formats
 from isoform.core.artifact import CASES_NAME, Artifact, open_artifact
-from isoform.core.cases import Cases
 from isoform.core.divergence import Divergence
 from isoform.core.parity import PASS, WARN, ParityRecord
+from isoform.core.self_test import failed_gates
 from isoform.errors import IsoformError
 from isoform.isolation import Pool
-from isoform.stages import explain, semantics, verify
+from isoform.stages import explain
+from isoform.stages.self_test import Trial
 
 SEED = 1
 NAMED_LARGEST = 4
@@ -31,23 +31,20 @@ _NOT_IN_AN_OPERATOR = ("swapped outputs", "a frozen axis")
 
 def rows(folder: Path, pool: Pool) -> Iterator[dict[str, Any]]:
     """Yield a row for each fault that the artifact in ``folder`` has a place for."""
-    artifact, cases = open_artifact(folder), case_files.load(folder / CASES_NAME)
+    artifact = open_artifact(folder)
     row = registry.runtime(formats.lookup(artifact.format).runtime)
+    names = pool.call("isoform.jobs.plant:names", {"format": artifact.format}, needs=row.extra).value["names"]
     with tempfile.TemporaryDirectory(prefix="isoform-calibration.") as work:
-        saved = {"runtime": row.name, "artifact": artifact.to_json(), "folder": f"{work}/weights"}
-        pool.call("isoform.jobs.infer:save_weights", saved, needs=row.extra)
-        names = pool.call("isoform.jobs.plant:names", {"format": artifact.format}, needs=row.extra).value["names"]
-        for place, name in enumerate(names):
-            target = Path(work) / str(place) / artifact.model.name
-            target.parent.mkdir()
-            arguments = {"artifact": artifact.to_json(), "target": str(target), "fault": name, "seed": SEED}
-            told = pool.call("isoform.jobs.plant:plant", arguments, needs=row.extra).value["told"]
-            if told is not None:
-                record = _verified(replace(artifact, model=target), cases, row, Path(work) / "weights", pool)
+        trial = Trial(artifact, case_files.load(folder / CASES_NAME), None, row, pool, Path(work))
+        for name in names:
+            made = trial.copy(name, SEED)
+            if made is not None:
+                copy, told = made
+                record = trial.verified(copy)
                 yield {
                     "kind": "fault", "runtime": row.name, "name": name, "place": told[:200], "verdict": record.verdict,
-                    "gates": [gate for gate, each in record.gates.items() if each.verdict == "FAIL"],
-                    "is_caught": record.verdict not in (PASS, WARN), "r_sem": _r_sem(record), **ratios(record.outputs),
+                    "gates": failed_gates(record.gates), "is_caught": record.verdict not in (PASS, WARN),
+                    "r_sem": _r_sem(record), **ratios(record.outputs),
                 }  # fmt: skip
 
 
@@ -165,11 +162,3 @@ def _culprits(artifact: Artifact, told: str) -> set[str]:
         for value in (*node.inputs, *node.outputs) if value is not None and value.name == place
     }  # fmt: skip
     return {place} | readers
-
-
-def _verified(copy: Artifact, cases: Cases, row: registry.Runtime, weights: Path, pool: Pool) -> ParityRecord:
-    try:
-        gate, _ = verify.match_weights(copy, weights, pool)
-    except IsoformError as error:
-        return ParityRecord.failed_to_run(row.name, error)
-    return verify.verify(copy, cases, row, pool, gate, semantics.evaluate(copy, cases, pool))

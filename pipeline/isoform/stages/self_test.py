@@ -42,8 +42,9 @@ def self_test(folder: Path, pool: Pool, on_event: Told, seed: int = 0) -> SelfTe
     with tempfile.TemporaryDirectory(prefix="isoform-self-test.") as scratch:
         task = folder / decisions.TASK_NAME
         decided = case_files.load(task) if task.is_file() else None
-        trial = _Test(artifact, case_files.load(folder / CASES_NAME), decided, row, pool, Path(scratch))
-        control = trial.verified(trial.copy(None, seed) or artifact)
+        trial = Trial(artifact, case_files.load(folder / CASES_NAME), decided, row, pool, Path(scratch))
+        unaltered = trial.copy(None, seed)
+        control = trial.verified(unaltered[0] if unaltered is not None else artifact)
         asked = {"format": artifact.format}
         names = pool.call("isoform.jobs.plant:names", asked, needs=own.faults_need).value["names"]
         found = [trial.planted(name, seed, on_event) for name in names]
@@ -72,7 +73,7 @@ def _record(folder: Path, test: SelfTest, on_event: Told) -> None:
         on_event(f"{RECORD_NAME} is not written: {error.strerror}")
 
 
-class _Test:
+class Trial:
     """Copies of one artifact, each verified against its cases and its weights."""
 
     def __init__(
@@ -80,7 +81,6 @@ class _Test:
     ) -> None:
         self._artifact, self._cases, self._decided = artifact, cases, decided
         self._row, self._pool, self._scratch = row, pool, scratch
-        self._told = ""
         is_integer = lookup(artifact.precision).is_integer
         self._itself = semantics.answered_by(artifact, cases, pool) if is_integer else None
         arguments = {"runtime": row.name, "artifact": artifact.to_json(), "folder": str(scratch / "weights")}
@@ -88,24 +88,25 @@ class _Test:
 
     def planted(self, fault: str, seed: int, on_event: Told) -> Planted | None:
         """Return what became of a copy with this fault; None where the artifact has no place for it."""
-        copy = self.copy(fault, seed)
-        if copy is None:
+        made = self.copy(fault, seed)
+        if made is None:
             return None
+        copy, told = made
         record = self.verified(copy)
-        found = Planted(fault, self._told, record.verdict, failed_gates(record.gates))
+        found = Planted(fault, told, record.verdict, failed_gates(record.gates))
         on_event(f"{fault}: {'caught' if found.is_caught else 'MISSED'}")
         return found
 
-    def copy(self, fault: str | None, seed: int) -> Artifact | None:
-        """Return a copy with this fault, or none at all; None where the artifact has no place for it."""
+    def copy(self, fault: str | None, seed: int) -> tuple[Artifact, str] | None:
+        """Return a copy with this fault, or none at all, and where it is; None where there is no place for it."""
         target = self._scratch / f"{fault or 'control'}" / self._artifact.model.name
         target.parent.mkdir()
         arguments = {"artifact": self._artifact.to_json(), "target": str(target), "fault": fault, "seed": seed}
         answer = self._pool.call(
             "isoform.jobs.plant:plant", arguments, needs=formats.lookup(self._artifact.format).faults_need
         )
-        self._told = answer.value["told"]
-        return None if self._told is None else replace(self._artifact, model=target)
+        told = answer.value["told"]
+        return None if told is None else (replace(self._artifact, model=target), told)
 
     def verified(self, copy: Artifact) -> ParityRecord:
         """Return the record of a copy, as `verify` makes it of an artifact; one that does not open is an error."""
