@@ -87,6 +87,8 @@ def bench(
     key = _key(record.get("key", ""), record["files"], row, options, query, here)
     others = [other for other in read(folder) if (other.runtime, other.batch) != (row.name, options.batch)]
     earlier = None if is_forced else next((each for each in read(folder) if each.key == key), None)
+    if cache is not None and store.altered_files(folder, record["files"]):
+        cache = None  # what is here is not what the key is of
     if earlier is None and cache is not None and not is_forced:
         earlier = _stored(cache, key, mlperf_s, on_hit)
         if earlier is not None:
@@ -103,8 +105,8 @@ def bench(
         said = mlperf(artifact, query.arrays, row, pool, options, max(threads), mlperf_s)
         measured = replace(measured, details={**measured.details, MLPERF: said})
     _write(folder, [*others, measured])
-    if cache is not None and not store.altered_files(folder, record["files"]):
-        name = f"{record['name']}/{record['framework']}/{record['format']} {row.name} batch {options.batch}"
+    if cache is not None:
+        name = f"{record['name']}/{record['format']} {row.name} batch {options.batch}"
         cache.put_record(KIND, _stored_key(key, mlperf_s), name, measured.to_json())
     return measured, False
 

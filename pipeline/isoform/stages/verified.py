@@ -50,7 +50,9 @@ def verify_path(
         return Verification(path, records, size_bytes(open_artifact(path).model), said["versions"], hit.told)
     found = verify.verify_path(path, cases, runtimes, pool)
     if _is_proved(found.records) and _key(path, cases, runtimes) == key:
-        cache.put_record(KIND, key, _name(path), _document(found))
+        record = read_record(path)
+        name = f"{record['name']}/{record['framework']}/{label(record['format'], record['precision'])}"
+        cache.put_record(KIND, key, name, _document(found))
     return found
 
 
@@ -71,11 +73,6 @@ def _is_proved(records: Sequence[ParityRecord]) -> bool:
     """Tell whether all is proved that can be on this machine, and something is."""
     verdicts = {record.verdict for record in records}
     return bool(verdicts & {PASS, WARN}) and verdicts <= {PASS, WARN, NOT_VERIFIED}
-
-
-def _name(path: Path) -> str:
-    record = read_record(path)
-    return f"{record['name']}/{record['framework']}/{label(record['format'], record.get('precision', 'fp32'))}"
 
 
 def _document(found: Verification) -> dict[str, Any]:

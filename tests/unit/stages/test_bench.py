@@ -1,12 +1,14 @@
 """The verb bench with a pool that answers from a script: what is asked, what is recorded, what is skipped."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from isoform import registry, store
+from isoform.cache import open_store
 from isoform.core import machine
 from isoform.core.artifact import Artifact
 from isoform.core.bench import BenchOptions, BenchRecord
@@ -224,3 +226,39 @@ def test_the_size_of_a_folder_is_that_of_all_its_files(tmp_path):
     (tmp_path / "saved_model.pb").write_bytes(b"12345")
     (tmp_path / "variables" / "data").write_bytes(b"123")
     assert bench.size_bytes(tmp_path) == 8
+
+
+@pytest.fixture
+def cache(tmp_path):
+    return open_store(str(tmp_path / "store"), pytest.fail)
+
+
+def test_what_was_measured_on_this_machine_comes_out_of_a_store_and_says_so(folder, cache):
+    first, _ = run(folder, ScriptedPool(), cache=cache)
+    (folder / "bench.json").unlink()
+    pool, told = ScriptedPool(), []
+    second, is_reused = run(folder, pool, cache=cache, on_hit=told.append)
+    assert (second, is_reused, pool.calls) == (first, True, [])
+    assert told[0].startswith("from the store, of 20")
+    assert bench.read(folder) == [first]
+
+
+@pytest.mark.parametrize("change", ["machine", "driver", "options", "file", "force"])
+def test_figures_of_anything_else_do_not(folder, cache, monkeypatch, change):
+    run(folder, ScriptedPool(), cache=cache)
+    (folder / "bench.json").unlink()
+    pool, flags = ScriptedPool(), {}
+    if change == "machine":
+        here = replace(machine.describe(), cpu="another")
+        monkeypatch.setattr(machine, "describe", lambda: here)
+    elif change == "driver":
+        monkeypatch.setattr(machine, "accelerators", lambda: ["580.65.06"])
+    elif change == "options":
+        flags["options"] = replace(QUICK, rounds=4)
+    elif change == "file":
+        (folder / "model.onnx").write_bytes(b"grapH")
+    else:
+        flags["is_forced"] = True
+    _, is_reused = run(folder, pool, cache=cache, **flags)
+    assert not is_reused
+    assert len(pool.calls) == 2
