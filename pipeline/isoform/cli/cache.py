@@ -45,15 +45,15 @@ def list_entries(store: str | None, as_json: bool) -> None:
     if as_json:
         options.print_json(found.to_json())
         return
-    from isoform.cli.console import printable, readable_size
+    from isoform.cli.console import counted, printable, readable_size
 
     for kind in KINDS:
         for entry in (entry for entry in found.entries if entry.kind == kind):
             name = f"{printable(entry.name):<{_NAME_WIDTH}}"
             click.echo(f"{kind:<13} {name} {readable_size(entry.size_bytes):>8}  {entry.made}  {entry.key[:12]}")
     more = f", {len(found.damaged)} with a damaged manifest: isoform cache verify" if found.damaged else ""
-    aside = f", {found.aside} files set aside" if found.aside else ""
-    click.echo(f"{len(found.entries)} results, {readable_size(found.size_bytes)}{more}{aside}")
+    aside = f", {counted(found.aside, 'file')} set aside" if found.aside else ""
+    click.echo(f"{counted(len(found.entries), 'result')}, {readable_size(found.size_bytes)}{more}{aside}")
 
 
 @command.command(
@@ -75,14 +75,14 @@ def verify(context: click.Context, store: str | None, as_json: bool) -> None:
     if as_json:
         options.print_json(found.to_json())
     else:
-        from isoform.cli.console import readable_size
+        from isoform.cli.console import counted, readable_size
 
         for each in found.damaged:
             click.echo(f"DAMAGED {each.name}: {each.what}")
-        told = (
-            f"{len(found.damaged)} files damaged and set aside, with what needs them" if found.damaged else "no damage"
-        )
-        click.echo(f"{found.entries} whole results, {readable_size(found.size_bytes)} hashed: {told}")
+        count = len(found.damaged)
+        told = f"{counted(count, 'file')} damaged, set aside with what needs {'it' if count == 1 else 'them'}"
+        whole = counted(found.entries, "whole result")
+        click.echo(f"{whole}, {readable_size(found.size_bytes)} hashed: {told if count else 'no damage'}")
     context.exit(RESULT_FAILED if found.damaged else 0)
 
 
@@ -127,12 +127,13 @@ def prune(
     if as_json:
         options.print_json(found.to_json())
         return
-    from isoform.cli.console import printable, readable_size
+    from isoform.cli.console import counted, printable, readable_size
 
     word = "would go" if is_dry else "removed"
     for entry in found.entries:
         click.echo(f"{word}: {entry.kind} {printable(entry.name)}  {entry.made}  {entry.key[:12]}")
-    click.echo(f"{len(found.entries)} results, {found.files} files, {readable_size(found.size_bytes)} {word}")
+    results, files = counted(len(found.entries), "result"), counted(found.files, "file")
+    click.echo(f"{results}, {files}, {readable_size(found.size_bytes)} {word}")
 
 
 def _area(url: str | None) -> Any:

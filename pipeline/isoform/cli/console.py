@@ -168,6 +168,11 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
 
 
+def counted(count: int, word: str) -> str:
+    """Return how many there are: ``1 result``, ``2 results``."""
+    return f"{count} {word}{'s' * (count != 1)}"
+
+
 def readable_size(size_bytes: int) -> str:
     """Return a size in decimal units with three digits: ``44.7 MB``."""
     size, unit = float(size_bytes), "B"

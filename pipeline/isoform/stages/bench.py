@@ -106,7 +106,7 @@ def bench(
         measured = replace(measured, details={**measured.details, MLPERF: said})
     _write(folder, [*others, measured])
     if cache is not None:
-        name = f"{record['name']}/{record['format']} {row.name} batch {options.batch}"
+        name = f"{record['name']}/{record['framework']}/{record['format']} {row.name} batch {options.batch}"
         cache.put_record(KIND, _stored_key(key, mlperf_s), name, measured.to_json())
     return measured, False
 
