@@ -10,7 +10,7 @@ from isoform import executor
 from isoform.cache import Store
 from isoform.cli import clusters, options, plans
 from isoform.cli.clusters import Where
-from isoform.cli.console import Display, printable
+from isoform.cli.console import Display, counted, printable
 from isoform.core.failures import causes
 from isoform.errors import UsageError
 from isoform.executor import memory
@@ -107,7 +107,7 @@ def _tell(done: batch.Done, display: Display, row: Hashable = None) -> None:
 def _summarise(done: Sequence[batch.Done], display: Display) -> None:
     counts = batch.record(done)["counts"]
     display.console.print(
-        f"\n{_counted(counts['jobs'], 'job')}, {_counted(counts['results'], 'result')}: {counts['passed']} passed, "
+        f"\n{counted(counts['jobs'], 'job')}, {counted(counts['results'], 'result')}: {counts['passed']} passed, "
         f"{counts['failed']} failed, {counts['unverified']} not verified, {counts['reused']} of all unchanged; "
         f"{counts['not_opened']} not opened."
     )
@@ -117,10 +117,6 @@ def _summarise(done: Sequence[batch.Done], display: Display) -> None:
         display.console.print(printable(f"{len(names):>4} x {first.message}"))
         display.console.print(printable(f"       hint: {first.hint}"))
         display.console.print(printable(f"       in {', '.join(names[:_MOST_NAMED])}{more}"))
-
-
-def _counted(count: int, word: str) -> str:
-    return f"{count} {word}{'s' * (count != 1)}"
 
 
 def _show_plan(found: Sequence[batch.Job], as_json: bool) -> int:

@@ -54,7 +54,8 @@ def folder(tmp_path):
     rows = [{"tokens": np.arange(n * length).reshape(n, length)} for n, length in ((1, 7), (3, 32), (2, 90))]
     save(Cases(("representative", "representative", "gaussian"), tuple(rows)), path / "cases.npz")
     record = {
-        "schema_version": 1, "name": "reader", "framework": "torch", "format": "onnx", "model": "model.onnx", "key": "k1",
+        "schema_version": 1, "name": "reader", "framework": "torch", "format": "onnx", "model": "model.onnx",
+        "key": "k1",
         "signature": SIGNATURE.to_json(), "files": store.inventory(path),
     }  # fmt: skip
     store.write_json(path / "artifact.json", record)
