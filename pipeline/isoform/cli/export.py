@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from isoform import executor
-from isoform.cli import options, plans, stores, training_options
+from isoform.cli import clusters, options, plans, stores, training_options
 from isoform.core.precision import Variant
 from isoform.errors import IsoformError
 
@@ -27,6 +27,7 @@ Examples:
 @training_options.option
 @options.out
 @options.workers
+@options.scheduler
 @click.option("--no-verify", is_flag=True, help="Do not run the results; they are then marked as not verified.")
 @plans.option
 @options.store
@@ -44,6 +45,7 @@ def command(
     training: tuple[str, ...],
     out: Path,
     workers: int,
+    scheduler: str | None,
     no_verify: bool,
     is_dry: bool,
     store: str | None,
@@ -68,6 +70,20 @@ def command(
     if is_dry:
         context.exit(_show_plan(tasks, out, not no_verify, as_json))
     cache = stores.opened(store)
+    place = clusters.where(context)
+    if place is not None:
+        from isoform.cli import orders
+
+        wished = [
+            export.Order(
+                task.model.root, task.framework, task.model.overridden, request.options, wanted, out, data,
+                not no_verify, force, cache.area.place if cache is not None else None,
+            )
+            for task, wanted in tasks
+        ]  # fmt: skip
+        with Display() as display:
+            found = orders.run(wished, place, display)
+            results.end(context, found, {"results": [result.to_json() for result in found]}, as_json, display)
     with Display() as display, Pool(out / ".logs") as pool:
         trained = [(_trained(task, wanted, pool, display, cache), wanted) for task, wanted in tasks]
         groups = executor.run_all(
@@ -108,17 +124,13 @@ def _show_plan(tasks: list[tuple[Any, tuple[Variant, ...]]], out: Path, is_verif
 def _trained(task: Any, wanted: tuple[Variant, ...], pool: Any, display: Any, cache: Any) -> Any:
     """Return the training's record, or the failed results that stand for all of its variants."""
     from isoform.cli.train import run_task
-    from isoform.stages.export import Result
+    from isoform.stages.export import not_trained
 
     try:
         return run_task(task, pool, display, cache)
     except IsoformError as error:
         display.line(f"{task.model.label}/{task.framework}", f"training failed: {error.what}")
-        return [
-            Result(
-                task.model.label, task.framework, each.format, "failed", error=error, precision=each.precision
-            ) for each in wanted
-        ]  # fmt: skip
+        return not_trained(task, wanted, error)
 
 
 def _exported(

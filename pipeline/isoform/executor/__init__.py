@@ -6,7 +6,7 @@
     versions   what has to be the same on both sides
     cluster    the side that asks: sends tasks, shows events, cancels
     worker     the side that works: one function of bytes
-    embedded   a cluster of worker processes on this machine
+    embedded   a cluster of worker processes on this machine, whose workers are undisturbed by Ctrl-C
 
 Only cluster, worker and embedded import dask and distributed; nothing imports them before a scheduler is asked for.
 """

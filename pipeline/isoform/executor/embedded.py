@@ -39,7 +39,7 @@ def started(workers: int, preload: Sequence[str] = ()) -> Iterator[Client]:
     security = Security.temporary()
     options = {
         "nthreads": 1, "memory_limit": 0, "security": security, "host": "127.0.0.1", "dashboard": False,
-        "preload": list(preload), "silence_logs": "CRITICAL",
+        "preload": ["isoform.executor.undisturbed", *preload], "silence_logs": "CRITICAL",
     }  # fmt: skip
     gpus = _gpus()
     specification = {

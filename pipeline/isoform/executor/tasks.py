@@ -13,6 +13,7 @@ from isoform.cache import Store, open_store
 from isoform.errors import IsoformError, from_json
 from isoform.isolation import Pool
 from isoform.stages import batch
+from isoform.stages.export import order
 
 Emit = Callable[[dict[str, Any]], None]
 """Called with what happens to a task now: a JSON object."""
@@ -95,8 +96,19 @@ def _convert(arguments: Mapping[str, Any], pool: Pool, emit: Emit) -> tuple[dict
     return done.to_json(), done.exit_code
 
 
+def _export(arguments: Mapping[str, Any], pool: Pool, emit: Emit) -> tuple[dict[str, Any], int]:
+    results = order.perform(
+        order.Order.from_json(arguments),
+        pool,
+        _store(arguments["store"], emit),
+        lambda subject, text: emit({"subject": subject, "text": text}),
+        lambda subject, event: emit({"subject": subject, "training": event}),
+    )
+    return {"results": [result.to_json() for result in results]}, max(result.exit_code for result in results)
+
+
 def _store(url: str | None, emit: Emit) -> Store | None:
     return None if url is None else open_store(url, lambda text: emit({"note": text}))
 
 
-KINDS: dict[str, Perform] = {"convert": _convert}
+KINDS: dict[str, Perform] = {"convert": _convert, "export": _export}

@@ -4,6 +4,7 @@
 """
 
 from isoform.stages.export.models import TARGETS, load_models, request_for, variants_of
+from isoform.stages.export.order import Order, not_trained
 from isoform.stages.export.outlook import Outlook, outlook
 from isoform.stages.export.plan import ExportRequest, Task, plan
 from isoform.stages.export.result import Result
@@ -12,10 +13,12 @@ from isoform.stages.export.run import run
 __all__ = [
     "TARGETS",
     "ExportRequest",
+    "Order",
     "Outlook",
     "Result",
     "Task",
     "load_models",
+    "not_trained",
     "outlook",
     "plan",
     "request_for",
