@@ -4,7 +4,9 @@ A folder is written beside its destination, gets its record last and is renamed;
 not exist for readers. Not aware of what the files mean.
 """
 
+import ctypes
 import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -15,6 +17,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
+_WORKSPACE = ".isoform."
+"""What the names of unfinished folders begin with."""
+_HERE, _RENAME_EXCHANGE = -100, 2
+"""AT_FDCWD and RENAME_EXCHANGE of renameat2(2)."""
 _NOT_SOURCES = {"site-packages", "node_modules", "__pycache__", "build", "dist"}
 
 
@@ -107,34 +113,77 @@ def publishing(destination: Path) -> Iterator[Path]:
 
     An earlier folder of that name stays untouched until then, and for good if the block raises.
     """
-    destination.parent.mkdir(parents=True, exist_ok=True)
-    workspace = Path(tempfile.mkdtemp(dir=destination.parent, prefix=f".{destination.name}."))
-    try:
-        yield workspace
-        _sync_tree(workspace)
-        os.chmod(workspace, 0o755)
-        _replace_folder(workspace, destination)
-    finally:
-        shutil.rmtree(workspace, ignore_errors=True)
+    with workspace(destination.parent) as folder:
+        yield folder
+        _sync_tree(folder)
+        os.chmod(folder, 0o755)
+        if not _is_renamed(folder, destination) and not _is_exchanged(folder, destination):
+            _replace_folder(folder, destination)
+        _sync_folder(destination.parent)
 
 
-def _replace_folder(workspace: Path, destination: Path) -> None:
-    """Give the workspace its name. Of several processes that do so at once, the last one's folder stays."""
-    retired = Path(tempfile.mkdtemp(dir=destination.parent, prefix=f".{destination.name}.old."))
-    earlier: list[Path] = []
+@contextmanager
+def workspace(parent: Path) -> Iterator[Path]:
+    """Give an empty folder in ``parent``, which is gone when the block ends, whatever it has become by then.
+
+    Those that killed processes left in ``parent`` are removed first: their locks ended with them.
+    """
+    parent.mkdir(parents=True, exist_ok=True)
+    _remove_abandoned(parent)
+    folder, lock = _locked_folder(parent)
     try:
-        while not _is_renamed(workspace, destination):
-            place = retired / str(len(earlier))
-            with suppress(FileNotFoundError):  # another process has taken it away
-                os.rename(destination, place)
-                earlier.append(place)
-    except OSError:
-        if earlier and not destination.exists():
-            os.rename(earlier[-1], destination)
-        raise
+        yield folder
     finally:
-        shutil.rmtree(retired, ignore_errors=True)
-    _sync_folder(destination.parent)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
+
+
+def _locked_folder(parent: Path) -> tuple[Path, int]:
+    """Return a new folder and the open file that holds its lock."""
+    while True:
+        folder = Path(tempfile.mkdtemp(dir=parent, prefix=_WORKSPACE))
+        with suppress(FileNotFoundError):  # another process saw it before it was locked, and removed it
+            lock = os.open(folder, os.O_RDONLY)
+            with suppress(OSError):  # a file system without locks: then nothing is ever taken for abandoned
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            if folder.exists():
+                return folder, lock
+            os.close(lock)
+
+
+def _remove_abandoned(parent: Path) -> None:
+    for folder in parent.glob(f"{_WORKSPACE}*"):
+        with suppress(OSError):  # it is gone, somebody holds it, or it is not ours to remove
+            lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder, ignore_errors=True)
+            finally:
+                os.close(lock)
+
+
+def _is_exchanged(folder: Path, destination: Path) -> bool:
+    """Let two folders swap their names at once, so that no moment is without either; only Linux can."""
+    exchange = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if exchange is None or destination.is_symlink() or not destination.is_dir():
+        return False
+    return bool(exchange(_HERE, os.fsencode(folder), _HERE, os.fsencode(destination), _RENAME_EXCHANGE) == 0)
+
+
+def _replace_folder(folder: Path, destination: Path) -> None:
+    """Give the folder its name in two steps. Of several processes at once, the last one's folder stays."""
+    with workspace(destination.parent) as retired:
+        earlier: list[Path] = []
+        try:
+            while not _is_renamed(folder, destination):
+                place = retired / str(len(earlier))
+                with suppress(FileNotFoundError):  # another process has taken it away
+                    os.rename(destination, place)
+                    earlier.append(place)
+        except OSError:
+            if earlier and not destination.exists():
+                os.rename(earlier[-1], destination)
+            raise
 
 
 def _is_renamed(workspace: Path, destination: Path) -> bool:

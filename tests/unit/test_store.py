@@ -1,9 +1,13 @@
 """Publishing: whole or not there, and what was there before stays until then."""
 
 import json
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+
+import pytest
 
 from isoform import store
 
@@ -43,6 +47,56 @@ def test_many_who_publish_the_same_folder_at_once_leave_one_whole_one(tmp_path: 
         list(threads.map(publish, range(8)))
     assert len({path.read_text() for path in (tmp_path / "b").iterdir()}) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["b"]
+
+
+def test_where_names_cannot_be_swapped_the_folder_is_replaced_in_two_steps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "_is_exchanged", lambda folder, destination: False)
+    test_publishing_again_replaces_the_whole_folder(tmp_path / "one")
+    test_many_who_publish_the_same_folder_at_once_leave_one_whole_one(tmp_path / "many")
+
+
+@pytest.mark.parametrize("kind", ["file", "link"])
+def test_what_is_no_folder_makes_room_too(tmp_path: Path, kind: str) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "mine").touch()
+    place = tmp_path / "there" / "b"
+    place.parent.mkdir()
+    place.write_text("text") if kind == "file" else place.symlink_to(elsewhere)
+    with store.publishing(place) as folder:
+        (folder / "x").touch()
+    assert [path.name for path in place.iterdir()] == ["x"]
+    assert [path.name for path in elsewhere.iterdir()] == ["mine"]
+    assert list(place.parent.iterdir()) == [place]
+
+
+def test_what_a_killed_process_left_is_removed_and_what_another_one_holds_is_not(tmp_path: Path) -> None:
+    code = (
+        "import sys, time; from pathlib import Path; from isoform import store\n"
+        "with store.publishing(Path(sys.argv[1])) as folder:\n"
+        "    (folder / 'x').touch(); print(folder, flush=True); time.sleep(60)\n"
+    )
+    dying, living = (
+        subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "b")], stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    )
+    with dying, living:
+        assert dying.stdout is not None
+        assert living.stdout is not None
+        left, held = (Path(process.stdout.readline().strip()) for process in (dying, living))
+        dying.kill()
+        dying.wait()
+        assert sorted(tmp_path.iterdir()) == sorted([left, held])
+        (tmp_path / ".isoform.mine").write_text("a file of somebody else's")
+        with store.publishing(tmp_path / "c"):
+            assert not left.exists()
+            assert (held / "x").exists()
+        living.kill()
+    with store.workspace(tmp_path):
+        assert not held.exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".isoform.mine", "c"]
 
 
 def test_altered_missing_and_resized_files_are_found(tmp_path: Path) -> None:

@@ -1,7 +1,5 @@
 """Converting, verifying and publishing one source, variant by variant."""
 
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -51,12 +49,8 @@ def run(request: ExportRequest, pool: Pool, on_event: Events) -> list[Result]:
             on_event(task.label, told)
     pending = [task for task in tasks if task.label not in results]
     if pending:
-        request.out.mkdir(parents=True, exist_ok=True)
-        workspace = Path(tempfile.mkdtemp(dir=request.out, prefix=".work."))
-        try:
-            results |= _run_pending(request, pending, pool, on_event, workspace)
-        finally:
-            shutil.rmtree(workspace, ignore_errors=True)
+        with store.workspace(request.out) as folder:
+            results |= _run_pending(request, pending, pool, on_event, folder)
     return [results[variant.label] for variant in request.variants]
 
 
