@@ -12,7 +12,7 @@ one line, and the work is done again. Not aware of what the files mean, nor of w
 """
 
 from isoform.cache.entry import KINDS, Entry
-from isoform.cache.keys import entry_key
+from isoform.cache.keys import entry_key, this_platform
 from isoform.cache.storage import Hit, Store, open_store
 
-__all__ = ["KINDS", "Entry", "Hit", "Store", "entry_key", "open_store"]
+__all__ = ["KINDS", "Entry", "Hit", "Store", "entry_key", "open_store", "this_platform"]

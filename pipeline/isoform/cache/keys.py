@@ -15,7 +15,7 @@ _PACKAGE = Path(__file__).parents[1]
 
 def entry_key(**parts: Any) -> str:
     """Return the digest of ``parts`` (JSON values), of this platform and of isoform's own files."""
-    return store.digest_of({"parts": parts, "platform": _platform(), "code": code_digest()})
+    return store.digest_of({"parts": parts, "platform": this_platform(), "code": code_digest()})
 
 
 @functools.cache
@@ -25,7 +25,8 @@ def code_digest() -> str:
     return store.digest_of({path.relative_to(_PACKAGE).as_posix(): store.digest_file(path) for path in files})
 
 
-def _platform() -> dict[str, str]:
+def this_platform() -> dict[str, str]:
+    """Return what a result may depend on of the machine, whichever its processor is."""
     version = ".".join(platform.python_version_tuple()[:2])
     return {
         "architecture": platform.machine(),

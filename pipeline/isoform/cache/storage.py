@@ -62,6 +62,8 @@ def open_store(url: str, tell: Tell) -> "Store":
 
 def open_area(url: str) -> Area:
     """Return where a store lies; see `open_store`."""
+    if not url:
+        raise UsageError("The name of the store is empty.", "Name a folder, or a URL such as s3://bucket/path.")
     if _URL.match(url) and not url.startswith("file://"):
         return RemoteArea(url)
     folder = Path(unquote(urlsplit(url).path)) if url.startswith("file://") else Path(url).expanduser()

@@ -1,14 +1,17 @@
 """A store gives back every byte or nothing, whatever happens to its files, in a folder and at a URL."""
 
+import datetime as dt
 import errno
 import os
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -17,6 +20,7 @@ from isoform.cache import Store, open_store, storage, upkeep
 from isoform.cache.area import LocalArea
 from isoform.cache.entry import Damaged, Entry, entry_name
 from isoform.cache.storage import open_area
+from isoform.cache.upkeep import Rule
 from isoform.errors import IsoformError, MissingDependency, UsageError
 
 KEY = "ab" * 32
@@ -267,6 +271,46 @@ def test_sixteen_processes_with_one_key_all_get_the_one_result(tmp_path: Path, r
     found = upkeep.verify(LocalArea(tmp_path / "store"))
     assert (found.entries, found.damaged) == (1, ())
     assert list(tmp_path.rglob(".*")) == []
+
+
+_WRITER = """
+import hashlib, itertools, sys
+from pathlib import Path
+from isoform.cache import open_store
+place, begin = Path(sys.argv[1]), int(sys.argv[2])
+store = open_store(str(place / "store"), lambda line: sys.exit(line))
+print("ready", flush=True)
+for number in itertools.count(begin):
+    (place / "result" / "number").write_bytes(str(number).encode() * 100_000)
+    store.put("artifact", hashlib.sha256(str(number).encode()).hexdigest(), str(number), place / "result")
+"""
+
+
+def test_a_writer_that_is_killed_at_any_moment_leaves_nothing_half(tmp_path: Path, result: Path) -> None:
+    """Ten kills; what stands there is whole, and what does not is no result."""
+    random, area = np.random.default_rng(1), LocalArea(tmp_path / "store")
+    for turn in range(10):
+        command = [sys.executable, "-c", _WRITER, str(tmp_path), str(turn * 1000)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as writer:
+            assert writer.stdout is not None
+            assert writer.stdout.readline() == b"ready\n"
+            time.sleep(random.uniform(0, 0.08))
+            writer.kill()
+        found = upkeep.verify(area)
+        assert found.damaged == ()
+        assert found.entries == sum(1 for _ in area.names("entries/artifact")) - _begun(area, "entries")
+    assert found.entries > 10
+    for name, _ in area.names("blobs"):
+        os.utime(tmp_path / "store" / name, (0, 0))
+    for name, _ in area.names("entries"):
+        os.utime(tmp_path / "store" / name, (0, 0))
+    upkeep.prune(area, Rule(older_than_s=1e9), dt.datetime.now(dt.UTC))
+    assert _begun(area, "blobs") + _begun(area, "entries") == 0
+    assert upkeep.verify(area).entries == found.entries
+
+
+def _begun(area: LocalArea, folder: str) -> int:
+    return sum(name.rpartition("/")[2].startswith(".") for name, _ in area.names(folder))
 
 
 class Refusing(LocalArea):

@@ -8,7 +8,7 @@ from typing import Any
 
 import isoform
 from isoform import registry, routes, store
-from isoform.cache import Store
+from isoform.cache import Store, this_platform
 from isoform.core.artifact import RECORD_NAME, SCHEMA_VERSION, Artifact
 from isoform.core.layout import KEEP, outside
 from isoform.core.precision import FP32, Variant
@@ -116,7 +116,8 @@ def _task(request: ExportRequest, target: Variant, source: str) -> Task:
             "io_layout": request.io_layout,
             "is_verified": request.is_verified,
             "code": _code_digest(),
-            "versions": versions(found),
+            "versions": versions(found) | _of_runtimes(request.source.format, target.format),
+            "platform": this_platform(),
         }
     )
     return Task(target, found, destination, key, not request.is_forced and _is_current(destination, key))
@@ -144,6 +145,13 @@ def versions(found: tuple[routes.Route, ...]) -> dict[str, str]:
     """Return the version of every package that these routes may use, without importing one."""
     needed = sorted({name for route in found for step in route.steps for name in step.needs})
     return {name: registry.version_of(name) for name in needed}
+
+
+def _of_runtimes(source: str, target: str) -> dict[str, str]:
+    """Return the versions of what gives the references and what proves the result, the graph in ONNX among it."""
+    rows = (registry.source_runtime(source), *registry.runtimes_of(target))
+    names = {"numpy", "onnx", "onnx_ir", *(name for row in rows for name in row.needs)}
+    return {name: registry.version_of(name) for name in sorted(names)}
 
 
 def _is_current(folder: Path, key: str) -> bool:

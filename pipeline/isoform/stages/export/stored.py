@@ -1,7 +1,7 @@
 """Artifacts and references in a store: taken out before anything is done, put in when they passed.
 
-An artifact's key is that of its task, and the versions of what proves it. What its record says of a place (name, path
-of the source, command) is not part of the key and is written anew in each copy.
+An artifact's key is that of its task. What its record says of a place (name, path of the source, command) is no part of
+it and is written anew in each copy.
 """
 
 from collections.abc import Callable
@@ -16,6 +16,7 @@ from isoform.core.cases import Cases
 from isoform.isolation import Pool
 from isoform.stages import reference
 from isoform.stages.export.plan import ExportRequest, Task, plan, source_digest
+from isoform.stages.export.record import failure_path
 from isoform.stages.export.result import Result
 
 ARTIFACT, REFERENCE = "artifact", "reference"
@@ -29,7 +30,10 @@ def taken(request: ExportRequest, task: Task) -> str | None:
     hit = request.cache.get(
         ARTIFACT, _key(request, task), task.destination, lambda folder: _adopt(request, task, folder / RECORD_NAME)
     )
-    return hit.told if hit is not None else None
+    if hit is None:
+        return None
+    failure_path(task).unlink(missing_ok=True)
+    return hit.told
 
 
 def kept(request: ExportRequest, task: Task, result: Result) -> Result:
@@ -70,24 +74,16 @@ def reference_of(
 
 
 def _key(request: ExportRequest, task: Task) -> str:
-    proving = (*registry.runtimes_of(task.format), registry.source_runtime(request.source.format))
-    return entry_key(task=task.key, notes=list(request.notes), versions=_versions(*proving))
+    return entry_key(task=task.key, notes=list(request.notes))
 
 
 def _reference_key(request: ExportRequest, cases: Cases, scratch: Path) -> str:
     case_files.save(cases, scratch)  # equal cases give equal bytes
     row = registry.source_runtime(request.source.format)
+    versions = {name: registry.version_of(name) for name in sorted({"numpy", *row.needs})}
     return entry_key(
-        source=source_digest(request.source),
-        cases=store.digest_file(scratch),
-        runtime=row.name,
-        versions=_versions(row),
+        source=source_digest(request.source), cases=store.digest_file(scratch), runtime=row.name, versions=versions
     )
-
-
-def _versions(*rows: registry.Runtime) -> dict[str, str]:
-    names = {"numpy", *(name for row in rows for name in row.needs)}
-    return {name: registry.version_of(name) for name in sorted(names)}
 
 
 def _adopt(request: ExportRequest, task: Task, path: Path) -> None:
