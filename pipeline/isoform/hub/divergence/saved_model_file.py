@@ -100,6 +100,10 @@ class SavedModelFile(RunFile):
             session.close()
 
 
+def _imported(graph: graph_pb2.GraphDef) -> Any:
+    return tf.compat.v1.wrap_function(lambda: tf.graph_util.import_graph_def(graph, name=""), [])
+
+
 def _drop_order(graph: graph_pb2.GraphDef) -> None:
     """Leave out what only orders operators: nothing here has effects, and a part would depend on the whole."""
     for node in graph.node:
@@ -204,7 +208,7 @@ class Fetched:
         """
         self._plan, self._weights, self._is_wide, self._is_plain = plan, weights, is_wide, is_plain
         self._disturbance = disturbance
-        self._wrapped = tf.compat.v1.wrap_function(lambda: tf.graph_util.import_graph_def(graph, name=""), [])
+        self._wrapped = float64.imported(graph) if is_wide else _imported(graph)
         self._places = {name: place for place, name in plan.inputs.items()}
         self._functions: dict[tuple[tuple[str, ...], tuple[str, ...]], tuple[Any, list[str]]] = {}
         self._sizes: dict[str, Any] = {}

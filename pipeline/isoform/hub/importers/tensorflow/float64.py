@@ -1,7 +1,7 @@
 """A TensorFlow function in float64: its graph with every float32 in it widened, and run by TensorFlow's own kernels.
 
-Constants and weights are upcast exactly. An operator that TensorFlow has in float32 only is refused, but for batch
-normalisation, which is written out. Not aware of ONNX.
+Constants and weights are upcast exactly. An operator that TensorFlow has in float32 only is refused, but for those that
+are `written_out`. Not aware of ONNX.
 """
 
 import re
@@ -10,16 +10,15 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.core.framework import graph_pb2, node_def_pb2, types_pb2
+from tensorflow.core.framework import graph_pb2, types_pb2
 
 from isoform.core.protocols import Array
 from isoform.core.signature import Signature
 from isoform.errors import IsoformError
-from isoform.hub.importers.tensorflow import references, skeleton
+from isoform.hub.importers.tensorflow import references, skeleton, written_out
 from isoform.hub.importers.tensorflow.tracing import trace
 from isoform.hub.serving import caller, weight_names
 
-_NORMALISATIONS = ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3")
 _REFUSED = re.compile(r"Op<name=(\w+)")
 _SUFFIX = "_float64"
 """Of a widened function: the process knows the one with its name already."""
@@ -40,10 +39,20 @@ def widened(served: Any, declared: Signature) -> Callable[..., Sequence[Any]]:
 
 def _imported(found: skeleton.Skeleton, weights: Mapping[str, Array]) -> Callable[..., Sequence[Any]]:
     values = [tf.constant(_wide(array)) for array in weights.values()]
+    wrapped = imported(found.graph)
+    pruned = wrapped.prune(list(map(wrapped.graph.get_tensor_by_name, found.inputs)),
+                           list(map(wrapped.graph.get_tensor_by_name, found.outputs)))  # fmt: skip
+    return lambda *tensors: pruned(*tensors, *values)
+
+
+def imported(graph: graph_pb2.GraphDef) -> Any:
+    """Return a widened graph as a function, of which any part may be pruned.
+
+    Raises:
+        IsoformError: an operator has no float64 in TensorFlow.
+    """
     try:
-        wrapped = tf.compat.v1.wrap_function(lambda: tf.graph_util.import_graph_def(found.graph, name=""), [])
-        pruned = wrapped.prune(list(map(wrapped.graph.get_tensor_by_name, found.inputs)),
-                               list(map(wrapped.graph.get_tensor_by_name, found.outputs)))  # fmt: skip
+        return tf.compat.v1.wrap_function(lambda: tf.graph_util.import_graph_def(graph, name=""), [])
     except (ValueError, tf.errors.OpError) as error:
         refused = _REFUSED.search(str(error))
         what = f"'{refused[1]}'" if refused else f"this graph ({str(error).strip().splitlines()[0][:200]})"
@@ -52,12 +61,12 @@ def _imported(found: skeleton.Skeleton, weights: Mapping[str, Array]) -> Callabl
             "Ask the graph that it was written from, or a format that runs in float64.",
             kind="no-float64",
         ) from error
-    return lambda *tensors: pruned(*tensors, *values)
 
 
 def widen(graph: graph_pb2.GraphDef) -> None:
     """Turn float32 into float64 throughout ``graph`` and its functions, in place."""
-    _write_out_normalisation(graph)
+    written_out.normalisation(graph)
+    written_out.lstm(graph)
     for function in graph.library.function:
         function.signature.name += _SUFFIX
         for argument in (*function.signature.input_arg, *function.signature.output_arg):
@@ -87,47 +96,3 @@ def _widen_nodes(nodes: Iterable[Any]) -> None:
 
 def _wide(array: Array) -> Array:
     return np.asarray(array, np.float64) if array.dtype == np.float32 else array
-
-
-def _write_out_normalisation(graph: graph_pb2.GraphDef) -> None:
-    """Replace batch normalisation by given statistics, which TensorFlow has no float64 of, by what it means."""
-    for node in [node for node in graph.node if node.op in _NORMALISATIONS and not node.attr["is_training"].b]:
-        x, *parameters = list(node.input)[:5]
-        epsilon, layout = float(node.attr["epsilon"].f), node.attr["data_format"].s or b"NHWC"
-        made = _Nodes(graph, node.name)
-        if layout != b"NHWC":
-            shape = made.constant(np.array([-1] + [1] * (len(layout) - 2), np.int32))
-            parameters = [made.add("Reshape", each, shape) for each in parameters]
-        scale, offset, mean, variance = parameters
-        spread = made.add("Sqrt", made.add("AddV2", variance, made.constant(np.array(epsilon))))
-        unit = made.add("RealDiv", made.add("Sub", x, mean), spread)
-        result = made.add("AddV2", made.add("Mul", unit, scale), offset)
-        node.op = "Identity"
-        node.attr.clear()
-        node.attr["T"].type = _WIDE
-        node.input[:] = [result]
-
-
-class _Nodes:
-    """New nodes beside an old one, under names that start with its own."""
-
-    def __init__(self, graph: graph_pb2.GraphDef, name: str) -> None:
-        self._graph, self._name, self._count = graph, name, 0
-
-    def constant(self, value: Array) -> str:
-        node = self._made("Const")
-        node.attr["dtype"].type = tf.as_dtype(value.dtype).as_datatype_enum
-        node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(value))
-        return str(node.name)
-
-    def add(self, op: str, *inputs: str) -> str:
-        node = self._made(op)
-        node.input.extend(inputs)
-        node.attr["T"].type = _WIDE
-        if op == "Reshape":
-            node.attr["Tshape"].type = types_pb2.DT_INT32
-        return str(node.name)
-
-    def _made(self, op: str) -> node_def_pb2.NodeDef:
-        self._count += 1
-        return self._graph.node.add(name=f"{self._name}/float64_{self._count}", op=op)
