@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -93,6 +94,14 @@ def test_another_folder_gets_the_artifact_with_a_record_of_its_own(converted: Co
     assert "unchanged" in converted.told
     assert not converted("three", is_forced=True).is_reused
     assert "recording reference outputs" in converted.told
+
+
+def test_an_artifact_that_was_there_before_the_store_joins_it(converted: Converter, tmp_path: Path) -> None:
+    converted("one")
+    shutil.rmtree(tmp_path / "store")
+    assert converted("one").is_reused
+    assert converted("two").is_reused
+    assert any(text.startswith("from the store, of 20") for text in converted.told)
 
 
 def test_damage_anywhere_in_the_store_is_one_line_and_the_work_is_done_again(

@@ -114,6 +114,14 @@ class Store:
             self._refuse("reading", error.__cause__)
         return None
 
+    def has(self, kind: str, key: str) -> bool:
+        """Tell whether there is a manifest; whether all is whole, only `get` tells."""
+        try:
+            return self.area.size_bytes(entry_name(kind, key)) is not None
+        except OSError as error:
+            self._refuse("reading", error)
+            return False
+
     def put(self, kind: str, key: str, name: str, folder: Path, files: Iterable[str] | None = None) -> None:
         """Keep the files of ``folder``, all or those named; what the store refuses is told once, and no error."""
         if "writing" in self._refused:

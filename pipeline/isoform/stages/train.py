@@ -160,6 +160,8 @@ def run(task: Task, pool: Caller, on_progress: Progress | None = None, cache: St
     if task.is_given:
         return _record(task, task.model.root, None, {}, is_reused=True)
     if task.is_current:
+        if cache is not None and not cache.has(KIND, entry_key(training=task.key)):
+            _keep(task, cache)
         return _record(
             task, task.folder, SAMPLES_NAME, store.read_json(task.folder / RECORD_NAME) or {}, is_reused=True
         )
@@ -181,9 +183,15 @@ def run(task: Task, pool: Caller, on_progress: Progress | None = None, cache: St
             environment=train_workers.SIDE_BY_SIDE,
         )
     if cache is not None and _key(task.model, task.framework, task.data_dir) == task.key:  # else its input has changed
-        kept = [*answer.value["files"], RECORD_NAME, *_curves(task.folder)]
-        cache.put(KIND, entry_key(training=task.key), f"{task.model.label}/{task.framework}", task.folder, kept)
+        _keep(task, cache)
     return _record(task, task.folder, SAMPLES_NAME, answer.value, is_reused=False)
+
+
+def _keep(task: Task, cache: Store) -> None:
+    """Put the training that stands in its folder into the store."""
+    files = (store.read_json(task.folder / RECORD_NAME) or {})["files"]
+    name = f"{task.model.label}/{task.framework}"
+    cache.put(KIND, entry_key(training=task.key), name, task.folder, [*files, RECORD_NAME, *_curves(task.folder)])
 
 
 def _stored(task: Task, cache: Store) -> TrainRecord | None:

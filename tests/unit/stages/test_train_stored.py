@@ -29,7 +29,7 @@ def cache(tmp_path: Path) -> Store:
     return open_store(str(tmp_path / "store"), pytest.fail)
 
 
-def trained(folder: Path, out: str, pool: Any, cache: Store, **changes: Any) -> train.TrainRecord:
+def trained(folder: Path, out: str, pool: Any, cache: Store | None, **changes: Any) -> train.TrainRecord:
     request = train.TrainRequest((load_manifest(folder),), folder.parent / out, ("torch",), **changes)
     (task,) = train.plan(request)
     return train.run(task, pool, None, cache)
@@ -46,6 +46,14 @@ def test_another_folder_gets_the_same_files_and_no_job_runs(folder: Path, cache:
     assert second.checkpoint.read_bytes() == first.checkpoint.read_bytes()
     third = trained(folder, "two", pool, cache)
     assert (third.is_reused, third.of_store) == (True, "")
+
+
+def test_a_training_that_was_there_before_the_store_joins_it(folder: Path, cache: Store) -> None:
+    pool = FakePool()
+    trained(folder, "one", pool, None)
+    trained(folder, "one", pool, cache)
+    assert trained(folder, "two", pool, cache).of_store
+    assert len(pool.calls) == 1
 
 
 def test_clocks_and_times_of_files_play_no_role(folder: Path, cache: Store) -> None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from isoform import registry, store
-from isoform.cache import entry_key
+from isoform.cache import Store, entry_key
 from isoform.core import cases as case_files
 from isoform.core.artifact import RECORD_NAME
 from isoform.core.cases import Cases
@@ -41,13 +41,15 @@ def kept(request: ExportRequest, task: Task, result: Result) -> Result:
 
     An input that has changed since the task was planned is another task's: nothing is kept then.
     """
-    passed = "passed" if request.is_verified else "unverified"
-    if request.cache is None or result.path is None or result.status != passed:
-        return result
-    if plan(replace(request, variants=(task.variant,)))[0].key == task.key:
-        files = [*(store.read_json(result.path / RECORD_NAME) or {})["files"], RECORD_NAME]
-        name = f"{request.name}/{request.framework}/{task.label}"
-        request.cache.put(ARTIFACT, _key(request, task), name, result.path, files)
+    if request.cache is not None and plan(replace(request, variants=(task.variant,)))[0].key == task.key:
+        _put(request.cache, request, task, result)
+    return result
+
+
+def shared(request: ExportRequest, task: Task, result: Result) -> Result:
+    """Put an artifact that was there already into a store that does not know it; return ``result``."""
+    if request.cache is not None and not request.cache.has(ARTIFACT, _key(request, task)):
+        _put(request.cache, request, task, result)
     return result
 
 
@@ -71,6 +73,15 @@ def reference_of(
     if source_digest(request.source) == before:
         request.cache.put(REFERENCE, key, f"{request.name}/{request.framework}", folder)
     return found
+
+
+def _put(cache: Store, request: ExportRequest, task: Task, result: Result) -> None:
+    passed = "passed" if request.is_verified else "unverified"
+    if result.path is None or result.status != passed:
+        return
+    files = [*(store.read_json(result.path / RECORD_NAME) or {})["files"], RECORD_NAME]
+    name = f"{request.name}/{request.framework}/{task.label}"
+    cache.put(ARTIFACT, _key(request, task), name, result.path, files)
 
 
 def _key(request: ExportRequest, task: Task) -> str:
