@@ -16,7 +16,7 @@ ZOO_FLAGS = $(if $(FILTER),--filter "$(FILTER)") $(if $(FORCE),--again everythin
 EXPORT_FLAGS = $(if $(IMAGE_SIZE),-p image_size=$(IMAGE_SIZE)) $(if $(DATA),--data $(DATA)) --out $(OUT)
 
 .DEFAULT_GOAL := help
-.PHONY: help install export train verify self-test bench compare report report-picture test test-fast test-formats test-torch test-tensorflow conformance figures calibration trials fresh zoo docs lint format clean
+.PHONY: help install export train verify self-test bench compare report report-picture test test-fast test-formats test-torch test-tensorflow conformance figures calibration trials growth fresh zoo docs lint format clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -87,6 +87,9 @@ calibration: $(STAMP) ## Count false alarms and misses of the gates, and write d
 
 trials: $(STAMP) ## Count how often a comparison of times is right, and write docs/trials.md (COUNT=40 FORCE=1)
 	cd tests && PYTHONPATH=. ../$(BIN)/python -m trials $(if $(COUNT),--count $(COUNT)) $(if $(FORCE),--force)
+
+growth: $(STAMP) ## Convert many small models in threads and on workers, and write docs/scale.md (COUNT=1000)
+	cd tests && PYTHONPATH=. ../$(BIN)/python -m growth $(if $(COUNT),--count $(COUNT))
 
 fresh: $(STAMP) ## Install isoform with one framework, or one runtime alone, each in a temporary environment, and try it (EXTRAS=torch)
 	cd tests && PYTHONPATH=. ../$(BIN)/python -m fresh $(EXTRAS)

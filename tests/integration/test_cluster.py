@@ -52,7 +52,9 @@ class Run:
     def __call__(self, *tasks: Task) -> list[Answer]:
         with connected(self.address, self.timeout_s) as client:
             there = Cluster(client, self.plan.folder, frozenset(), self.told.append, patience_s=self.patience_s)
-            return there.run_all(tasks, lambda *event: self.events.append(event), lambda *_: None)
+            answers: dict[int, Answer] = {}
+            there.run_all(tasks, lambda *event: self.events.append(event), answers.__setitem__)
+            return [answers[place] for place in range(len(tasks))]
 
     def in_background(self, *tasks: Task) -> "Background":
         return Background(self, tasks)

@@ -1,6 +1,6 @@
 """``isoform convert --batch``: many conversions, one row each, and at the end what the failures have in common."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,9 @@ from isoform.isolation import Pool
 from isoform.stages import batch
 
 _MOST_NAMED = 8
+
+Keep = Callable[[batch.Done], batch.Done]
+"""What is kept of a job until the end, of perhaps a hundred thousand."""
 
 
 def run(
@@ -43,28 +46,39 @@ def run(
     if is_dry:
         return _show_plan(found, as_json)
     with Display() as display:
-        done = _here(found, out, workers, display) if cluster is None else _there(found, out, cluster, display)
+        keep = _whole if as_json else _slim
+        done = (
+            _here(found, out, workers, display, keep) if cluster is None else _there(found, out, cluster, display, keep)
+        )
         _summarise(done, display)
     if as_json:
         options.print_json(batch.record(done))
     return max(each.exit_code for each in done)
 
 
-def _here(jobs: Sequence[batch.Job], out: Path, workers: int, display: Display) -> list[batch.Done]:
+def _whole(done: batch.Done) -> batch.Done:
+    return done
+
+
+def _slim(done: batch.Done) -> batch.Done:
+    return done.slim
+
+
+def _here(jobs: Sequence[batch.Job], out: Path, workers: int, display: Display, keep: Keep) -> list[batch.Done]:
     """Return what came of each, done in children of this process."""
     with Pool(out / ".logs") as pool:
 
         def converted(job: batch.Job) -> batch.Done:
             done = batch.run(job, pool, display.step)
             _tell(done, display)
-            return done
+            return keep(done)
 
         done = executor.run_all(jobs, converted, workers, cancel=pool.close)
         display.settle()
         return done
 
 
-def _there(jobs: Sequence[batch.Job], out: Path, cluster: Where, display: Display) -> list[batch.Done]:
+def _there(jobs: Sequence[batch.Job], out: Path, cluster: Where, display: Display, keep: Keep) -> list[batch.Done]:
     """Return what came of each, done on a cluster."""
     known = memory.seen(out)
     found: dict[int, batch.Done] = {}
@@ -78,10 +92,11 @@ def _there(jobs: Sequence[batch.Job], out: Path, cluster: Where, display: Displa
     def on_done(place: int, answer: Answer) -> None:
         job = jobs[place]
         if answer.record is None:
-            found[place] = batch.Done(job, error=answer.error, exit_code=answer.exit_code)
+            done = batch.Done(job, error=answer.error, exit_code=answer.exit_code)
         else:
-            found[place] = batch.Done.from_json(job, answer.record, answer.exit_code)
-        _tell(found[place], display, row=place)
+            done = batch.Done.from_json(job, answer.record, answer.exit_code)
+        _tell(done, display, row=place)
+        found[place] = keep(done)
 
     tasks = [_task(job, known) for job in jobs]
     clusters.run_all(cluster, tasks, out, batch.packages(jobs), display, on_event, on_done)

@@ -67,8 +67,8 @@ def run_all(
     display: Display,
     on_event: Callable[[int, Mapping[str, Any]], None],
     on_done: Callable[[int, Answer], None],
-) -> list[Answer]:
-    """Return what came of every task, in their order.
+) -> None:
+    """Do every task; what came of one is told and not kept.
 
     Raises:
         IsoformError: the cluster as a whole cannot do it.
@@ -79,7 +79,7 @@ def run_all(
         cluster = Cluster(client, Path.cwd() / out, frozenset(modules), lambda text: display.note("cluster", text))
         if cluster.dashboard is not None:
             display.note("cluster", f"dashboard: {cluster.dashboard}")
-        return cluster.run_all(tasks, on_event, on_done)
+        cluster.run_all(tasks, on_event, on_done)
 
 
 @contextmanager

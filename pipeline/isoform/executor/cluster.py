@@ -8,7 +8,7 @@ import logging
 import queue
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -87,22 +87,17 @@ class Cluster:
         has_bokeh = self.client.run_on_scheduler(versions.has_bokeh)
         return str(self.client.dashboard_link) if has_bokeh and self.client.dashboard_link else None
 
-    def run_all(self, tasks: Sequence[Task], on_event: OnEvent, on_done: OnDone) -> list[Answer]:
-        """Return what came of every task, in their order.
+    def run_all(self, tasks: Iterable[Task], on_event: OnEvent, on_done: OnDone) -> None:
+        """Do every task; what came of one is told and not kept.
 
         Raises:
             MissingDependency: a worker has other versions; nothing was started, or all was cancelled.
             IsoformError: no worker, one with other files, or the scheduler is gone.
         """
-        answers: dict[int, Answer] = {}
-
-        def done(place: int, answer: Answer) -> None:
-            answers[place] = answer
-            on_done(place, answer)
 
         def heard(event: tuple[float, str]) -> None:
             message = from_bytes(event[1].encode())
-            if int(message["place"]) not in answers:
+            if int(message["place"]) in self._running:
                 on_event(int(message["place"]), message)
 
         self.token.parent.mkdir(parents=True, exist_ok=True)
@@ -110,7 +105,7 @@ class Cluster:
         try:
             self._wait_for_workers()
             self.client.subscribe_topic(self.name, heard)
-            self._run(tasks, done)
+            self._run(tasks, on_done)
             self._end_children()
         except (CommClosedError, OSError) as error:
             raise self._lost() from error
@@ -119,9 +114,8 @@ class Cluster:
             raise
         finally:
             self.token.unlink(missing_ok=True)
-        return [answers[place] for place in range(len(tasks))]
 
-    def _run(self, tasks: Sequence[Task], done: OnDone) -> None:
+    def _run(self, tasks: Iterable[Task], done: OnDone) -> None:
         arrived: queue.SimpleQueue[int] = queue.SimpleQueue()
         waiting = iter(enumerate(tasks))
         is_all = False

@@ -79,6 +79,11 @@ class Done:
         found += [(f"{result.name}/{result.label}", result.error) for result in self.results if result.error]
         return [Failure(subject, error.kind, error.what, error.hint) for subject, error in found if error is not None]
 
+    @property
+    def slim(self) -> "Done":
+        """The same without records of verifications: most of what it holds, and ``--json`` alone prints them."""
+        return replace(self, results=tuple(replace(result, parity={}, tried=()) for result in self.results))
+
     def to_json(self) -> dict[str, Any]:
         return {
             "job": self.job.entry.place, "source": str(self.job.request.source), "name": self.job.name,

@@ -55,6 +55,14 @@ def test_whatever_goes_wrong_is_the_jobs_record(monkeypatch: pytest.MonkeyPatch)
     assert {tuple(cause["subjects"]) for cause in record["causes"]} == {("a",), ("b",), ("c/tflite",)}
 
 
+def test_what_is_kept_of_many_has_no_records_of_verifications() -> None:
+    (job,) = jobs(entry(1, "a.pt"))
+    result = Result("a", "torch", "onnx", "passed", parity={"ort-cpu": {"verdict": "PASS"}}, verdict="PASS")
+    done = batch.Done(job, (result,), exit_code=0)
+    assert done.slim.results[0].parity == {}
+    assert batch.record([done.slim])["counts"] == batch.record([done])["counts"]
+
+
 def test_an_interruption_is_no_failure_of_a_job(monkeypatch: pytest.MonkeyPatch) -> None:
     def convert(request: Any, pool: Any, on_event: Any) -> list[Result]:
         raise PoolClosed

@@ -1,0 +1,1 @@
+"""How conversions grow: many small models, in threads and on workers, and on paper a million."""
