@@ -13,7 +13,6 @@ import onnx_ir as ir
 from isoform.core.protocols import Array
 from isoform.hub.passes.fold_small import evaluated
 from isoform.hub.passes.layout.order import inverse, permutation
-from isoform.hub.passes.linear_layer import is_private
 
 Constant = Callable[[ir.Value | None], Array | None]
 """Returns what a value always holds, None where it depends on the inputs."""
@@ -160,7 +159,14 @@ def _is_of_channels(operand: Array, node: ir.Node, place: Place) -> bool:
 
 
 def _only_reader(value: ir.Value) -> ir.Node | None:
-    return next(iter(value.uses())).node if is_private(value) else None
+    """Return the one node that reads the elements of ``value``; None where several do, or the caller of the graph."""
+    readers = [use.node for use in value.uses() if not _asks_for_sizes(use.node)]
+    return readers[0] if len(readers) == 1 and not value.is_graph_output() else None
+
+
+def _asks_for_sizes(node: ir.Node) -> bool:
+    """Tell whether ``node`` reads the sizes of its input alone, which no scale and no shift changes."""
+    return node.domain == "" and node.op_type in ("Shape", "Size")
 
 
 def _moved(node: ir.Node, place: Place, is_backward: bool = False) -> Place | None:

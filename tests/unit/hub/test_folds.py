@@ -162,6 +162,20 @@ def test_a_head_that_reads_the_table_of_tokens_may_take_in_a_normalisation(fault
     )
 
 
+@pytest.mark.parametrize("fault", [None, *FAULTS])
+def test_who_asks_for_the_sizes_of_a_product_does_not_hinder_a_fold(fault: str | None) -> None:
+    weights = {"k": normal(6, 8), "b": normal(8), "f": np.array(0.5, np.float32)}
+    steps = "p = MatMul (x, k)  q = Add (p, b)  s = Mul (q, f)"
+    export = exported(PRODUCT.format(f"{steps}  y = Identity (s)"), weights)
+    assert set(export) == {"k/folded", "k/folded_bias"}
+    if fault is not None:
+        export["k/folded"] = FAULTS[fault](export["k/folded"]).astype(np.float32)
+    sizes = "z = Shape (q)  c = Size (p)  d = Unsqueeze (c, o)  e = Concat <axis = 0> (z, d)  t = Slice (e, o, r)"
+    how = hows(PRODUCT.format(f"{steps}  {sizes}  y = Expand (s, t)"),
+               weights | {"o": np.array([0]), "r": np.array([3])}, export)  # fmt: skip
+    assert ({how["k"], how["b"]} == {"computed"}) is (fault is None)
+
+
 def test_a_fold_is_what_numpy_computes_of_the_definition() -> None:
     text, weights = CASES["a normalisation before and after a convolution"]
     wide = {name: array.astype(np.float64) for name, array in weights.items()}
