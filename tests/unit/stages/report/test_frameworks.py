@@ -20,7 +20,7 @@ def test_claims_ratios_modes_tools_and_workers_are_told(tmp_path: Path) -> None:
     compared(tmp_path, COMPARED)
     section = frameworks.section(collect(tmp_path).compared)
     assert section.table is not None
-    assert section.table.rows[0] == ("Training speed", "equal (4 : 4)", "did not hold")
+    assert section.table.rows[0] == ("Training speed", "equal (4 : 4)", "did not hold", "--only modes")
     sheets = {sheet.name: sheet for sheet in section.sheets}
     assert list(sheets) == [
         "frameworks", "framework-ratios", "tools", "framework-modes", "framework-workers", "framework-carried",

@@ -19,7 +19,11 @@ _LEAD = (
     "The same: the interval lies within 5 %. Machine unfit: PyTorch against itself was not the same. What is usually "
     "said, in stars, stands beside what was measured here. No phone was measured."
 )
-_OF_CLAIMS = (Column("claim", "Claim"), Column("stars", "Usually said"), Column("outcome", "Here"))
+_AGAIN = "Measured by: isoform compare MODELS"
+_OF_CLAIMS = (
+    Column("claim", "Claim"), Column("stars", "Usually said"), Column("outcome", "Here"),
+    Column("command", "Measured by isoform compare MODELS ..."),
+)  # fmt: skip
 _OF_RATIOS = (
     Column("claim", "What"), Column("model", "Model"), Column("word", "In turns"),
     Column("ratio", "TensorFlow / PyTorch", lambda ratio: f"{ratio:.2f}", is_number=True),
@@ -60,7 +64,9 @@ _OF_WORKERS = (
 
 def section(found: Sequence[Compared]) -> Section:
     """Return the claims as a table, and of what was measured a chart and its figures each."""
-    rows = [(each.claim.name, each.claim.stars, each.word) for each in outcomes(found) if each.verdicts]
+    rows = [
+        (each.claim.name, each.claim.stars, each.word, each.claim.command) for each in outcomes(found) if each.verdicts
+    ]
     table = Sheet("frameworks", "What is usually said, and what was measured", _OF_CLAIMS, tuple(rows))
     figures = (_ratios(found), _tools(found), _modes(found), _workers(found), _carried(found))
     groups = (Group("", tuple(figure for figure in figures if figure is not None)),)
@@ -100,7 +106,7 @@ def _ratios(found: Sequence[Compared]) -> Figure | None:
     rows = tuple((what, name, _word(one), one.ratio, *(one.interval or (None, None))) for what, name, one in held)
     told = "Ratios with their 95 % intervals over groups of processes; the figures are in the table below."
     drawing = ratios("framework-ratios", bars, THRESHOLD, title, told, "TensorFlow / PyTorch, in turns")
-    return Figure(title, drawing, Sheet("framework-ratios", title, _OF_RATIOS, rows))
+    return Figure(title, drawing, Sheet("framework-ratios", title, _OF_RATIOS, rows), f"{_AGAIN}.")
 
 
 def _tools(found: Sequence[Compared]) -> Figure | None:
@@ -113,7 +119,7 @@ def _tools(found: Sequence[Compared]) -> Figure | None:
     if not rows:
         return None
     title = "Tools of deployment"
-    note = "PyTorch's models. A start is to import the runtime, to load the model and to answer once."
+    note = f"PyTorch's models. A start is to import the runtime, to load it and to answer once. {_AGAIN} --only tools."
     return Figure(title, quadrants("tools", found, title), Sheet("tools", title, _OF_TOOLS, rows), note)
 
 
@@ -124,7 +130,10 @@ def _modes(found: Sequence[Compared]) -> Figure | None:
         for model in found
         for mode in model.modes
     )  # fmt: skip
-    note = "The difference is that of the outputs from the framework's first mode, as a part of their size."
+    note = (
+        "The difference is that of the outputs from the framework's first mode, as a part of their size. "
+        f"{_AGAIN} --only modes."
+    )
     return _figure("framework-modes", "Graph modes", _OF_MODES, rows, note)
 
 
@@ -134,7 +143,10 @@ def _workers(found: Sequence[Compared]) -> Figure | None:
         for model in found
         for one in model.scaling
     )
-    note = "One machine, its cores and each batch shared out. Efficiency: the speed-up by workers. One training each."
+    note = (
+        "One machine, its cores and each batch shared out. Efficiency: the speed-up by workers. One training each. "
+        f"{_AGAIN} --only scaling."
+    )
     return _figure("framework-workers", "Training with two workers", _OF_WORKERS, rows, note)
 
 
@@ -144,7 +156,7 @@ def _carried(found: Sequence[Compared]) -> Figure | None:
         for model in found
         for one in model.carried
     )
-    return _figure("framework-carried", "What arrives on a phone", _OF_CARRIED, rows, "")
+    return _figure("framework-carried", "What arrives on a phone", _OF_CARRIED, rows, f"{_AGAIN} --only tools.")
 
 
 def _figure(
