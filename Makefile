@@ -85,6 +85,9 @@ calibration: $(STAMP) ## Count false alarms and misses of the gates, and write d
 		|| $(BIN)/python -m pip install --quiet --constraint constraints.txt --group zoo
 	cd tests && PYTHONPATH=.:$(PYTHONPATH) ../$(BIN)/python -m calibration --exports $(abspath $(OUT)) $(if $(FILTER),--filter "$(FILTER)") $(if $(FORCE),--force)
 
+reliability: $(STAMP) ## Kill batches, flip bits and fill disks, and write docs/reliability.md (KILLS=100)
+	cd tests && PYTHONPATH=. ../$(BIN)/python -m reliability $(if $(KILLS),--kills $(KILLS))
+
 trials: $(STAMP) ## Count how often a comparison of times is right, and write docs/trials.md (COUNT=40 FORCE=1)
 	cd tests && PYTHONPATH=. ../$(BIN)/python -m trials $(if $(COUNT),--count $(COUNT)) $(if $(FORCE),--force)
 

@@ -117,3 +117,13 @@ def from_json(record: dict[str, Any]) -> IsoformError:
     kind = str(record.get("kind", IsoformError.kind))
     cls = _BY_KIND.get(kind, IsoformError)
     return cls(str(record.get("message", "")), str(record.get("hint", "")), kind=kind)
+
+
+def of_system(error: OSError) -> IsoformError:
+    """Return the error for what the system refused: a read-only folder, a full disk, a name that is too long."""
+    place = f"{error.filename}: " if error.filename else ""
+    return IsoformError(
+        f"{place}{error.strerror or type(error).__name__}.",
+        "Check permissions and free space, or choose another --out.",
+        kind="system",
+    )

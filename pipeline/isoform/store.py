@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
@@ -21,6 +21,7 @@ _WORKSPACE = ".isoform."
 """What the names of unfinished folders begin with."""
 _HERE, _RENAME_EXCHANGE = -100, 2
 """AT_FDCWD and RENAME_EXCHANGE of renameat2(2)."""
+_SEAL = "record_sha256"
 _NOT_SOURCES = {"site-packages", "node_modules", "__pycache__", "build", "dist"}
 
 
@@ -33,6 +34,17 @@ def digest_file(path: Path) -> str:
 def digest_of(value: Any) -> str:
     """Return the SHA-256 of a JSON value, whatever the order of its keys."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def sealed(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a JSON document with its own digest in it, by which a reader finds that any of it was altered."""
+    content = json.loads(json.dumps({key: value for key, value in document.items() if key != _SEAL}))
+    return {**content, _SEAL: digest_of(content)}
+
+
+def is_sealed(document: Mapping[str, Any]) -> bool:
+    """Tell whether a document is what was `sealed`."""
+    return bool(sealed(document)[_SEAL] == document.get(_SEAL))
 
 
 def digest_files(folder: Path, patterns: Iterable[str]) -> dict[str, str]:
@@ -82,6 +94,10 @@ def writing(path: Path) -> Iterator[IO[bytes]]:
             os.fsync(file.fileno())
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
+    except OSError as error:
+        Path(temporary).unlink(missing_ok=True)
+        error.filename = error.filename or str(path)
+        raise
     except BaseException:  # Ctrl-C too: no half-written file stays
         Path(temporary).unlink(missing_ok=True)
         raise
@@ -133,6 +149,9 @@ def workspace(parent: Path) -> Iterator[Path]:
     folder, lock = _locked_folder(parent)
     try:
         yield folder
+    except OSError as error:
+        error.filename = error.filename or str(parent)  # where a disk is full, nobody says which
+        raise
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         os.close(lock)

@@ -1,6 +1,9 @@
 """Publishing: whole or not there, and what was there before stays until then."""
 
+import errno
 import json
+import os
+import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -99,6 +102,22 @@ def test_what_a_killed_process_left_is_removed_and_what_another_one_holds_is_not
     assert sorted(path.name for path in tmp_path.iterdir()) == [".isoform.mine", "c"]
 
 
+def test_a_full_disk_is_told_with_the_place_that_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    for write in (lambda: store.write_bytes(tmp_path / "b", b"x"), lambda: published(tmp_path / "b")):
+        with pytest.raises(OSError, match=re.escape(f"No space left on device: '{tmp_path}")):
+            write()
+        assert list(tmp_path.iterdir()) == []
+
+
+def published(folder: Path) -> None:
+    with store.publishing(folder) as workspace:
+        (workspace / "x").touch()
+
+
 def test_altered_missing_and_resized_files_are_found(tmp_path: Path) -> None:
     for name in ("same", "altered", "missing", "longer"):
         (tmp_path / name).write_text("text")
@@ -107,6 +126,26 @@ def test_altered_missing_and_resized_files_are_found(tmp_path: Path) -> None:
     (tmp_path / "missing").unlink()
     (tmp_path / "longer").write_text("text text")
     assert sorted(store.altered_files(tmp_path, recorded)) == ["altered", "longer", "missing"]
+
+
+def test_a_sealed_document_that_was_altered_in_any_place_is_found() -> None:
+    document = store.sealed({"verdict": "PASS", "figures": {1: [0.1, float("nan"), None]}, "notes": ("a", "ü")})
+    written = json.dumps(document, indent=2)
+    assert store.is_sealed(json.loads(written))
+    assert store.is_sealed(store.sealed(json.loads(written)))
+    assert not store.is_sealed({"verdict": "PASS"})
+    found = 0
+    for place in range(8 * len(written.encode())):
+        flipped = bytearray(written.encode())
+        flipped[place // 8] ^= 1 << place % 8
+        try:
+            read = json.loads(flipped)
+        except ValueError:
+            continue
+        if repr(read) != repr(json.loads(written)):
+            found += 1
+            assert not store.is_sealed(read), flipped
+    assert found > 100
 
 
 def test_a_digest_is_the_sha256_of_the_bytes(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from isoform.core import spelling
-from isoform.errors import INTERNAL_ERROR, INTERRUPTED, IsoformError, UsageError
+from isoform.errors import INTERNAL_ERROR, INTERRUPTED, IsoformError, UsageError, of_system
 
 COMMANDS = {
     "train": "Train reference models, or resume their training.",
@@ -100,7 +100,7 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
     except OSError as error:
-        code = _fail(_of_system(error))
+        code = _fail(of_system(error))
     except Exception as error:  # noqa: BLE001 - the last border: a bug becomes one line and exit code 70
         from isoform.cli.console import printable
 
@@ -109,15 +109,6 @@ def main() -> None:
         _show_traceback_if_asked()
         code = INTERNAL_ERROR
     sys.exit(code if isinstance(code, int) else 0)
-
-
-def _of_system(error: OSError) -> IsoformError:
-    """Return the error for what the system refused: a read-only folder, a full disk, a name that is too long."""
-    place = f"{error.filename}: " if error.filename else ""
-    return IsoformError(
-        f"{place}{error.strerror or type(error).__name__}.",
-        "Check permissions and free space, or choose another --out.",
-    )
 
 
 def _fail(error: IsoformError) -> int:

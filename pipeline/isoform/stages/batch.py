@@ -15,7 +15,7 @@ from isoform import registry
 from isoform.cache import Store
 from isoform.core.failures import Failure, causes
 from isoform.core.layout import KEEP
-from isoform.errors import INTERNAL_ERROR, IsoformError, NoRoute, UsageError, from_json
+from isoform.errors import INTERNAL_ERROR, IsoformError, NoRoute, UsageError, from_json, of_system
 from isoform.intake.container import identify
 from isoform.intake.jobs_file import Entry
 from isoform.isolation import Pool, PoolClosed
@@ -154,6 +154,9 @@ def run(job: Job, pool: Pool, on_event: Events) -> Done:
         raise
     except IsoformError as error:
         return Done(job, error=error, exit_code=error.exit_code)
+    except OSError as error:
+        refused = of_system(error)
+        return Done(job, error=refused, exit_code=refused.exit_code)
     except Exception as error:  # noqa: BLE001 - a bug with one model is its record, and the others go on
         told = IsoformError(
             f"Internal error: {type(error).__name__}: {error}", f"Report this: {job.entry.command}", kind="bug"

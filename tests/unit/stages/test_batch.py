@@ -1,5 +1,7 @@
 """Jobs of a batch: each by itself, failures of all kinds kept, and nothing written twice."""
 
+import errno
+import os
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +55,18 @@ def test_whatever_goes_wrong_is_the_jobs_record(monkeypatch: pytest.MonkeyPatch)
         "jobs": 3, "results": 2, "reused": 0, "passed": 1, "failed": 1, "unverified": 0, "not_opened": 2,
     }  # fmt: skip
     assert {tuple(cause["subjects"]) for cause in record["causes"]} == {("a",), ("b",), ("c/tflite",)}
+
+
+def test_a_full_disk_is_one_cause_and_says_where(monkeypatch: pytest.MonkeyPatch) -> None:
+    def convert(request: Any, pool: Any, on_event: Any) -> list[Result]:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), f"out/{request.model_name}")
+
+    monkeypatch.setattr(batch, "convert", convert)
+    done = [batch.run(job, POOL, lambda *_: None) for job in jobs(entry(1, "a.pt"), entry(2, "b.pt"))]
+    assert {each.exit_code for each in done} == {4}
+    (cause,) = batch.record(done)["causes"]
+    assert cause["subjects"] == ["a", "b"]
+    assert "out/a: No space left on device." in str(cause)
 
 
 def test_what_is_kept_of_many_has_no_records_of_verifications() -> None:

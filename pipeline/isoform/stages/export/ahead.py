@@ -35,7 +35,7 @@ def threads(pool: Pool, count: int) -> Iterator[ThreadPoolExecutor]:
     with ThreadPoolExecutor(count) as executor:
         try:
             yield executor
-        except IsoformError:
+        except Exception:  # this work's own: others may use the pool
             raise
         except BaseException:  # Ctrl-C, or another thread's: what children are at has to end now
             pool.close()

@@ -158,7 +158,9 @@ def _is_current(folder: Path, key: str) -> bool:
     record = store.read_json(folder / RECORD_NAME)
     if not isinstance(record, dict) or record.get("schema_version") != SCHEMA_VERSION or record.get("key") != key:
         return False
-    return record.get("status") != "failed" and not store.altered_files(folder, record["files"])
+    if not store.is_sealed(record) or record.get("status") == "failed":
+        return False
+    return not store.altered_files(folder, record["files"])
 
 
 @functools.cache

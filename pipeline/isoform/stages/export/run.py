@@ -232,7 +232,7 @@ class Exporter:
             self._tried.append(Attempt(route.names, record.parity_error(records)))
             self._on_event(self._task.label, f"left {route}: {self._tried[-1].error.what}")
         document = record.document(self._request, self._task, route, built, records, self._tried, folder)
-        store.write_json(folder / RECORD_NAME, document)
+        store.write_json(folder / RECORD_NAME, store.sealed(document))
         return Result(
             self._request.name,
             self._request.framework,

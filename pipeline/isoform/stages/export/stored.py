@@ -102,4 +102,4 @@ def _adopt(request: ExportRequest, task: Task, path: Path) -> None:
     document = store.read_json(path) or {}
     document |= {"name": request.name, "framework": request.framework, "reproduce": request.command(task.variant)}
     document["source"] = {**document["source"], "path": str(request.origin or request.source.model)}
-    store.write_json(path, document)
+    store.write_json(path, store.sealed(document))

@@ -3,6 +3,7 @@
 import threading
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -141,6 +142,13 @@ def test_an_interrupt_ends_what_is_being_built() -> None:
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert gate.is_set()
+
+
+def test_a_refusal_of_the_system_leaves_the_pool_to_the_others() -> None:
+    pool = Mock()
+    with pytest.raises(OSError, match="full"), threads(pool, 1):
+        raise OSError("full")
+    pool.close.assert_not_called()
 
 
 def test_what_has_not_begun_when_the_run_ends_never_does() -> None:
