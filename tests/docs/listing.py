@@ -7,7 +7,9 @@ model in PyTorch or in TensorFlow themselves are named here; all others run apar
 from pathlib import Path
 
 PAGES = Path(__file__).parents[2] / "docs"
-WRITTEN_BY_COMMANDS = ("calibration.md", "conformance", "figures.md", "frameworks.md", "zoo.md")
+WRITTEN_BY_COMMANDS = (
+    "calibration.md", "conformance", "figures.md", "frameworks.md", "reliability.md", "scale.md", "trials.md", "zoo.md",
+)  # fmt: skip
 """Pages of figures, which make targets write."""
 
 TORCH = frozenset(

@@ -58,6 +58,10 @@ class Batch:
                 found.append(int(entry.name))
         return found
 
+    def count(self) -> int:
+        """Return how many results stand under their names."""
+        return sum((self.out / name / FORMAT).exists() for name in self.names)
+
     def finished(self) -> dict[str, tuple[int, int]]:
         """Return, for each job whose result stands under its name, what tells this result from another one.
 

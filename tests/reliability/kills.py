@@ -11,15 +11,10 @@ from reliability.batch import Batch
 
 JOBS = 20
 _GONE_S = 60.0
-_START_S = 1.0
-"""About what the command takes before its first job."""
 
 
 def kills(folder: Path, count: int, seed: int = 0) -> Iterator[dict[str, Any]]:
-    """Yield a row for each kill: what was finished, and what the next run found of it.
-
-    A run that is not killed in time ends a batch: its results are compared with those of one that nobody killed, and
-    the next batch begins anew.
+    """Yield a row for each kill: what was finished, and what the same command made of it.
 
     Raises:
         RuntimeError: a result that stands under its name is not whole, or a run fails.
@@ -29,43 +24,34 @@ def kills(folder: Path, count: int, seed: int = 0) -> Iterator[dict[str, Any]]:
     begin = time.monotonic()
     batch.run()
     whole_s, expected = time.monotonic() - begin, batch.digests()
-    shutil.rmtree(batch.out)
-    found = 0
-    before: dict[str, tuple[int, int]] = {}
-    while found < count:
-        left = 1 - len(before) / JOBS
+    for _ in range(count):
+        shutil.rmtree(batch.out)
         process = batch.start()
-        time.sleep(generator.uniform(0, _START_S + whole_s * left))
-        is_killed = process.poll() is None
+        _wait(batch, generator.uniform(0, JOBS), whole_s)
         process.kill()
         process.wait()
         orphans_s = _gone_after(batch)
+        stood, digests = batch.finished(), batch.digests()
+        told = batch.run()["counts"]
         after = batch.finished()
-        row = {
-            "finished_before": len(before), "finished": len(after),
-            "kept": sum(after.get(name) == stamp for name, stamp in before.items()),
-            "orphans_s": orphans_s, "is_as_expected": _agree(batch.digests(), expected),
+        yield {
+            "kind": "kill", "finished": len(stood), "orphans_s": orphans_s,
+            "is_same": all(expected.get(name) == digest for name, digest in digests.items()),
+            "reused": told["reused"], "kept": sum(after.get(name) == stamp for name, stamp in stood.items()),
+            "is_as_expected": batch.digests() == expected, "litter": batch.litter(),
         }  # fmt: skip
-        before = after
-        if is_killed:
-            found += 1
-            yield row | {"kind": "kill"}
-        if not is_killed or len(after) == JOBS:
-            yield _ended(batch, after, expected)
-            before = {}
 
 
-def _ended(batch: Batch, finished: dict[str, tuple[int, int]], expected: dict[str, str]) -> dict[str, Any]:
-    """Run the command to its end once more; then begin anew."""
-    told = batch.run()["counts"]
-    after = batch.finished()
-    row = {
-        "kind": "end", "reused": told["reused"], "finished_before": len(finished),
-        "kept": sum(after.get(name) == stamp for name, stamp in finished.items()),
-        "is_as_expected": batch.digests() == expected, "litter": batch.litter(),
-    }  # fmt: skip
-    shutil.rmtree(batch.out)
-    return row
+def _wait(batch: Batch, moment: float, whole_s: float) -> None:
+    """Wait until ``moment`` jobs are finished, the broken part of a job by the clock.
+
+    By jobs and not by the clock alone: a batch takes several times as long while others use the processor. Up to the
+    first job it is a fifth of the batch.
+    """
+    whole, part = int(moment), moment % 1
+    while batch.count() < whole:
+        time.sleep(0.01)
+    time.sleep(part * whole_s / (JOBS if whole else 5))
 
 
 def _gone_after(batch: Batch) -> float | None:
@@ -76,7 +62,3 @@ def _gone_after(batch: Batch) -> float | None:
             return round(time.monotonic() - begin, 2)
         time.sleep(0.05)
     return None
-
-
-def _agree(found: dict[str, str], expected: dict[str, str]) -> bool:
-    return all(expected.get(name) == digest for name, digest in found.items())

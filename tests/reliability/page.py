@@ -16,9 +16,9 @@ time the same command is run again. `make reliability` counts, the rows are in `
 
 ## kill -9 at random moments
 
-Of the parent, at a moment drawn uniformly from what the batch still takes. After each kill every result that stands
-under its name is read back and compared, byte by byte but for times, with that of a batch that nobody killed; then the
-next run begins, and may be killed too. An orphan is a process of the batch that is still there after a minute.
+Of the parent, once a number of jobs is finished that is drawn uniformly, its broken part by the clock. Every result
+that then stands under its name is read back and compared, byte by byte but for times, with that of a batch that nobody
+killed. An orphan is a process of the batch that is still there after a minute. Then the same command runs to its end.
 
 | | |
 |---|---|
@@ -49,28 +49,26 @@ def rendered(found: Mapping[str, Any]) -> str:
     for row in found["rows"]:
         kinds.setdefault(row["kind"], []).append(row)
     head = _HEAD.format(jobs=JOBS, machine=found["machine"], date=found["date"])
-    lines = [head.rstrip("\n"), *_kills(kinds.get("kill", []), kinds.get("end", []))]
+    lines = [head.rstrip("\n"), *_kills(kinds.get("kill", []))]
     lines += [_BITS.rstrip("\n"), *map(_flipped, kinds.get("bits", []))]
     lines += [_DISKS.rstrip("\n"), *_disks(kinds.get("disk", []))]
     lines += [f"\nNot measured: {row['why']}." for row in kinds.get("not measured", [])]
     return "\n".join(lines) + "\n"
 
 
-def _kills(kills: Sequence[Row], ends: Sequence[Row]) -> list[str]:
-    every = [*kills, *ends]
-    gone, finished = [row["orphans_s"] for row in kills], [row["finished"] for row in kills]
-    kept, before = (sum(row[name] for row in every) for name in ("kept", "finished_before"))
+def _kills(rows: Sequence[Row]) -> list[str]:
+    gone, finished = [row["orphans_s"] for row in rows], [row["finished"] for row in rows]
+    kept, reused = (sum(row[name] for row in rows) for name in ("kept", "reused"))
     told = {
-        "kills": len(kills),
+        "kills": len(rows),
         "finished jobs at a kill": f"{min(finished, default=0)} to {max(finished, default=0)} of {JOBS}",
-        "results that stood before and still did, untouched": f"{kept} of {before}",
-        "kills that left a result that was not the same": sum(not row["is_as_expected"] for row in kills),
+        "kills after which a result stood that was not the same": sum(not row["is_same"] for row in rows),
         "orphans": gone.count(None),
         "seconds until the last process was gone, at most": max((one for one in gone if one is not None), default=0.0),
-        "batches run to their end": len(ends),
-        "of them with every finished job used again": sum(row["reused"] == row["finished_before"] for row in ends),
-        "of them with the same bytes as without a kill": sum(row["is_as_expected"] for row in ends),
-        "unfinished files left at the end": sum(len(row["litter"]) for row in ends),
+        "finished jobs that the next run used again": f"{reused} of {sum(finished)}",
+        "of them not written again": kept,
+        "batches that ended with the same bytes as without a kill": sum(row["is_as_expected"] for row in rows),
+        "unfinished files left at the end": sum(len(row["litter"]) for row in rows),
     }
     return [f"| {name} | {value} |" for name, value in told.items()]
 
