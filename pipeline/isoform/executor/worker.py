@@ -17,7 +17,7 @@ from typing import Any
 
 from distributed import get_worker
 
-from isoform.errors import IsoformError, VersionSkew
+from isoform.errors import IsoformError, VersionSkew, of_system
 from isoform.executor import versions
 from isoform.executor.tasks import KINDS, from_bytes, to_bytes
 from isoform.isolation import Pool, PoolClosed
@@ -52,6 +52,9 @@ def run(content: bytes) -> bytes:
         return to_bytes({"interrupted": True})
     except IsoformError as error:
         return _answer(None, error.to_json(), error.exit_code)
+    except OSError as error:
+        refused = of_system(error)
+        return _answer(None, refused.to_json(), refused.exit_code)
     return _answer(record, None, exit_code)
 
 
