@@ -16,7 +16,7 @@ ZOO_FLAGS = $(if $(FILTER),--filter "$(FILTER)") $(if $(FORCE),--again everythin
 EXPORT_FLAGS = $(if $(IMAGE_SIZE),-p image_size=$(IMAGE_SIZE)) $(if $(DATA),--data $(DATA)) --out $(OUT)
 
 .DEFAULT_GOAL := help
-.PHONY: help install export train verify self-test bench compare report report-picture test test-fast test-formats test-torch test-tensorflow conformance figures calibration trials growth fresh zoo docs lint format clean
+.PHONY: help install export train verify self-test bench compare report report-picture test test-fast test-formats test-torch test-tensorflow conformance figures calibration trials reliability growth fresh zoo docs lint format clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -145,7 +145,7 @@ def workspace(parent: Path) -> Iterator[Path]:
     Those that killed processes left in ``parent`` are removed first: their locks ended with them.
     """
     parent.mkdir(parents=True, exist_ok=True)
-    _remove_abandoned(parent)
+    remove_abandoned(parent)
     folder, lock = _locked_folder(parent)
     try:
         yield folder
@@ -170,7 +170,8 @@ def _locked_folder(parent: Path) -> tuple[Path, int]:
             os.close(lock)
 
 
-def _remove_abandoned(parent: Path) -> None:
+def remove_abandoned(parent: Path) -> None:
+    """Remove the workspaces that killed processes left in ``parent``, where there is such a folder."""
     for folder in parent.glob(f"{_WORKSPACE}*"):
         with suppress(OSError):  # it is gone, somebody holds it, or it is not ours to remove
             lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)

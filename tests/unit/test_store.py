@@ -97,8 +97,9 @@ def test_what_a_killed_process_left_is_removed_and_what_another_one_holds_is_not
             assert not left.exists()
             assert (held / "x").exists()
         living.kill()
-    with store.workspace(tmp_path):
-        assert not held.exists()
+    store.remove_abandoned(tmp_path)
+    assert not held.exists()
+    store.remove_abandoned(tmp_path / "nothing here")
     assert sorted(path.name for path in tmp_path.iterdir()) == [".isoform.mine", "c"]
 
 

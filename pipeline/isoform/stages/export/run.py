@@ -39,6 +39,7 @@ def run(request: ExportRequest, pool: Pool, on_event: Events) -> list[Result]:
         NoRoute: nothing leads to one of the formats; nothing was started.
     """
     tasks = plan(request)
+    store.remove_abandoned(request.out)
     results = {task.label: stored.shared(request, task, _reused(request, task)) for task in tasks if task.is_current}
     for name in results:
         on_event(name, "unchanged")
