@@ -1,5 +1,6 @@
 """Tasks on real schedulers and workers: what crashes, is killed, restarted or refused, and what is left of it."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -143,6 +144,18 @@ test_cluster_driver.main({shared!r}, Path({str(plan.folder)!r}))
     processes.wait_until(lambda: not any(map(processes.is_running, children)), "children still run")
     assert Run(shared, plan)(plan.task("after"))[0].record["said"] == "after"
     assert [name for name, _ in plan.begun()].count("three") == 0, "what had not begun never does"
+
+
+def test_what_goes_wrong_here_is_not_told_as_the_schedulers_and_ends_what_runs(shared: str, plan: Plan) -> None:
+    def full(place: int, answer: Answer) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with connected(shared, 20.0) as client:
+        there = Cluster(client, plan.folder, frozenset(), lambda text: None)
+        with pytest.raises(OSError, match="No space left on device"):
+            there.run_all([plan.task("one", "wait"), plan.task("two")], lambda *_: None, full)
+    processes.wait_until(lambda: not any(processes.is_running(pid) for _, pid in plan.begun()), "a child still runs")
+    assert Run(shared, plan)(plan.task("after"))[0].record["said"] == "after"
 
 
 DRIVER = """

@@ -107,10 +107,10 @@ class Cluster:
             self.client.subscribe_topic(self.name, heard)
             self._run(tasks, on_done)
             self._end_children()
-        except (CommClosedError, OSError) as error:
-            raise self._lost() from error
-        except BaseException:
+        except BaseException as error:  # Ctrl-C too: nothing may begin any more, what runs ends, the error goes on
             self._cancel()
+            if isinstance(error, CommClosedError) or (isinstance(error, OSError) and self.client.status != "running"):
+                raise self._lost() from error
             raise
         finally:
             self.token.unlink(missing_ok=True)
