@@ -94,12 +94,10 @@ def writing(path: Path) -> Iterator[IO[bytes]]:
             os.fsync(file.fileno())
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
-    except OSError as error:
+    except BaseException as error:  # Ctrl-C too: no half-written file stays
         Path(temporary).unlink(missing_ok=True)
-        error.filename = error.filename or str(path)
-        raise
-    except BaseException:  # Ctrl-C too: no half-written file stays
-        Path(temporary).unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            error.filename = error.filename or str(path)
         raise
     _sync_folder(path.parent)
 

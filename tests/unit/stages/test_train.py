@@ -72,13 +72,17 @@ class FakePool:
         return Answer(record, 0.1, 1, 0.1)
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    root = tmp_path / "net"
+def network(root: Path) -> Path:
+    """Write a folder that may be trained, and return it."""
     root.mkdir()
     (root / "isoform.toml").write_text(MANIFEST)
     (root / "torch_model.py").write_text("def build(size): ...\n")
     return root
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return network(tmp_path / "net")
 
 
 def request(folder: Path, **changes: Any) -> train.TrainRequest:

@@ -12,16 +12,12 @@ from isoform.core.model import load_manifest
 from isoform.isolation import Answer
 from isoform.stages import train
 
-from .test_train import MANIFEST, FakePool
+from .test_train import FakePool, network
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    root = tmp_path / "net"
-    root.mkdir()
-    (root / "isoform.toml").write_text(MANIFEST)
-    (root / "torch_model.py").write_text("def build(size): ...\n")
-    return root
+    return network(tmp_path / "net")
 
 
 @pytest.fixture
