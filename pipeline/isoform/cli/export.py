@@ -124,13 +124,13 @@ def _show_plan(tasks: list[tuple[Any, tuple[Variant, ...]]], out: Path, is_verif
 def _trained(task: Any, wanted: tuple[Variant, ...], pool: Any, display: Any, cache: Any) -> Any:
     """Return the training's record, or the failed results that stand for all of its variants."""
     from isoform.cli.train import run_task
-    from isoform.stages.export import not_trained
+    from isoform.stages.export import not_made
 
     try:
         return run_task(task, pool, display, cache)
     except IsoformError as error:
         display.line(f"{task.model.label}/{task.framework}", f"training failed: {error.what}")
-        return not_trained(task, wanted, error)
+        return not_made(task.model.label, task.framework, wanted, error)
 
 
 def _exported(

@@ -7,7 +7,7 @@ from isoform.cli import clusters
 from isoform.cli.console import Display
 from isoform.executor import memory
 from isoform.executor.tasks import Answer, Task
-from isoform.stages.export import Order, Result, outlook
+from isoform.stages.export import Order, Result, not_made, outlook
 
 
 def run(orders: Sequence[Order], place: clusters.Where, display: Display) -> list[Result]:
@@ -49,10 +49,8 @@ def _modules(order: Order) -> frozenset[str]:
 def _results(order: Order, answer: Answer) -> list[Result]:
     if answer.record is not None:
         return list(map(Result.from_json, answer.record["results"]))
-    return [
-        Result(order.name, order.framework, each.format, "failed", error=answer.error, precision=each.precision)
-        for each in order.variants
-    ]
+    assert answer.error is not None  # an answer is one or the other
+    return not_made(order.name, order.framework, order.variants, answer.error)
 
 
 def _subject(order: Order) -> str:

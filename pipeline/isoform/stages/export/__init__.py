@@ -4,7 +4,7 @@
 """
 
 from isoform.stages.export.models import TARGETS, load_models, request_for, variants_of
-from isoform.stages.export.order import Order, not_trained
+from isoform.stages.export.order import Order, not_made
 from isoform.stages.export.outlook import Outlook, outlook
 from isoform.stages.export.plan import ExportRequest, Task, plan
 from isoform.stages.export.result import Result
@@ -18,7 +18,7 @@ __all__ = [
     "Result",
     "Task",
     "load_models",
-    "not_trained",
+    "not_made",
     "outlook",
     "plan",
     "request_for",

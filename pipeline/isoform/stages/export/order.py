@@ -84,16 +84,13 @@ def perform(order: Order, pool: Pool, cache: Store | None, on_event: Events, on_
         trained = train.run(task, pool, lambda _, event: on_training(subject, event), cache)
     except IsoformError as error:
         on_event(subject, f"training failed: {error.what}")
-        return not_trained(task, order.variants, error)
+        return not_made(task.model.label, task.framework, order.variants, error)
     request = request_for(
         trained, order.variants, order.out, is_verified=order.is_verified, is_forced=order.is_forced, cache=cache
     )
     return run(request, pool, lambda name, text: on_event(f"{subject}/{name}" if name else subject, text))
 
 
-def not_trained(task: train.Task, variants: Sequence[Variant], error: IsoformError) -> list[Result]:
-    """Return the failed results of a model whose training failed."""
-    return [
-        Result(task.model.label, task.framework, each.format, "failed", error=error, precision=each.precision)
-        for each in variants
-    ]
+def not_made(name: str, framework: str, variants: Sequence[Variant], error: IsoformError) -> list[Result]:
+    """Return the failed results of a model of which nothing could be made, as its training failed, for one."""
+    return [Result(name, framework, each.format, "failed", error=error, precision=each.precision) for each in variants]
