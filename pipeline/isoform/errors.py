@@ -25,15 +25,18 @@ INTERNAL_ERROR = 70
 
 
 class IsoformError(Exception):
-    """Something went wrong that the user can act on: what happened, and one thing to do."""
+    """Something went wrong that the user can act on: what happened, on one line, and one thing to do.
+
+    Both may quote a file, whose names may hold anything; what ends a line or steers a terminal is written by its code.
+    """
 
     exit_code: ClassVar[int] = 4
     kind: str = "failed"
 
     def __init__(self, what: str, hint: str, *, kind: str | None = None) -> None:
-        super().__init__(what, hint)
-        self.what = what
-        self.hint = hint
+        self.what = written_out(what)
+        self.hint = written_out(hint)
+        super().__init__(self.what, self.hint)
         if kind is not None:
             self.kind = kind
 
@@ -117,6 +120,11 @@ def from_json(record: dict[str, Any]) -> IsoformError:
     kind = str(record.get("kind", IsoformError.kind))
     cls = _BY_KIND.get(kind, IsoformError)
     return cls(str(record.get("message", "")), str(record.get("hint", "")), kind=kind)
+
+
+def written_out(text: str) -> str:
+    r"""Return ``text`` on one line: control and direction characters become their codes, ``\x0a`` for a new line."""
+    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
 
 
 def of_system(error: OSError) -> IsoformError:

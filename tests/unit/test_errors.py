@@ -28,6 +28,13 @@ def test_an_error_survives_pickling() -> None:
     assert (error.what, error.hint) == ("what", "hint")
 
 
+def test_a_name_in_a_file_ends_no_line_and_steers_no_terminal() -> None:
+    error = errors.IsoformError("its graph has Add\n\x1b[2J\u202e, \x85.", "Rename\r\nit.")
+    assert error.what == r"its graph has Add\x0a\x1b[2J\x202e, \x85."
+    assert error.hint == r"Rename\x0d\x0ait."
+    assert error.to_json() == errors.from_json(error.to_json()).to_json()
+
+
 def test_a_missing_package_says_how_to_install_it() -> None:
     error = errors.MissingDependency.of("torch", "'torch-jit'", "torch")
     assert str(error) == "'torch-jit' needs the package 'torch', which is not installed."

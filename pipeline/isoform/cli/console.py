@@ -15,6 +15,8 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, Task, TaskID, Text
 from rich.table import Column
 from rich.text import Text
 
+from isoform.errors import written_out
+
 _SIGNS = {
     "PASS": ("✔", "+", "green"),
     "WARN": ("▲", "^", "yellow"),
@@ -165,7 +167,7 @@ def printable(text: str) -> str:
     if len(text) > _MOST_CHARACTERS:
         half = _MOST_CHARACTERS // 2
         text = f"{text[:half]} [... {len(text) - 2 * half} characters ...] {text[-half:]}"
-    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
+    return written_out(text)
 
 
 def counted(count: int, word: str) -> str:
