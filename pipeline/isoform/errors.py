@@ -7,6 +7,7 @@
     ├── MissingDependency        3   a package has to be installed first
     ├── VersionSkew              3   a worker of a cluster has other versions than the machine that asks
     ├── UnsupportedOperator      4   a target cannot carry these operators
+    ├── InputChanged             4   what is read was written to meanwhile
     ├── NotProved                1   a verdict is no pass, and what was asked for needs one
     ├── NoRoute                  4   no chain of converters leads from one format to the other
     └── ChildFailed              4   a child interpreter crashed, hung, ran out of memory or broke the protocol
@@ -84,6 +85,19 @@ class UnsupportedOperator(IsoformError):
         )
 
 
+class InputChanged(IsoformError):
+    """What came of an input belongs to none of the states that it was in."""
+
+    kind = "input-changed"
+
+    @classmethod
+    def of(cls, source: object) -> "InputChanged":
+        return cls(
+            f"{source} was written to while it was converted, or its code, cases or tokenizer were.",
+            "Run the same command again, once nothing writes there.",
+        )
+
+
 class NotProved(IsoformError):
     """A verdict is no pass, and what was asked for needs one."""
 
@@ -110,6 +124,12 @@ class VersionSkew(IsoformError):
     kind = "version-skew"
 
 
+_MEMORY_WORDS = (
+    "MemoryError", "Cannot allocate memory", "can't allocate memory", "out of memory", "OOM", "bad_alloc",
+    "Failed to allocate memory", "ALLOC_FAILED",
+)  # fmt: skip
+"""Of Python, libc, PyTorch on the CPU and on CUDA, TensorFlow, C++, ONNX Runtime's arena, cuBLAS and cuDNN."""
+
 _BY_KIND: dict[str, type[IsoformError]] = {
     cls.kind: cls for cls in (UsageError, MissingDependency, UnsupportedOperator, NoRoute, VersionSkew)
 }
@@ -125,6 +145,11 @@ def from_json(record: dict[str, Any]) -> IsoformError:
 def written_out(text: str) -> str:
     r"""Return ``text`` on one line: control and direction characters become their codes, ``\x0a`` for a new line."""
     return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
+
+
+def tells_of_memory(text: str) -> bool:
+    """Tell whether a message of the system, of a framework or of CUDA says that there was not enough memory."""
+    return any(word in text for word in _MEMORY_WORDS)
 
 
 def of_system(error: OSError) -> IsoformError:

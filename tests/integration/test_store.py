@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from isoform.cache import Store, open_store, upkeep
 from isoform.cache.area import LocalArea
+from isoform.errors import InputChanged
 from isoform.isolation import Pool
 from isoform.stages.convert import ConvertRequest, convert
 from isoform.stages.export import Result
@@ -58,6 +60,11 @@ class Converter:
         return open_store(str(self.source.parent / "store"), self.told.append)
 
     def __call__(self, out: str, to: str = "ort", **options: Any) -> Result:
+        result = self.result(out, to, **options)
+        assert result.status != "failed", result.error
+        return result
+
+    def result(self, out: str, to: str, **options: Any) -> Result:
         self.told.clear()
         folder = self.source.parent / out
         request = ConvertRequest(self.source, (to,), folder, f"convert --out {out}", cache=self.store, **options)
@@ -67,7 +74,6 @@ class Converter:
             self.during(text)
 
         (result,) = convert(request, self.pool, on_event)
-        assert result.status != "failed", result.error
         return result
 
 
@@ -136,10 +142,25 @@ def test_another_source_or_option_is_another_result(converted: Converter) -> Non
     assert (fourth.is_reused, fourth.status) == (True, "unverified")
 
 
-def test_a_source_that_changes_while_it_is_converted_is_not_kept(converted: Converter) -> None:
+def test_a_source_that_changes_while_it_is_converted_is_refused_and_not_kept(
+    converted: Converter, tmp_path: Path
+) -> None:
+    """Row 30 of the faults: what stands there already stays, and the same command makes what is right."""
+    earlier = converted("one", "tflite")
+    before = bytes_of(tmp_path / "one/net/tflite")
+    network(converted.source, "Sigmoid")
     converted.during = lambda text: network(converted.source, "Tanh") if text.startswith("verifying") else None
-    assert converted("one").status == "passed"
-    assert [entry.kind for entry in upkeep.contents(converted.store.area).entries] == ["reference"]
+    refused = converted.result("one", "tflite")
+    assert isinstance(refused.error, InputChanged)
+    assert str(converted.source) in refused.error.what
+    assert len(refused.tried) == 1
+    assert bytes_of(tmp_path / "one/net/tflite") == before
+    kinds = Counter(entry.kind for entry in upkeep.contents(converted.store.area).entries)
+    assert kinds == {"artifact": 1, "reference": 2}
+    converted.during = lambda text: None
+    assert converted("one", "tflite").status == "passed"
+    assert bytes_of(tmp_path / "one/net/tflite")["model.tflite"] != before["model.tflite"]
+    assert earlier.verdict == "PASS"
 
 
 def test_a_store_that_cannot_be_written_is_one_line(converted: Converter, tmp_path: Path) -> None:

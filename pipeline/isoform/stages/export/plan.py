@@ -68,6 +68,7 @@ class Task:
 
     Attributes:
         key: digest of everything that the result depends on.
+        source: digest of the source alone.
         is_current: a published artifact with this key is there, its files unaltered.
     """
 
@@ -75,6 +76,7 @@ class Task:
     routes: tuple[routes.Route, ...]
     destination: Path
     key: str
+    source: str
     is_current: bool
 
     @property
@@ -102,10 +104,21 @@ def plan(request: ExportRequest) -> list[Task]:
     return sorted(tasks, key=lambda task: (len(task.routes[0].steps), task.label))
 
 
+def is_unchanged(request: ExportRequest, task: Task) -> bool:
+    """Tell whether every input still is, to the byte, what it was when the task was planned."""
+    return _key(request, task.variant, task.routes, source_digest(request.source)) == task.key
+
+
 def _task(request: ExportRequest, target: Variant, source: str) -> Task:
     found = routes_to(request.source.format, target, request.via, request.avoid, request.io_layout)
     destination = request.out / target.label
-    key = store.digest_of(
+    key = _key(request, target, found, source)
+    is_current = not request.is_forced and _is_current(destination, key)
+    return Task(target, found, destination, key, source, is_current)
+
+
+def _key(request: ExportRequest, target: Variant, found: tuple[routes.Route, ...], source: str) -> str:
+    return store.digest_of(
         {
             "source": source,
             "inputs": [store.digest_file(path) if path else None for path in (request.samples, request.cases)],
@@ -120,7 +133,6 @@ def _task(request: ExportRequest, target: Variant, source: str) -> Task:
             "platform": this_platform(),
         }
     )
-    return Task(target, found, destination, key, not request.is_forced and _is_current(destination, key))
 
 
 def source_digest(source: Artifact) -> str:

@@ -11,7 +11,7 @@ from isoform.core.parity import NOT_VERIFIED, PASS, WARN, ParityRecord, worst
 from isoform.errors import IsoformError
 from isoform.routes import Route
 from isoform.stages.export.build import Built
-from isoform.stages.export.plan import ExportRequest, Task, source_digest, versions
+from isoform.stages.export.plan import ExportRequest, Task, versions
 from isoform.stages.export.result import Attempt
 
 _STATUS = {PASS: "passed", WARN: "passed", NOT_VERIFIED: "unverified"}
@@ -49,7 +49,7 @@ def document(
         "source": {
             "format": request.source.format,
             "path": str(request.origin or request.source.model),
-            "sha256": source_digest(request.source),
+            "sha256": task.source,
             "notes": list(request.notes),
         },
         "route": [step.to_json() for step in built.steps],

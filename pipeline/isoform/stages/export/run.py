@@ -18,13 +18,13 @@ from isoform.core.cases import Cases
 from isoform.core.layout import move_cases
 from isoform.core.parity import FAIL, Gate, ParityRecord, worst
 from isoform.core.precision import FP32
-from isoform.errors import IsoformError, MissingDependency
+from isoform.errors import InputChanged, IsoformError, MissingDependency
 from isoform.isolation import Pool
 from isoform.routes import Route
 from isoform.stages import decisions, reference, semantics, verify
 from isoform.stages.export import ahead, record, samples, stored
 from isoform.stages.export.build import Builder, Built
-from isoform.stages.export.plan import ExportRequest, Task, plan
+from isoform.stages.export.plan import ExportRequest, Task, is_unchanged, plan
 from isoform.stages.export.reduce import reduced
 from isoform.stages.export.result import Attempt, Result
 
@@ -150,6 +150,8 @@ class Exporter:
             result = self._attempt(route) or result
             if result is not None and (result.status != "failed" or self._task.precision != FP32):
                 break  # of two files of a smaller precision none is truer: every route rounds
+            if self._tried and isinstance(self._tried[-1].error, InputChanged):
+                break  # every route would be refused alike
         if result is None:
             result = _failed(self._request, self._task, self._tried, self._tried[0].error)
         return replace(result, seconds=time.monotonic() - begin, tried=tuple(self._tried))
@@ -227,6 +229,8 @@ class Exporter:
         return found if witness is None else verify.match_weights(built.artifact, source, self._pool, witness, *before)
 
     def _publish(self, route: Route, built: Built, records: list[ParityRecord], folder: Path) -> Result:
+        if not is_unchanged(self._request, self._task):
+            raise InputChanged.of(self._request.origin or self._request.source.model)
         verdict = worst(records)
         status = record.status_of(verdict)
         if status == "failed":

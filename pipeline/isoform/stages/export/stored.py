@@ -5,7 +5,6 @@ it and is written anew in each copy.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from isoform import registry, store
@@ -15,7 +14,7 @@ from isoform.core.artifact import RECORD_NAME
 from isoform.core.cases import Cases
 from isoform.isolation import Pool
 from isoform.stages import reference
-from isoform.stages.export.plan import ExportRequest, Task, plan, source_digest
+from isoform.stages.export.plan import ExportRequest, Task, source_digest
 from isoform.stages.export.record import failure_path
 from isoform.stages.export.result import Result
 
@@ -37,11 +36,8 @@ def taken(request: ExportRequest, task: Task) -> str | None:
 
 
 def kept(request: ExportRequest, task: Task, result: Result) -> Result:
-    """Put an artifact into the store if it passed, or was not to be proved; return ``result``.
-
-    An input that has changed since the task was planned is another task's: nothing is kept then.
-    """
-    if request.cache is not None and plan(replace(request, variants=(task.variant,)))[0].key == task.key:
+    """Put an artifact into the store if it passed, or was not to be proved; return ``result``."""
+    if request.cache is not None:
         _put(request.cache, request, task, result)
     return result
 
