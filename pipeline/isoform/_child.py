@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from isoform._user_code import put_first
-from isoform.errors import IsoformError
+from isoform.errors import IsoformError, tells_of_memory
 from isoform.registry import CONVERTERS, RUNTIMES
 
 
@@ -93,9 +93,10 @@ def _serve(request: dict[str, Any], answers: IO[bytes]) -> None:
 
 def _classified(error: Exception, function: str) -> IsoformError:
     step = function.rpartition(".")[2].replace(":", ".")
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or tells_of_memory(str(error)):
+        place = "the GPU's memory" if "CUDA" in str(error).upper() else "memory"
         return IsoformError(
-            f"{step} ran out of memory.", "Free memory, or try a smaller model or batch.", kind="out-of-memory"
+            f"{step} ran out of {place}.", "Free memory, or try a smaller model or batch.", kind="out-of-memory"
         )
     if isinstance(error, ModuleNotFoundError):
         return IsoformError(

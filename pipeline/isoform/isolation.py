@@ -22,14 +22,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from isoform.errors import ChildFailed, from_json
+from isoform.errors import ChildFailed, from_json, tells_of_memory
 
 MAX_ANSWER_BYTES = 64 << 20
 GRACE_S = 10.0
 _LOOK_S = 0.5
 _SHARING = {"OMP_WAIT_POLICY": "PASSIVE"}
 """For warm children, which run side by side: waiting threads must not hold a core. Fresh ones measure."""
-_MEMORY_WORDS = (b"bad_alloc", b"MemoryError", b"Cannot allocate memory", b"out of memory", b"OOM")
 
 Progress = Callable[[dict[str, Any]], None]
 
@@ -192,8 +191,8 @@ class Child:
         except subprocess.TimeoutExpired:
             code = 0
         self.close()
-        tail = self.log.read_bytes()[-4096:]
-        if code == -signal.SIGKILL or any(word in tail for word in _MEMORY_WORDS):
+        tail = self.log.read_bytes()[-4096:].decode(errors="replace")
+        if code == -signal.SIGKILL or tells_of_memory(tail):
             return ChildFailed(
                 f"{_step(function)} was killed, most likely for memory.",
                 f"Free memory or try a smaller model; the log is {self.log}.",

@@ -11,8 +11,11 @@ from onnxruntime.capi.onnxruntime_pybind11_state import EPFail
 
 from isoform.converters import onnx_to_tflite
 from isoform.core.artifact import Artifact
+from isoform.core.cases import Cases, save
 from isoform.core.protocols import ConvertOptions, RunOptions
 from isoform.core.signature import Signature, TensorSpec
+from isoform.errors import IsoformError
+from isoform.isolation import Pool
 from isoform.runtimes import litert, onnx_reference, ort
 from isoform.testing.contracts import RuntimeContract
 
@@ -69,6 +72,24 @@ def onnx_of(path: Path, inputs: list[Any], outputs: list[Any], *nodes: onnx.Node
     graph = helper.make_graph(list(nodes), "net", inputs, outputs)
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
     return Artifact("onnx", path, Signature((), ()))
+
+
+def test_a_case_that_does_not_fit_is_out_of_memory_and_no_finding_about_the_model(tmp_path: Path) -> None:
+    filled = onnx_of(
+        tmp_path / "filled.onnx",
+        [helper.make_tensor_value_info("s", TensorProto.INT64, [1])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [None])],
+        helper.make_node("ConstantOfShape", ["s"], ["y"]),
+    )
+    sizes = (2, 1 << 45)
+    save(Cases(("small", "large"), tuple({"s": np.array([size])} for size in sizes)), tmp_path / "cases.npz")
+    arguments = {
+        "runtime": "ort-cpu", "artifact": filled.to_json(), "cases": str(tmp_path / "cases.npz"),
+        "outputs": str(tmp_path / "outputs.npz"),
+    }  # fmt: skip
+    with Pool() as pool, pytest.raises(IsoformError) as caught:
+        pool.call("isoform.jobs.infer:run", arguments, needs="onnxruntime")
+    assert (caught.value.kind, caught.value.what) == ("out-of-memory", "infer.run ran out of memory.")
 
 
 def test_strings_which_onnx_runtime_cannot_bind_are_run_all_the_same(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ def echo(arguments, progress):
 
 def usage(arguments, progress): raise UsageError("no such thing", "do another thing")
 def foreign(arguments, progress): raise ValueError("first line\\nsecond line")
+def unlucky(arguments, progress): raise RuntimeError(arguments["text"])
 def absent(arguments, progress): import a_package_that_is_not_there
 def quiet_exit(arguments, progress): os._exit(0)
 def crash(arguments, progress): os.kill(os.getpid(), 11)
@@ -97,6 +98,25 @@ def test_a_foreign_exception_becomes_one_line_and_its_traceback_is_in_the_log(po
     assert caught.value.what == "jobs_under_test.foreign failed with ValueError: first line"
     log = Path(caught.value.hint.removeprefix("The traceback is in ").removesuffix("."))
     assert "second line" in log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        (
+            "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 139.80 GiB",
+            "the GPU's memory",
+        ),
+        ("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`", "the GPU's memory"),
+        ("DefaultCPUAllocator: can't allocate memory: you tried to allocate 281474976710656 bytes.", "memory"),
+        ("[ONNXRuntimeError] : 1 : FAIL : Failed to allocate memory for requested buffer of size 1", "memory"),
+        ("OOM when allocating tensor with shape[1] on /job:localhost/replica:0/task:0/device:CPU:0", "memory"),
+    ],
+)
+def test_what_a_framework_could_not_allocate_is_out_of_memory(pool: Pool, root: Path, text: str, place: str) -> None:
+    with pytest.raises(IsoformError) as caught:
+        pool.call("jobs_under_test:unlucky", {"text": text}, needs="python", root=root)
+    assert (caught.value.kind, caught.value.what) == ("out-of-memory", f"jobs_under_test.unlucky ran out of {place}.")
 
 
 def test_a_missing_package_is_named(pool: Pool, root: Path) -> None:

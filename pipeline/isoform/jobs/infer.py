@@ -34,6 +34,7 @@ from isoform.core.matching import (
 from isoform.core.protocols import RunOptions
 from isoform.core.quantised import Stored, through_integers
 from isoform.core.rounded import through_rounding
+from isoform.errors import tells_of_memory
 from isoform.intake import onnx_tensors
 
 Progress = Callable[..., None]
@@ -67,7 +68,9 @@ def run(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
                 outputs[index] = session.run(inputs)
             except MemoryError:
                 raise
-            except Exception as error:  # noqa: BLE001 - runtimes raise types of their own; kept, and named in the record
+            except Exception as error:  # runtimes raise types of their own; kept, and named in the record
+                if tells_of_memory(str(error)):
+                    raise
                 failures[index] = error
             progress(case=index + 1, cases=len(cases))
         if failures and not outputs:

@@ -11,7 +11,7 @@ from isoform.core.artifact import Artifact
 from isoform.core.placement import Placement
 from isoform.core.protocols import Array, Bound, RunOptions, Steps
 from isoform.core.signature import Dim, Signature, TensorSpec
-from isoform.errors import IsoformError
+from isoform.errors import IsoformError, tells_of_memory
 from isoform.intake import onnx_tensors, ort_file
 
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
@@ -113,6 +113,8 @@ def _opened(
     try:
         session = onnxruntime.InferenceSession(str(artifact.model), settings, providers=[choice])
     except Exception as error:  # the binding raises a type of its own for every status
+        if tells_of_memory(str(error)):
+            raise
         reason = str(error).strip().splitlines()[0][:300]
         raise IsoformError(
             f"ONNX Runtime does not open {artifact.model.name}: {reason}", "Export the model again.", kind="load"
