@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reliability.kills import JOBS
+from reliability.named import NAMED
 
 Row = Mapping[str, Any]
 _HEAD = """# What is survived
@@ -41,6 +42,12 @@ stands under its name is whole. Then the disk is made larger, and the same comma
 | disks | exit codes | results that stood and were used again | unfinished files left | as expected at the end |
 |---|---|---|---|---|
 """
+_TESTS = """
+## Fault by fault
+
+| what happens | the test |
+|---|---|
+"""
 
 
 def rendered(found: Mapping[str, Any]) -> str:
@@ -53,6 +60,7 @@ def rendered(found: Mapping[str, Any]) -> str:
     lines += [_BITS.rstrip("\n"), *map(_flipped, kinds.get("bits", []))]
     lines += [_DISKS.rstrip("\n"), *_disks(kinds.get("disk", []))]
     lines += [f"\nNot measured: {row['why']}." for row in kinds.get("not measured", [])]
+    lines += [_TESTS.rstrip("\n"), *(f"| {what} | `{file}` {test} |" for what, file, test in NAMED)]
     return "\n".join(lines) + "\n"
 
 

@@ -299,7 +299,7 @@ def test_a_writer_that_is_killed_at_any_moment_leaves_nothing_half(tmp_path: Pat
         found = upkeep.verify(area)
         assert found.damaged == ()
         assert found.entries == sum(1 for _ in area.names("entries/artifact")) - _begun(area, "entries")
-    assert found.entries > 10
+    assert found.entries
     for name, _ in area.names("blobs"):
         os.utime(tmp_path / "store" / name, (0, 0))
     for name, _ in area.names("entries"):
