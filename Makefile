@@ -16,7 +16,7 @@ ZOO_FLAGS = $(if $(FILTER),--filter "$(FILTER)") $(if $(FORCE),--again everythin
 EXPORT_FLAGS = $(if $(IMAGE_SIZE),-p image_size=$(IMAGE_SIZE)) $(if $(DATA),--data $(DATA)) --out $(OUT)
 
 .DEFAULT_GOAL := help
-.PHONY: help install export train verify self-test bench compare report report-picture test test-fast test-formats test-torch test-tensorflow conformance figures calibration trials reliability growth fresh zoo docs lint format clean
+.PHONY: help install export train verify self-test bench edge compare report report-picture test test-fast test-formats test-torch test-tensorflow conformance figures calibration trials reliability growth fresh zoo docs lint format clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,8 +45,12 @@ verify: $(STAMP) ## Prove every exported artifact again
 self-test: $(STAMP) ## Plant faults in copies of every exported artifact: does a verification catch them?
 	$(BIN)/isoform verify $(OUT) --self-test
 
-bench: $(STAMP) ## Measure every exported artifact with the full protocol
+bench: $(STAMP) ## Measure every exported artifact with the full protocol, and write docs/results.md
 	$(BIN)/isoform bench $(OUT)
+	cd tests && PYTHONPATH=. ../$(BIN)/python -m results reference $(abspath $(OUT))
+
+edge: $(STAMP) ## Export the reference models for phones and boards, prove and time them, and write docs/results.md
+	cd tests && PYTHONPATH=. ../$(BIN)/python -m results edge $(abspath $(OUT))
 
 compare: $(STAMP) ## Measure PyTorch against TensorFlow on the exported reference models, and write docs/frameworks.md
 	$(BIN)/isoform compare $(MODELS) --out $(OUT) --markdown docs/frameworks.md

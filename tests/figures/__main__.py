@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from figures import convert, integers, page, peers, reports, serve, speed
+from figures import convert, page, peers, reports, serve, speed
 from figures.measure import Figure, machine, measure
 from figures.rows import SECTIONS
 
@@ -17,8 +17,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 
 def main() -> None:
-    measured = {**speed.SECTIONS, **convert.SECTIONS, **peers.SECTIONS, **reports.SECTIONS, **integers.SECTIONS}
-    measured |= serve.SECTIONS
+    measured = {**speed.SECTIONS, **convert.SECTIONS, **peers.SECTIONS, **reports.SECTIONS, **serve.SECTIONS}
     names = [*SECTIONS, *measured]
     parser = argparse.ArgumentParser(prog="figures", description="Measure conversions and what comes out of them.")
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"of: {', '.join(names)}; default: all")

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from figures import convert, integers, peers, reports, serve, speed
+from figures import convert, peers, reports, serve, speed
 
 GB = 1e9
 
@@ -33,7 +33,7 @@ def rendered(sections: Mapping[str, Any]) -> str:
 
 
 def _table(section: str, rows: list[dict[str, Any]]) -> list[str]:
-    sections = (convert, integers, peers, reports, serve)
+    sections = (convert, peers, reports, serve)
     tables = {each.NAME: each.table for each in sections}
     if section in tables:
         return tables[section](rows)

@@ -47,6 +47,7 @@ Examples:
   isoform bench exports/mlp --batch 1,8,32                    and how many samples a second, by batch
   isoform bench exports --quick --budget 'p50<2ms,size<5MB'   fails on what is beyond it
   isoform bench exports/mlp --baseline before/mlp             is it slower than an earlier export?
+  isoform bench DIR/tflite --baseline DIR/onnx                is one format slower than another, here?
   isoform bench exports/mlp --mlperf                          and what MLPerf's LoadGen says
 
 Exit codes: 0 done, 1 beyond the budget or slower than the baseline, 3 LoadGen is not installed,
@@ -269,7 +270,7 @@ def _compared(
     with Pool() as pool:
         for _, row in _runs(folder, rows):
             subject = f"{folder} {row.name}"
-            before = compare.baseline_of(folder, root, row)
+            before = compare.baseline_of(folder, root)
             known = {"path": str(folder), "baseline": str(before) if before else None, "runtime": row.name}
             if before is None:
                 display.line(subject, f"new: {root} has none of this model, framework and format")
@@ -284,7 +285,12 @@ def _compared(
                 artifact = open_artifact(folder)
                 query = bench.prepare(cases.load(folder / CASES_NAME), artifact, chosen.batch)
                 display.step(subject, f"in turns with {before}")
-                found = compare.Comparer(open_artifact(before), artifact, query, row, pool, chosen, on_progress).run()
+                other = compare.runtime_for(before, row)
+                if other != row:
+                    display.line(subject, f"the baseline runs on {other.name}")
+                found = compare.Comparer(
+                    open_artifact(before), artifact, query, row, pool, chosen, on_progress, other
+                ).run()
             except IsoformError as error:
                 display.line(subject, f"not compared: {error.what}")
                 entries.append({**known, "error": error.to_json()})

@@ -12,9 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from isoform import registry
 from isoform.core import machine
 from isoform.core.artifact import RECORD_NAME, Artifact, open_artifact, read_record
 from isoform.core.comparison import CompareOptions, Comparison, Group
+from isoform.core.format import FORMATS
 from isoform.core.precision import FP32
 from isoform.errors import UsageError
 from isoform.isolation import Pool
@@ -29,13 +31,13 @@ QUERY = "run"
 """What `isoform.jobs.turns` calls the one query of a session."""
 
 
-def baseline_of(folder: Path, root: Path, runtime: Runtime) -> Path | None:
+def baseline_of(folder: Path, root: Path) -> Path | None:
     """Return the artifact below ``root`` that is the earlier one of ``folder``: same model, framework and format.
 
-    A root that is an artifact itself is what everything is held against; None where there is none.
+    A root that is an artifact itself is what everything is held against, of whatever format; None where there is none.
 
     Raises:
-        UsageError: there are several, or the runtime does not open it.
+        UsageError: there are several.
     """
     if (root / RECORD_NAME).is_file():
         found = [root]
@@ -48,14 +50,21 @@ def baseline_of(folder: Path, root: Path, runtime: Runtime) -> Path | None:
             f"{root}: {len(found)} artifacts of the model, framework and format of {folder}.",
             "Name the artifact's own folder.",
         )
-    if found and open_artifact(found[0]).format not in runtime.formats:
-        raise UsageError(f"'{runtime.name}' does not open {found[0]}.", "Compare artifacts of one format.")
     return found[0] if found else None
+
+
+def runtime_for(baseline: Path, runtime: Runtime) -> Runtime:
+    """Return what the baseline runs on: the candidate's runtime where that opens it, else its own format's."""
+    name = open_artifact(baseline).format
+    return runtime if name in runtime.formats else registry.runtime(FORMATS[name].runtime)
 
 
 @dataclass(frozen=True)
 class Comparer:
-    """Compares two artifacts on one runtime, with one query.
+    """Compares two artifacts with one query.
+
+    Attributes:
+        row: the candidate's runtime; ``baseline_row``: the baseline's, where it is another one.
 
     Raises:
         UsageError: they take different inputs.
@@ -68,6 +77,7 @@ class Comparer:
     pool: Pool
     options: CompareOptions = field(default_factory=CompareOptions)
     on_progress: Progress | None = None
+    baseline_row: Runtime | None = None
 
     def __post_init__(self) -> None:
         ours, theirs = (_inputs(artifact) for artifact in (self.candidate, self.baseline))
@@ -105,8 +115,8 @@ class Comparer:
     def _group(self, threads: int, inputs: Path, seed: int) -> Group:
         contenders = {
             role: Contender(
-                self.row.extra,
-                [("isoform.jobs.turns:open_session", self._session(self._artifact(role), inputs, threads))],
+                self._row(role).extra,
+                [("isoform.jobs.turns:open_session", self._session(role, inputs, threads))],
             )
             for role in _ROLES
         }
@@ -116,10 +126,13 @@ class Comparer:
     def _artifact(self, role: str) -> Artifact:
         return self.candidate if role == "candidate" else self.baseline
 
-    def _session(self, artifact: Artifact, inputs: Path, threads: int) -> dict[str, Any]:
+    def _row(self, role: str) -> Runtime:
+        return self.row if role == "candidate" else (self.baseline_row or self.row)
+
+    def _session(self, role: str, inputs: Path, threads: int) -> dict[str, Any]:
         return {
-            "runtime": self.row.name,
-            "artifact": artifact.to_json(),
+            "runtime": self._row(role).name,
+            "artifact": self._artifact(role).to_json(),
             "inputs": str(inputs),
             "threads": threads,
             "warmup_s": self.options.warmup_s,

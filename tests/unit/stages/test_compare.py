@@ -1,6 +1,7 @@
 """The verb bench with a baseline, its children answering from a script: turns, pairs, and what ends it."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ from isoform.core.signature import Signature, TensorSpec
 from isoform.errors import UsageError
 from isoform.isolation import Answer
 from isoform.stages.bench import Query
-from isoform.stages.compare import Comparer, baseline_of
+from isoform.stages.compare import Comparer, baseline_of, runtime_for
 
 SIGNATURE = Signature((TensorSpec("x", "float32", ("n", 4)),), (TensorSpec("y", "float32", ("n", 2)),))
 QUERY = Query({"x": np.zeros((1, 4), np.float32)})
@@ -31,6 +32,7 @@ class ScriptedPool:
         self.alive: list[ScriptedChild] = []
         self.most_alive, self.started = 0, 0
         self.queries: list[int] = []
+        self.opened: list[tuple[str, str]] = []
 
     @contextmanager
     def own(self, needs: str, root: Path | None = None) -> Iterator["ScriptedChild"]:
@@ -49,6 +51,7 @@ class ScriptedChild:
     def call(self, function: str, arguments: dict[str, Any]) -> Answer:
         if function.endswith("open_session"):
             self.model = Path(arguments["artifact"]["model"]).name
+            self.pool.opened.append((self.model, arguments["runtime"]))
             return Answer({"query_ns": {"run": 1e6}}, 0.0, 0, 0.0)
         assert arguments["query"] == "run"
         self.pool.queries.append(arguments["queries"])
@@ -111,16 +114,22 @@ def published(folder: Path, name: str, framework: str = "torch") -> Path:
 
 
 def test_the_baseline_is_the_same_model_framework_and_format(tmp_path: Path) -> None:
-    row = registry.runtime("ort-cpu")
     ours = published(tmp_path / "now" / "net" / "onnx", "net")
     theirs = published(tmp_path / "then" / "a" / "onnx", "net")
     published(tmp_path / "then" / "b" / "onnx", "net", "keras")
     published(tmp_path / "then" / "c" / "onnx", "other")
-    assert baseline_of(ours, tmp_path / "then", row) == theirs
-    assert baseline_of(ours, tmp_path / "then" / "c" / "onnx", row) == tmp_path / "then" / "c" / "onnx"
-    assert baseline_of(ours, tmp_path / "then" / "b", row) is None
+    assert baseline_of(ours, tmp_path / "then") == theirs
+    assert baseline_of(ours, tmp_path / "then" / "c" / "onnx") == tmp_path / "then" / "c" / "onnx"
+    assert baseline_of(ours, tmp_path / "then" / "b") is None
     published(tmp_path / "then" / "d" / "onnx", "net")
     with pytest.raises(UsageError, match="2 artifacts of the model"):
-        baseline_of(ours, tmp_path / "then", row)
-    with pytest.raises(UsageError, match="'litert' does not open"):
-        baseline_of(ours, theirs, registry.runtime("litert"))
+        baseline_of(ours, tmp_path / "then")
+
+
+def test_a_baseline_of_another_format_runs_on_its_own_runtime(tmp_path: Path) -> None:
+    folder, (litert, ort) = published(tmp_path / "onnx", "net"), map(registry.runtime, ("litert", "ort-cpu"))
+    assert runtime_for(folder, ort) == ort
+    assert runtime_for(folder, litert) == ort
+    pool = ScriptedPool({"old": [1e6], "new": [1e6]})
+    comparer(pool, baseline_row=litert).run()
+    assert Counter(pool.opened) == {("old", "litert"): 12, ("new", "ort-cpu"): 6}
