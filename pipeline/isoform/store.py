@@ -12,13 +12,13 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-_WORKSPACE = ".isoform."
-"""What the names of unfinished folders begin with."""
+_WORKSPACE, _PART = ".isoform.", ".part"
+"""What the names of unfinished folders and files begin with, and what those of files end with."""
 _HERE, _RENAME_EXCHANGE = -100, 2
 """AT_FDCWD and RENAME_EXCHANGE of renameat2(2)."""
 _SEAL = "record_sha256"
@@ -84,22 +84,34 @@ def altered_files(folder: Path, recorded: dict[str, dict[str, Any]]) -> list[str
 
 @contextmanager
 def writing(path: Path) -> Iterator[IO[bytes]]:
-    """Give a file to write; when the block ends without an error it becomes ``path``: a reader never sees a part."""
+    """Give a file to write; when the block ends without an error it becomes ``path``: a reader never sees a part.
+
+    Parts that killed processes left beside it are removed first, as `workspace` does.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:64]}.")
+    remove_abandoned(path.parent)
+    part, lock = _locked(lambda: _new_part(path))
     try:
-        with os.fdopen(handle, "wb") as file:
+        with part.open("wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
+        os.chmod(part, 0o644)
+        os.replace(part, path)
     except BaseException as error:  # Ctrl-C too: no half-written file stays
-        Path(temporary).unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
         if isinstance(error, OSError):
             error.filename = error.filename or str(path)
         raise
+    finally:
+        os.close(lock)
     _sync_folder(path.parent)
+
+
+def _new_part(path: Path) -> Path:
+    handle, part = tempfile.mkstemp(dir=path.parent, prefix=f"{_WORKSPACE}{path.name[:64]}.", suffix=_PART)
+    os.close(handle)
+    return Path(part)
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -144,7 +156,7 @@ def workspace(parent: Path) -> Iterator[Path]:
     """
     parent.mkdir(parents=True, exist_ok=True)
     remove_abandoned(parent)
-    folder, lock = _locked_folder(parent)
+    folder, lock = _locked(lambda: Path(tempfile.mkdtemp(dir=parent, prefix=_WORKSPACE)))
     try:
         yield folder
     except OSError as error:
@@ -155,27 +167,28 @@ def workspace(parent: Path) -> Iterator[Path]:
         os.close(lock)
 
 
-def _locked_folder(parent: Path) -> tuple[Path, int]:
-    """Return a new folder and the open file that holds its lock."""
+def _locked(make: Callable[[], Path]) -> tuple[Path, int]:
+    """Return a new file or folder, and the open file that holds its lock."""
     while True:
-        folder = Path(tempfile.mkdtemp(dir=parent, prefix=_WORKSPACE))
+        made = make()
         with suppress(FileNotFoundError):  # another process saw it before it was locked, and removed it
-            lock = os.open(folder, os.O_RDONLY)
+            lock = os.open(made, os.O_RDONLY)
             with suppress(OSError):  # a file system without locks: then nothing is ever taken for abandoned
                 fcntl.flock(lock, fcntl.LOCK_EX)
-            if folder.exists():
-                return folder, lock
+            if made.exists():
+                return made, lock
             os.close(lock)
 
 
 def remove_abandoned(parent: Path) -> None:
-    """Remove the workspaces that killed processes left in ``parent``, where there is such a folder."""
-    for folder in parent.glob(f"{_WORKSPACE}*"):
+    """Remove the unfinished folders and files that killed processes left in ``parent``, where there is one."""
+    for path in parent.glob(f"{_WORKSPACE}*"):
+        is_part = path.name.endswith(_PART)
         with suppress(OSError):  # it is gone, somebody holds it, or it is not ours to remove
-            lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            lock = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | (0 if is_part else os.O_DIRECTORY))
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(folder, ignore_errors=True)
+                path.unlink() if is_part else shutil.rmtree(path, ignore_errors=True)
             finally:
                 os.close(lock)
 

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -75,12 +76,22 @@ def test_what_is_no_folder_makes_room_too(tmp_path: Path, kind: str) -> None:
     assert list(place.parent.iterdir()) == [place]
 
 
-def test_what_a_killed_process_left_is_removed_and_what_another_one_holds_is_not(tmp_path: Path) -> None:
-    code = (
-        "import sys, time; from pathlib import Path; from isoform import store\n"
-        "with store.publishing(Path(sys.argv[1])) as folder:\n"
-        "    (folder / 'x').touch(); print(folder, flush=True); time.sleep(60)\n"
-    )
+FOLDER = """
+    with store.publishing(place) as folder:
+        (folder / "x").touch(); print(folder, flush=True); time.sleep(60)
+"""
+PART = """
+    with store.writing(place) as file:
+        file.write(b"half"); file.flush(); print(file.name, flush=True); time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("unfinished", [FOLDER, PART], ids=["folder", "file"])
+def test_what_a_killed_process_left_is_removed_and_what_another_one_holds_is_not(
+    tmp_path: Path, unfinished: str
+) -> None:
+    head = "import sys, time; from pathlib import Path; from isoform import store; place = Path(sys.argv[1])\n"
+    code = head + textwrap.dedent(unfinished)
     dying, living = (
         subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "b")], stdout=subprocess.PIPE, text=True)
         for _ in range(2)
@@ -95,7 +106,7 @@ def test_what_a_killed_process_left_is_removed_and_what_another_one_holds_is_not
         (tmp_path / ".isoform.mine").write_text("a file of somebody else's")
         with store.publishing(tmp_path / "c"):
             assert not left.exists()
-            assert (held / "x").exists()
+            assert held.exists()
         living.kill()
     store.remove_abandoned(tmp_path)
     assert not held.exists()
