@@ -28,14 +28,13 @@ def main() -> None:
         for label, workers, words in _ways():
             row = measure.watch(jobs, arguments.count, label, workers, words, folder / f"out-{len(rows)}")
             print(f"{label}: {row.per_s:.2f} models a second", file=sys.stderr, flush=True)
-            rows.append(row.to_json())
-    document = {
-        "count": arguments.count, "cores": measure.cores(), "machine": machine(), "date": date.today().isoformat(),
-        "load": [before, load() or 0.0],
-        "rows": rows,
-    }  # fmt: skip
-    (arguments.docs / "scale.json").write_text(json.dumps(document, indent=1) + "\n")
-    (arguments.docs / "scale.md").write_text(page.rendered(document))
+            rows.append(row.to_json())  # what is measured stays if the next one fails
+            document = {
+                "count": arguments.count, "cores": measure.cores(), "machine": machine(),
+                "date": date.today().isoformat(), "load": [before, load() or 0.0], "rows": rows,
+            }  # fmt: skip
+            (arguments.docs / "scale.json").write_text(json.dumps(document, indent=1) + "\n")
+            (arguments.docs / "scale.md").write_text(page.rendered(document))
 
 
 def _ways() -> list[tuple[str, int, list[str]]]:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -14,6 +15,8 @@ from typing import Any
 import psutil
 
 EVERY_S = 0.5
+_TOLD = 30
+"""Lines of a command that failed."""
 _DONE = ("PASS", "WARN", "FAIL", "ERROR", "NOT VERIFIED", "INCONCLUSIVE")
 
 
@@ -65,13 +68,13 @@ def watch(jobs: Path, count: int, label: str, workers: int, words: Sequence[str]
     watcher = threading.Thread(target=_sample, args=(process.pid, found, ended))
     watcher.start()
     try:
-        first, last = _read(process, found, begin)
+        first, last, told = _read(process, found, begin)
         code = process.wait()
     finally:
         ended.set()
         watcher.join()
     if code or found.passed != count:
-        raise RuntimeError(f"{label}: {found.passed} of {count} jobs passed, exit code {code}.")
+        raise RuntimeError(f"{label}: {found.passed} of {count} jobs passed, exit code {code}:\n{''.join(told)}")
     found.start_s, found.seconds = first - begin, last - first
     found.busy_s = _busy_s() - before
     files = [path for path in out.rglob("*") if path.is_file() and ".logs" not in path.parts]
@@ -79,16 +82,19 @@ def watch(jobs: Path, count: int, label: str, workers: int, words: Sequence[str]
     return found
 
 
-def _read(process: "subprocess.Popen[str]", found: Watched, begin: float) -> tuple[float, float]:
+def _read(process: "subprocess.Popen[str]", found: Watched, begin: float) -> tuple[float, float, deque[str]]:
+    """Return when the first and the last result came, and what was told at the end."""
     first = last = begin
+    told: deque[str] = deque(maxlen=_TOLD)
     assert process.stderr is not None
     for line in process.stderr:
+        told.append(line)
         words = line.split()
         if line.rstrip().endswith(" s") and any(f"  {word}  " in line for word in _DONE) and len(words) > 3:
             found.passed += "  PASS  " in line
             last = time.monotonic()
             first = last if found.passed == 1 else first
-    return first, last
+    return first, last, told
 
 
 def _sample(pid: int, found: Watched, ended: threading.Event) -> None:

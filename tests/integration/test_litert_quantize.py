@@ -176,6 +176,35 @@ def test_no_weight_is_left_in_floats(source: Artifact, precision: str, tmp_path:
         assert max(sizes, default=0) <= 256  # scales, biases
 
 
+@pytest.mark.parametrize("precision", ["int8", "dynamic-int8"])
+def test_weights_leave_room_for_sums_in_sixteen_bits_where_processors_have_no_more(
+    source: Artifact, precision: str, tmp_path: Path
+) -> None:
+    """Rows that are looked up are never multiplied as they are stored."""
+    for format_name in ("onnx", "tflite"):
+        (tmp_path / format_name).mkdir()
+    multiplied = _onnx_integers(written(source, tmp_path / "onnx", "onnx", precision)[0].model)
+    assert {int(np.abs(array.astype(int)).max()) for array in multiplied} == {64}
+    largest = [np.abs(array.astype(int)).max() for array in _tflite_integers(
+        written(source, tmp_path / "tflite", "tflite", precision)[0].model
+    )]  # fmt: skip
+    assert max(largest) == 127
+
+
+def _onnx_integers(path: Path) -> list[np.ndarray]:
+    network = onnx.load(path).graph
+    tables = {node.input[0] for node in network.node if node.op_type == "Gather"}
+    found = [onnx.numpy_helper.to_array(each) for each in network.initializer if each.name not in tables]
+    return [array for array in found if array.dtype == np.int8 and array.any()]
+
+
+def _tflite_integers(path: Path) -> list[np.ndarray]:
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(path.read_bytes(), 0))
+    tensors = [tensor for sub_graph in model.subgraphs for tensor in sub_graph.tensors]
+    stored = [model.buffers[tensor.buffer].data for tensor in tensors if tensor.type == schema.TensorType.INT8]
+    return [np.asarray(data, np.uint8).view(np.int8) for data in stored if data is not None and len(data) > 32]
+
+
 def _onnx_floats(path: Path) -> list[int]:
     tensors = onnx.load(path).graph.initializer
     return [int(np.prod(tensor.dims)) for tensor in tensors if tensor.data_type == onnx.TensorProto.FLOAT]

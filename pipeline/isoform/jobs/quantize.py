@@ -17,6 +17,7 @@ from isoform.hub.quantize.arithmetic import Arithmetic
 from isoform.hub.quantize.onnx_form import for_onnx_runtime
 from isoform.hub.quantize.prepared import prepared
 from isoform.hub.quantize.quantizer import Quantizer
+from isoform.hub.quantize.scales import HIGHEST, UNSATURATED
 from isoform.hub.quantize.search import Outcome, search
 
 Progress = Callable[..., None]
@@ -45,7 +46,8 @@ def quantize(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
     hub_graph.save(model, float_path, is_shared=False)
     quantizer = _quantizer(model, source, Path(arguments["calibration"]), arguments["precision"] == "int8", progress)
     outcome = search(quantizer.trial, quantizer.layers, progress, has_ranges=quantizer.is_calibrated)
-    result = quantizer.graph(outcome.chosen.kept, outcome.chosen.is_cut)
+    highest = UNSATURATED if source.format == "onnx" else HIGHEST  # LiteRT adds products in 32 bits everywhere
+    result = quantizer.graph(outcome.chosen.kept, outcome.chosen.is_cut, highest)
     counted = quantizer.arithmetic(result, source.format)
     integers_path = workspace / "integers.onnx"
     hub_graph.save(result, integers_path, is_shared=False)

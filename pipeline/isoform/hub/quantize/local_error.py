@@ -16,6 +16,7 @@ from isoform.hub.quantization import Quantization
 from isoform.hub.quantize import dynamic, static
 from isoform.hub.quantize.calibration import Progress, Samples, runs
 from isoform.hub.quantize.onnx_form import for_onnx_runtime
+from isoform.hub.quantize.scales import UNSATURATED
 from isoform.hub.quantize.units import Unit, fused, layers
 
 _SECOND = "/second"
@@ -41,13 +42,13 @@ def signal_to_noise(
         if node.name in names and static.is_only_stored(node):
             _double(own.graph, [node])
     if about is None:
-        dynamic.store_layers(own.graph, names)
-        static.store_rest(own.graph, names)
+        dynamic.store_layers(own.graph, names, UNSATURATED)
+        static.store_rest(own.graph, names, UNSATURATED)
         for_onnx_runtime(own)
     else:
         seconds = [unit for unit in layers(own.graph) if unit.name.endswith(_SECOND)]
-        static.insert(own, seconds, _of_seconds(seconds, originals, about))
-        static.store_rest(own.graph, names)
+        static.insert(own, seconds, _of_seconds(seconds, originals, about), UNSATURATED)
+        static.store_rest(own.graph, names, UNSATURATED)
     power: dict[str, list[Array]] = {}
     for place, found in enumerate(runs(own, samples), 1):
         for name, numbers in found.items():

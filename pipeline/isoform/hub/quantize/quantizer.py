@@ -22,6 +22,7 @@ from isoform.hub.quantize.arithmetic import Arithmetic, arithmetic
 from isoform.hub.quantize.calibration import Progress, Samples
 from isoform.hub.quantize.local_error import signal_to_noise
 from isoform.hub.quantize.onnx_form import for_onnx_runtime
+from isoform.hub.quantize.scales import UNSATURATED
 from isoform.hub.quantize.search import Trial
 from isoform.hub.quantize.units import chosen
 
@@ -50,14 +51,20 @@ class Quantizer:
         self._cut: calibration.Bounds | None = None
         self._teacher: list[Tensors] | None = None
 
-    def graph(self, kept: Collection[str], is_cut: bool) -> ir.Model:
-        """Return the graph in integers, for any format; ``kept`` are layers in float."""
+    def graph(self, kept: Collection[str], is_cut: bool, highest: int = UNSATURATED) -> ir.Model:
+        """Return the graph in integers, for any format.
+
+        Args:
+            kept: layers in float.
+            highest: the integer that stands for the largest value of a weight; with the default every runtime gives
+                the same on every processor.
+        """
         if not self.is_calibrated:
-            return without_samples(self.model, kept)
+            return without_samples(self.model, kept, highest)
         own = self.model.clone()
         units = chosen(own.graph, kept)
-        static.insert(own, units, static.parameters(units, self._bounds(is_cut)))
-        static.store_rest(own.graph, kept)
+        static.insert(own, units, static.parameters(units, self._bounds(is_cut)), highest)
+        static.store_rest(own.graph, kept, highest)
         return _clean(own)
 
     def layers(self) -> list[str]:
@@ -116,11 +123,11 @@ class Quantizer:
         return float(np.median([one / two for one, two in times]))
 
 
-def without_samples(model: ir.Model, kept: Collection[str]) -> ir.Model:
+def without_samples(model: ir.Model, kept: Collection[str], highest: int = UNSATURATED) -> ir.Model:
     """Return a prepared graph with its weights alone in integers, for any format."""
     own = model.clone()
-    dynamic.store_layers(own.graph, kept)
-    static.store_rest(own.graph, kept)
+    dynamic.store_layers(own.graph, kept, highest)
+    static.store_rest(own.graph, kept, highest)
     return _clean(own)
 
 

@@ -15,6 +15,7 @@ from isoform.core.protocols import Array
 from isoform.hub.passes.fold_weights import constant, initializer
 from isoform.hub.quantization import Quantization
 from isoform.hub.quantize import scales
+from isoform.hub.quantize.scales import HIGHEST
 from isoform.hub.quantize.stored import note
 from isoform.hub.quantize.units import FIXED, Unit
 
@@ -57,24 +58,24 @@ def _groups(units: Sequence[Unit]) -> list[dict[ir.Value, None]]:
     return list({id(group): group for group in groups.values()}.values())
 
 
-def insert(model: ir.Model, units: Sequence[Unit], about: dict[ir.Value, Quantization]) -> None:
-    """Let ``units`` compute in integers, in place."""
+def insert(model: ir.Model, units: Sequence[Unit], about: dict[ir.Value, Quantization], highest: int = HIGHEST) -> None:
+    """Let ``units`` compute in integers, in place; those of their weights reach to ``highest``."""
     graph = model.graph
     for unit in units:
         if unit.weight is not None:
-            _store_layer(graph, unit, about[unit.data[0]])
+            _store_layer(graph, unit, about[unit.data[0]], highest)
     readers = {unit.node for unit in units}
     computed = {unit.output for unit in units}
     for value, found in about.items():
         _pair(graph, value, found, None if value in computed else readers)
 
 
-def _store_layer(graph: ir.Graph, unit: Unit, x: Quantization) -> None:
+def _store_layer(graph: ir.Graph, unit: Unit, x: Quantization, highest: int) -> None:
     node, weight, bias = unit.node, unit.weight, unit.bias
     assert weight is not None
     has_own_bias = node.op_type != "MatMul" and bias is not None
     least = scales.smallest_for(bias, x.step) if has_own_bias else None
-    found = scales.of_weight(weight, unit.channels, least)
+    found = scales.of_weight(weight, unit.channels, least, highest)
     store_weight(graph, node, unit.weight_place, weight, found)
     if has_own_bias and bias is not None:
         stored, steps = scales.bias_integers(bias, [x.scale, found.scale])
@@ -140,8 +141,12 @@ def _pair(graph: ir.Graph, value: ir.Value, found: Quantization, readers: Collec
         result.name = f"{name}/rounded"
 
 
-def store_rest(graph: ir.Graph, kept: Collection[str]) -> list[str]:
-    """Store the tables and recurrent weights of ``graph`` as integers, in place; return the nodes that read them."""
+def store_rest(graph: ir.Graph, kept: Collection[str], highest: int = HIGHEST) -> list[str]:
+    """Store the tables and recurrent weights of ``graph`` as integers, in place; return the nodes that read them.
+
+    Args:
+        highest: of recurrent weights; a table is never multiplied as it is stored.
+    """
     found = []
     for node in list(graph):
         if node.name in kept or not is_only_stored(node):
@@ -149,7 +154,7 @@ def store_rest(graph: ir.Graph, kept: Collection[str]) -> list[str]:
         if node.op_type == "Gather":
             _store_table(graph, node)
         else:
-            _store_recurrent(graph, node)
+            _store_recurrent(graph, node, highest)
         found.append(str(node.name))
     return found
 
@@ -180,12 +185,12 @@ def _store_table(graph: ir.Graph, node: ir.Node) -> None:
     ir.convenience.replace_nodes_and_values(graph, node, [node], [rows, numbers], node.outputs, numbers.outputs)
 
 
-def _store_recurrent(graph: ir.Graph, node: ir.Node) -> None:
+def _store_recurrent(graph: ir.Graph, node: ir.Node, highest: int) -> None:
     """Store both weights [directions, rows, features], one scale for each row where there is one direction."""
     for place in (1, 2):
         weight = _large(node.inputs[place])
         if weight is not None:
-            store_weight(graph, node, place, weight, scales.of_weight(weight, 1))
+            store_weight(graph, node, place, weight, scales.of_weight(weight, 1, highest=highest))
 
 
 def _large(value: ir.Value | None) -> Array | None:

@@ -9,6 +9,7 @@ import pytest
 from isoform.hub.passes.fold_weights import constant
 from isoform.hub.passes.quantized.parameters import dequantizer, described
 from isoform.hub.quantize import calibration, quantizer, static
+from isoform.hub.quantize.scales import UNSATURATED
 from isoform.hub.quantize.units import chosen, layers
 from unit.hub.quantize.networks import drawn, model_of, silent, within_a_tenth
 
@@ -46,7 +47,7 @@ def test_a_gemm_multiplies_the_integers_that_hand_gives() -> None:
     [gemm] = [node for node in model.graph if node.op_type == "Gemm"]
     x = next(iter(drawn(1, 5, 6)()))["x"]
     (step, zero), (out_step, out_zero) = about(gemm.inputs[0]), about(model.graph.outputs[0])
-    scales = np.abs(weight.astype(np.float32)).max(axis=1) / 127
+    scales = np.abs(weight.astype(np.float32)).max(axis=1) / UNSATURATED
     integers = np.round(weight.astype(np.float32) / scales[:, None]).astype(np.int64)
     added = np.round(bias / (step * scales)).astype(np.int64)
     total = (rounded(x, step, zero) - zero) @ integers.T + added
@@ -66,7 +67,7 @@ def test_a_convolution_and_its_clip_are_one_group() -> None:
     x = next(iter(drawn(1, 1, 3, 5, 5)()))["x"]
     (step, zero), (out_step, out_zero) = about(conv.inputs[0]), about(model.graph.outputs[0])
     assert (out_zero, np.float32(255 * out_step) <= top) == (-128, True)
-    scales = np.abs(weight.astype(np.float32)).max(axis=(1, 2, 3)) / 127
+    scales = np.abs(weight.astype(np.float32)).max(axis=(1, 2, 3)) / UNSATURATED
     integers = np.round(weight[:, :, 0, 0].astype(np.float32) / scales[:, None])
     total = np.einsum("nchw,fc->nfhw", rounded(x, step, zero) - zero, integers) * (step * scales)[:, None, None]
     wanted = np.clip(np.round(total / out_step) + out_zero, -128, 127)
