@@ -195,7 +195,7 @@ def _onnx_integers(path: Path) -> list[np.ndarray]:
     network = onnx.load(path).graph
     tables = {node.input[0] for node in network.node if node.op_type == "Gather"}
     found = [onnx.numpy_helper.to_array(each) for each in network.initializer if each.name not in tables]
-    return [array for array in found if array.dtype == np.int8 and array.any()]
+    return [array for array in found if array.dtype == np.int8 and array.ndim > 1 and array.any()]
 
 
 def _tflite_integers(path: Path) -> list[np.ndarray]:
