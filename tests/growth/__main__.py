@@ -12,6 +12,8 @@ from figures.measure import machine
 from growth import measure, networks, page
 from isoform.core.machine import load
 
+_ALONE = 5
+"""One thread or worker does so many times fewer jobs: it gives the rate that others are held against."""
 DOCS = Path(__file__).parents[2] / "docs"
 
 
@@ -24,9 +26,10 @@ def main() -> None:
     before = load() or 0.0
     with tempfile.TemporaryDirectory(prefix="isoform-growth.") as temporary:
         folder = Path(temporary)
-        jobs = networks.write(folder, arguments.count)
         for label, workers, words in _ways():
-            row = measure.watch(jobs, arguments.count, label, workers, words, folder / f"out-{len(rows)}")
+            count = arguments.count if workers > 1 else max(2, arguments.count // _ALONE)
+            jobs = networks.write(folder / str(count), count)
+            row = measure.watch(jobs, count, label, workers, words, folder / f"out-{len(rows)}")
             print(f"{label}: {row.per_s:.2f} models a second", file=sys.stderr, flush=True)
             rows.append(row.to_json())  # what is measured stays if the next one fails
             document = {

@@ -13,6 +13,7 @@ OPERATORS = ("Relu", "Tanh", "Sigmoid")
 def write(folder: Path, count: int) -> Path:
     """Write ``count`` networks of one to four dense layers; return the file of jobs that converts them."""
     rng = np.random.default_rng(0)
+    folder.mkdir(exist_ok=True)
     for place in range(count):
         onnx.save(_network(rng), folder / f"net_{place}.onnx")
     jobs = folder / "jobs.toml"

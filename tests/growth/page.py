@@ -13,13 +13,13 @@ _HEAD = """# What many conversions take
 
 `make growth` converts {count} generated models, dense networks of one to four layers, each another one, from ONNX to
 TFLite, and proves each of them (`isoform convert --batch`): in threads of one process, and on worker processes
-(`--scheduler local`). `make growth COUNT=50` is a trial. Small models are the case in which everything around a
-conversion weighs most. The rows are in `scale.json`.
+(`--scheduler local`); one thread or worker, which gives the rate alone, does a fifth. `make growth COUNT=50` is a
+trial. Small models are the case in which everything around a conversion weighs most. The rows are in `scale.json`.
 
 {machine}, {date}; load {load[0]:.1f} before and {load[1]:.1f} after.
 
-| run | models/s | efficiency | processor s a model | first after (s) | command (MB) | worker (MB) | children (MB) |
-|---|---|---|---|---|---|---|---|
+| run | models | models/s | efficiency | processor s each | first (s) | command (MB) | worker (MB) | children (MB) |
+|---|---|---|---|---|---|---|---|---|
 """
 
 _MIDDLE = """
@@ -105,10 +105,9 @@ def slope_bytes(samples: Sequence[tuple[int, int]], jobs: int) -> float:
 def _row(row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
     worker = f"{row['worker_bytes'] / 1e6:.0f}" if row["worker_bytes"] else ""
     parent = max(size for _, size in row["parent"])
-    return (
-        f"| {row['label']} | {per_s(row):.2f} | {efficiency(row, rows):.0%} | {row['busy_s'] / row['jobs']:.2f} "
-        f"| {row['start_s']:.1f} | {parent / 1e6:.0f} | {worker} | {row['children_bytes'] / 1e6:.0f} |"
-    )
+    rates = f"{per_s(row):.2f} | {efficiency(row, rows):.0%} | {row['busy_s'] / row['jobs']:.2f}"
+    held = f"{parent / 1e6:.0f} | {worker} | {row['children_bytes'] / 1e6:.0f}"
+    return f"| {row['label']} | {row['jobs']} | {rates} | {row['start_s']:.1f} | {held} |"
 
 
 def _memory(row: Mapping[str, Any]) -> str:
