@@ -6,7 +6,7 @@ one tensor. A block counts only where all of a parameter's blocks stand together
 of its own.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -47,8 +47,12 @@ class GateIndex:
     def holders(self, array: Array) -> tuple[str, ...]:
         """Return the tensors that hold the blocks of ``array``, none where it is not there as a whole."""
         rows = list(array) if array.ndim == 2 and len(array) == 2 else [array]  # a GRU's two biases in one tensor
-        found = [self._holders(row) for row in rows]
-        return tuple(dict.fromkeys(name for names in found for name in names)) if all(found) else ()
+        return _all([self._holders(row) or self._halves(row) for row in rows])
+
+    def _halves(self, array: Array) -> tuple[str, ...]:
+        """Return the holders of both biases that ONNX has in one row."""
+        is_row = array.size == max(array.shape, default=0) and array.size % 2 == 0
+        return _all(list(map(self._holders, np.split(array.reshape(-1), 2)))) if is_row else ()
 
     def _holders(self, array: Array) -> tuple[str, ...]:
         for axis, size in enumerate(array.shape):
@@ -77,7 +81,7 @@ class GateIndex:
 
     def _apart(self, blocks: list[Array]) -> tuple[str, ...]:
         found = [self._export.arrangements(block) for block in blocks]
-        return tuple(dict.fromkeys(name for names in found for name in names)) if all(found) else ()
+        return _all(found)
 
     def _places(self, block: Array, gates: int) -> Iterator[Place]:
         key = bit_sum(block)
@@ -94,6 +98,11 @@ class GateIndex:
                 parts.setdefault(bit_sum(part), []).append((cut, position, part))
             self._parts[name, count] = parts
         return self._parts[name, count]
+
+
+def _all(found: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    """Return the names in all of ``found``, each once; none where one of them has none."""
+    return tuple(dict.fromkeys(name for names in found for name in names)) if all(found) else ()
 
 
 def _pieces(array: Array, count: int) -> Iterator[tuple[str, int, Array]]:

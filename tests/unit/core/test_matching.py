@@ -75,6 +75,18 @@ def test_both_biases_of_a_torch_lstm_are_found_in_one_tensor() -> None:
     assert set(how(source, {"B": joined, "R": moved}).values()) == {"gates"}
 
 
+@pytest.mark.parametrize("directions", [1, 2])
+def test_both_biases_of_an_onnx_lstm_are_found_with_their_gates_in_another_order(directions: int) -> None:
+    units = 16
+    order = [0, 2, 3, 1]  # ONNX has i o f c, TensorFlow's fused cell is given i f c o
+    joined, recurrent = normal(directions, 8 * units), normal(directions, 4 * units, units, seed=2)
+    moved = joined.reshape(directions, 2, 4, units)[:, :, order].reshape(directions, 2, -1)
+    export = {f"B{number}": each.copy() for number, each in enumerate(moved)}
+    assert how({"B": joined, "R": recurrent}, export | {"R": recurrent}) == {"B": "gates", "R": "exact"}
+    export["B0"][1, 3] += np.float32(1e-6)
+    assert how({"B": joined, "R": recurrent}, export | {"R": recurrent})["B"] == "unexplained"
+
+
 def test_the_biases_of_a_simple_rnn_are_found_in_one_tensor() -> None:
     units = 16
     first, second, recurrent = normal(units), normal(units, seed=2), normal(units, units)
