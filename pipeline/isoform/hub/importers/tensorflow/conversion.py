@@ -10,6 +10,7 @@ from tensorflow.core.framework import graph_pb2
 
 from isoform.errors import IsoformError, UnsupportedOperator
 from isoform.hub.importers.tensorflow.ops.families import HANDLERS
+from isoform.hub.importers.tensorflow.ops.table import REASON
 from isoform.hub.importers.tensorflow.skeleton import Skeleton
 
 OPSET = 18
@@ -99,4 +100,6 @@ def _refuse_what_is_not_onnx(model: ir.Model) -> None:
 
 
 def _written(node: ir.Node) -> str:
-    return f"'{node.op_type}' (node {node.name}, opset {OPSET})"
+    reason = node.attributes.get(REASON)
+    kind = f" {reason.as_string()}" if reason is not None else ""
+    return f"'{node.op_type}'{kind} (node {node.name}, opset {OPSET})"
