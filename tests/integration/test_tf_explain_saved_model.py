@@ -6,8 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import tensorflow as tf
+from onnx import TensorProto, helper, numpy_helper
 
 import isoform
 from isoform.core.artifact import CASES_NAME, Artifact
@@ -55,6 +57,14 @@ def artifact(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
     path, network = tmp_path_factory.mktemp("network") / "model", Network()
     tf.saved_model.save(network, str(path), signatures=network.serve)
     return Artifact("savedmodel", path, SIGNATURE)
+
+
+@pytest.fixture(scope="module")
+def whole(artifact: Artifact, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of the network as ONNX."""
+    out = tmp_path_factory.mktemp("whole")
+    isoform.convert(artifact.model, ["onnx"], out=out, name="net")
+    return out / "net" / "onnx"
 
 
 def rows(*sizes: int) -> list[dict[str, np.ndarray]]:
@@ -142,10 +152,8 @@ def test_a_folder_without_a_fault_has_nothing_to_name(artifact: Artifact) -> Non
 
 @pytest.mark.torch
 def test_the_operator_of_the_folder_that_holds_a_fault_is_named_and_the_part_shows_it(
-    artifact: Artifact, tmp_path: Path
+    artifact: Artifact, whole: Path, tmp_path: Path
 ) -> None:
-    isoform.convert(artifact.model, ["onnx"], out=tmp_path / "out", name="net")
-    whole = tmp_path / "out" / "net" / "onnx"
     named = {"a leaking relu": "active (LeakyRelu)", "another epsilon": "add/y", "one weight off by a thousandth": ""}
     with Pool(tmp_path / "logs") as pool:
         for name, operator in named.items():
@@ -168,12 +176,103 @@ def test_the_operator_of_the_folder_that_holds_a_fault_is_named_and_the_part_sho
             assert shown.returncode == 1, (name, shown.stderr)
 
 
+def digamma(x: tf.Tensor) -> tf.Tensor:
+    return tf.math.digamma(tf.abs(x) + 1, name="odd")
+
+
+def first_block(x: tf.Tensor) -> tf.Tensor:
+    """Return an operator of float32 alone, which has no importer either."""
+    zeros, width = tf.zeros_like(x), x.shape[1]
+    weights = {name: tf.ones([width]) for name in ("wci", "wcf", "wco")}
+    return tf.raw_ops.BlockLSTM(
+        seq_len_max=tf.constant(1, tf.int64), x=x[None], cs_prev=zeros, h_prev=zeros, w=tf.eye(2 * width, 4 * width),
+        b=tf.zeros([4 * width]), name="odd", **weights,
+    ).h[0]  # fmt: skip
+
+
+@pytest.fixture(params=[digamma, first_block])
+def odd(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, str, bool]:
+    """Return a folder with an operator that nobody imports, what it is called, and whether it has a float64."""
+
+    def serve(x: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"scores": tf.nn.softmax(request.param(x)[:, :4])}
+
+    module = tf.Module()
+    module.serve = tf.function(serve, input_signature=[tf.TensorSpec([None, 6], tf.float32, "x")])
+    tf.saved_model.save(module, str(tmp_path / "model"), signatures=module.serve)
+    is_wide = request.param is digamma
+    return tmp_path / "model", "Digamma" if is_wide else "BlockLSTM", is_wide
+
+
+@pytest.mark.torch
+def test_an_operator_that_nobody_imports_is_named_and_nothing_is_claimed_of_the_others(
+    odd: tuple[Path, str, bool], whole: Path, tmp_path: Path
+) -> None:
+    folder, operator, is_wide = odd
+    with Pool(tmp_path / "logs") as pool:
+        found = explain.explain(folder, whole, whole / CASES_NAME, pool, tmp_path / "kept")
+        other = explain.explain(whole, folder, None, pool, tmp_path / "kept")
+    lines = found.lines()
+    assert found.divergence is None
+    assert lines[0].startswith(
+        f"not explained: what it means could not be asked, as it was not read back as ONNX: '{operator}' (node "
+    )
+    assert lines[0].endswith("/odd, opset 18): no onnx form here.")
+    if is_wide:
+        assert lines[1:] == ["  no operator is computed too inexactly"]
+    else:
+        wide = "not explained: how tf computes it could not be asked: TensorFlow has no float64 form of 'BlockLSTM'"
+        assert lines[1:] == [wide]
+    assert other.lines()[0].startswith(f"not explained: what it means was not compared: {folder} was not read back: '")
+    assert other.lines()[1:] == ["  no operator is computed too inexactly"]
+
+
+def lstm_file(path: Path) -> None:
+    """Write a network of an embedding, an LSTM and a layer behind its last state."""
+    rng = np.random.default_rng(0)
+    shapes = {"table": (11, 4), "W": (1, 24, 4), "R": (1, 24, 6), "B": (1, 48), "D": (6, 3)}
+    held = [numpy_helper.from_array(rng.normal(0, 0.4, shape).astype(np.float32), n) for n, shape in shapes.items()]
+    nodes = [
+        helper.make_node("Gather", ["table", "ids"], ["rows"], name="/embed"),
+        helper.make_node("Transpose", ["rows"], ["turned"], name="/turn", perm=[1, 0, 2]),
+        helper.make_node("LSTM", ["turned", "W", "R", "B"], ["", "state"], name="/lstm", hidden_size=6),
+        helper.make_node("Squeeze", ["state", "first"], ["last"], name="/last"),
+        helper.make_node("MatMul", ["last", "D"], ["scores"], name="/head"),
+    ]
+    graph = helper.make_graph(
+        nodes, "net", [helper.make_tensor_value_info("ids", TensorProto.INT32, ["batch", "length"])],
+        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["batch", 3])],
+        [*held, numpy_helper.from_array(np.array([0]), "first")],
+    )  # fmt: skip
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), path)
+
+
+@pytest.mark.torch
+def test_an_lstm_of_one_kernel_with_a_weight_off_by_a_thousandth_is_named(tmp_path: Path) -> None:
+    lstm_file(tmp_path / "net.onnx")
+    isoform.convert(tmp_path / "net.onnx", ["savedmodel"], out=tmp_path / "out")
+    export = tmp_path / "out" / "net" / "savedmodel"
+    loaded = tf.saved_model.load(str(export / "saved_model"))
+    loaded.weights["R"].assign(loaded.weights["R"] * 1.001)
+    tf.saved_model.save(loaded, str(tmp_path / "broken"), signatures=loaded.signatures)
+    with Pool(tmp_path / "logs") as pool:
+        told = explain.explain(tmp_path / "broken", tmp_path / "net.onnx", export / CASES_NAME, pool, tmp_path / "kept")
+        right = explain.explain(export, tmp_path / "net.onnx", None, pool, tmp_path / "kept")
+    found = told.divergence
+    assert found is not None
+    assert found.operator == "BlockLSTMV2 (BlockLSTMV2)"
+    assert found.counterpart == "/lstm (LSTM)"
+    assert found.cause.startswith("the weight 'R' is not 'R' of the reference: ")
+    shown = subprocess.run([sys.executable, found.files[0]], capture_output=True, text=True, check=False)
+    assert shown.returncode == 1, shown.stderr
+    assert right.lines()[0] == "no operator differs"
+
+
 @pytest.mark.torch
 def test_the_ledger_runs_the_graph_too_and_leaves_repairs_to_processes_of_their_own(
-    artifact: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    artifact: Artifact, whole: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    isoform.convert(artifact.model, ["onnx"], out=tmp_path / "out", name="net")
-    cases = tmp_path / "out" / "net" / "onnx" / CASES_NAME
+    cases = whole / CASES_NAME
     arguments = {"artifact": artifact.to_json(), "cases": str(cases), "runtime": "tf"}
     value = ledger.ledger(arguments, lambda **_: None)
     stages = {row["name"]: row["verdict"] for row in value["stages"]}

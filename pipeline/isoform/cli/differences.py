@@ -33,9 +33,8 @@ def explained(
     except UsageError:
         raise
     except IsoformError as error:
-        found = Explanation(str(path), "", None, (f"not explained: {error.what}",))
-    lines = found.divergence.lines() if found.divergence else ["no operator differs"]
-    _show(display, [*lines, *(f"  {note}" for note in found.notes)])
+        found = Explanation(str(path), "", None, obstacles=(error.what,))
+    _show(display, found.lines())
     return found
 
 

@@ -90,13 +90,34 @@ class Explanation:
 
     Attributes:
         reference: the file that it was compared with, "" for its own graph alone.
-        notes: what could not be asked, and why.
+        notes: how it was asked.
+        asked: which of `MEANING` and `EXECUTION` was asked of every operator.
+        obstacles: what could not be asked, and why: without a divergence nothing is said of the file then.
     """
 
     path: str
     reference: str
     divergence: Divergence | None
     notes: Sequence[str] = field(default_factory=tuple)
+    asked: Sequence[str] = field(default_factory=tuple)
+    obstacles: Sequence[str] = field(default_factory=tuple)
+
+    def lines(self) -> list[str]:
+        """Return the answer as text; that no operator differs is said only where all there is was asked of each."""
+        means, runs = MEANING in self.asked, EXECUTION in self.asked
+        if self.divergence is not None:
+            text = [*self.divergence.lines(), *(f"  not explained: {each}" for each in self.obstacles)]
+        elif self.obstacles or not self.asked:
+            text = [f"not explained: {each}" for each in self.obstacles or ("nothing could be asked",)]
+            text += ["  no operator means something else than its reference"] if means else []
+            text += ["  no operator is computed too inexactly"] if runs else []
+        elif means and runs:
+            text = ["no operator differs"]
+        elif means:
+            text = ["no operator means something else than its reference; how they are computed was not asked"]
+        else:
+            text = ["no operator is computed too inexactly; what they mean was not asked"]
+        return text + [f"  {note}" for note in self.notes]
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -104,4 +125,6 @@ class Explanation:
             "reference": self.reference,
             "divergence": self.divergence.to_json() if self.divergence else None,
             "notes": list(self.notes),
+            "asked": list(self.asked),
+            "obstacles": list(self.obstacles),
         }

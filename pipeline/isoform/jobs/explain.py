@@ -33,6 +33,8 @@ _MOST_BEHIND = 32
 def explain(arguments: dict[str, Any], progress: Callable[..., None]) -> dict[str, Any]:
     """Return the divergence as JSON, None where there is none; and the places of the cases that were asked.
 
+    Without a divergence of what it means also the outputs that differ all the same ("missed").
+
     Args:
         arguments: artifact (ONNX or TFLite), reference (another one, or None), cases (path), folder (where the part of
             the file that shows it is left; made if there is one), runtime (whose execution is asked, or None), clues
@@ -44,9 +46,10 @@ def explain(arguments: dict[str, Any], progress: Callable[..., None]) -> dict[st
     file = traced.read(artifact)
     places, stopped = _telling(file, cases)
     if stopped is not None:
-        return {"divergence": stopped.to_json(), "places": []}
+        return {"divergence": stopped.to_json(), "places": [], "missed": []}
     some = [cases.inputs[place] for place in places]
     progress(step="float64")
+    missed: list[str] = []
     if arguments["reference"] is not None:
         reference = traced.read(Artifact.from_json(arguments["reference"]))
         comparison = Comparison(reference, file, some)
@@ -54,19 +57,20 @@ def explain(arguments: dict[str, Any], progress: Callable[..., None]) -> dict[st
         if difference is not None:
             clues = Path(arguments["clues"]) if arguments["clues"] else None
             found = _of_meaning(comparison, difference, folder, clues)
-            return {"divergence": found.to_json(), "places": places}
+            return {"divergence": found.to_json(), "places": places, "missed": missed}
+        missed = comparison.differing
         progress(step="meaning")
     name = arguments["runtime"]
     if name is None:
-        return {"divergence": None, "places": places}
+        return {"divergence": None, "places": places, "missed": missed}
     row = registry.runtime(name)
     registry.require(row)
     load = partial(importlib.import_module(row.module).load, options=RunOptions(device=row.device))
     execution = Execution(HubFile(file, load), some, threshold_of(name, cases.recorded_by).rms)
     inexact = execution.first()
     if inexact is None:
-        return {"divergence": None, "places": places}
-    return {"divergence": of_execution(execution, inexact, folder).to_json(), "places": places}
+        return {"divergence": None, "places": places, "missed": missed}
+    return {"divergence": of_execution(execution, inexact, folder).to_json(), "places": places, "missed": missed}
 
 
 def _telling(file: traced.Traced, cases: Cases) -> tuple[list[int], Divergence | None]:

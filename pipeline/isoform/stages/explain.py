@@ -8,6 +8,7 @@ one (SavedModel, TorchScript, PT2) is read back as ONNX first, and that graph co
 import re
 import shutil
 import tempfile
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from isoform.core import cases as case_files
 from isoform.core import format as formats
 from isoform.core.artifact import CASES_NAME, RECORD_NAME, Artifact, open_artifact
 from isoform.core.cases import INTEGERS
-from isoform.core.divergence import Divergence, Explanation
+from isoform.core.divergence import EXECUTION, MEANING, Divergence, Explanation
 from isoform.core.structure import signature_of
 from isoform.errors import IsoformError, MissingDependency, UsageError
 from isoform.intake.container import identify
@@ -26,6 +27,8 @@ READABLE = ("onnx", "tflite")
 """Formats whose files have operators that can be compared one by one; others are read back as the first."""
 OWN = ("torchscript", "savedmodel")
 """Of the others, those that are asked themselves, too: which operator it is, and how their runtime computes it."""
+
+_ALONE = "there is no other format beside it; name one with --against"
 
 
 def explain(
@@ -47,62 +50,93 @@ def explain(
     if not known.is_file():
         raise UsageError(f"{path}: there are no cases beside it.", "Name the cases.npz of an export with --cases.")
     if case_files.load(known).method == INTEGERS:
-        return Explanation(str(path), "", None, ("not asked: an integer model rounds at every operator",))
+        return Explanation(str(path), "", None, obstacles=("an integer model rounds at every operator",))
     with tempfile.TemporaryDirectory(prefix="isoform-explain.") as scratch:
         reader = _Reader(pool, Path(scratch))
         artifact = _opened(path, known)
-        notes: list[str] = []
+        said = _Said()
         reference = _reference(path, against, known)
-        if reference is None:
-            notes.append(
-                "compared with its own graph only: there is no other format beside it; name one with --against"
-            )
         row = registry.runtime(runtime or formats.lookup(artifact.format).runtime)
         asked = {"cases": str(known), "folder": str(free_folder(keep, path)), "runtime": row.name}
-        if artifact.format in OWN and artifact.format in row.formats:
+        is_own = artifact.format in OWN and artifact.format in row.formats
+        if reference is None and (is_own or artifact.format in READABLE):
+            said.notes.append(f"compared with its own graph only: {_ALONE}")
+        elif reference is None:
+            said.obstacles.append(f"nothing to compare it with: {_ALONE}")
+        if is_own:
             registry.require(row)
-            found = _by_itself(artifact, reference, asked, row, reader, notes)
+            found = _by_itself(artifact, reference, asked, row, reader, said)
         else:
-            found = _by_graph(artifact, reference, asked, reader, notes)["divergence"]
+            found = _by_graph(artifact, reference, asked, reader, said)["divergence"]
     divergence = Divergence.from_json(found) if found else None
     name = str(reference.model) if reference else ""
-    return Explanation(str(path), name, divergence, tuple(notes))
+    return Explanation(str(path), name, divergence, tuple(said.notes), tuple(said.asked), tuple(said.obstacles))
+
+
+@dataclass
+class _Said:
+    """What is said of the asking itself, as `Explanation` has it."""
+
+    notes: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+    obstacles: list[str] = field(default_factory=list)
 
 
 def _by_graph(
-    artifact: Artifact, reference: Artifact | None, asked: dict[str, Any], reader: "_Reader", notes: list[str],
+    artifact: Artifact, reference: Artifact | None, asked: dict[str, Any], reader: "_Reader", said: _Said,
     clues: Path | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Return what the job says of the file's graph, read back where it has to be; then no runtime is asked."""
-    target = reader.readable(artifact, notes, "it")
-    other = None if reference is None else reader.readable(reference, notes, str(reference.model))
+    target = reader.readable(artifact, said.notes, "it")
+    other = None
+    if reference is not None:
+        try:
+            other = reader.readable(reference, said.notes, str(reference.model))
+        except IsoformError as error:
+            said.obstacles.append(f"what it means was not compared: {reference.model} was not read back: {error.what}")
+    is_run = target is artifact
     arguments = asked | {
         "artifact": target.to_json(), "reference": other.to_json() if other else None,
-        "clues": str(clues) if clues else None, "runtime": asked["runtime"] if target is artifact else None,
+        "clues": str(clues) if clues else None, "runtime": asked["runtime"] if is_run else None,
     }  # fmt: skip
-    return reader.pool.call("isoform.jobs.explain:explain", arguments, needs="torch").value
+    answer: dict[str, Any] = reader.pool.call("isoform.jobs.explain:explain", arguments, needs="torch").value
+    said.asked += [EXECUTION] * is_run
+    if not answer["missed"]:
+        said.asked += [MEANING] * (other is not None)
+    else:
+        names = ", ".join(f"'{name}'" for name in answer["missed"])
+        said.obstacles.append(f"{names}: not what the reference gives, and no operator was found that makes it so")
+    return answer
 
 
 def _by_itself(
     artifact: Artifact, reference: Artifact | None, asked: dict[str, Any], row: registry.Runtime, reader: "_Reader",
-    notes: list[str],
+    said: _Said,
 ) -> dict[str, Any] | None:  # fmt: skip
     """Return what the file itself says: which of its operators it is, or how its runtime computes them."""
     part, clues = reader.scratch / "part", reader.scratch / "clues.npz"
     try:
-        answer = _by_graph(artifact, reference, asked | {"folder": str(part)}, reader, notes, clues)
+        answer = _by_graph(artifact, reference, asked | {"folder": str(part)}, reader, said, clues)
     except IsoformError as error:
-        notes.append(f"what it means could not be asked, as it was not read back as ONNX: {error.what}")
-        answer = {"divergence": None, "places": None}
+        said.obstacles.append(f"what it means could not be asked, as it was not read back as ONNX: {error.what}")
+        answer = {"divergence": None, "places": None, "missed": []}
     arguments = asked | {"artifact": artifact.to_json(), "clues": str(clues), **answer}
     job = "locate" if clues.is_file() else "execute"
-    found: dict[str, Any] | None = reader.pool.call(
-        f"isoform.jobs.explain_own:{job}", arguments, needs=row.extra
-    ).value["divergence"]
+    found: dict[str, Any] | None = None
+    try:
+        found = reader.pool.call(f"isoform.jobs.explain_own:{job}", arguments, needs=row.extra).value["divergence"]
+    except IsoformError as error:
+        if job == "execute":
+            said.obstacles.append(f"how {row.name} computes it could not be asked: {error.what}")
+        else:
+            said.notes.append(f"the operator named is the graph's, as the file itself could not be asked: {error.what}")
+    else:
+        said.asked += [EXECUTION] * (job == "execute")
+        if job == "locate" and found is None:
+            said.notes.append("no tensor of the file is what differs in that graph: the operator named is the graph's")
     if job == "execute":
         return found or answer["divergence"]
     if found is None:
-        notes.append("no tensor of the file is what differs in that graph: the operator named is the graph's")
         found = answer["divergence"] | {"files": []}
     if not found["files"]:  # what differs is no tensor of the file: the part of the graph shows it
         shutil.move(part, asked["folder"])

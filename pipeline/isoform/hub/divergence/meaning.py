@@ -88,6 +88,15 @@ class Comparison:
         others = tuple(self._others(step))
         return Difference(tuple(steps), counterpart, pair, sources, own, inherited, bool(self.missed), others, lost)
 
+    @property
+    def differing(self) -> list[str]:
+        """The outputs that are not what the reference's of their name are, or nothing of it where it has none such."""
+        return [
+            name for name in self.missed
+            if name in self.graphs.moments[1] and not self.graphs.is_size(name)
+            and (name in self.reference.outputs or name not in self.agreed)
+        ]  # fmt: skip
+
     def counterparts(self, pair: Pair) -> tuple[list[Step], list[str]]:
         """Return the steps of the reference that give a pair's tensor from such that agree, and which those are."""
         return ancestry.ancestors(

@@ -54,3 +54,20 @@ def test_a_factor_that_is_another_one_is_named() -> None:
     found = first(0.3, 0.5, 0.1)
     assert found is not None
     assert [step.title for step in found.steps] == ["scaled_queries"]
+
+
+def two(first: str, second: str) -> traced.Traced:
+    """Return a graph whose outputs ``a`` and ``b`` are what these operators give."""
+    x = ir.val("x", ir.DataType.FLOAT, ["n", 6])
+    nodes = [ir.node(op, [x], name=f"of_{name}") for name, op in {"a": first, "b": second}.items()]
+    for node in nodes:
+        node.outputs[0].name, node.outputs[0].type = node.name[-1], ir.TensorType(ir.DataType.FLOAT)
+    graph = ir.Graph([x], [node.outputs[0] for node in nodes], nodes=nodes, opset_imports={"": 20})
+    return traced.of_graph(Artifact("onnx", Path("m.onnx"), Signature((), ())), ir.Model(graph, ir_version=10))
+
+
+def test_outputs_that_changed_places_differ_although_every_tensor_is_one_of_the_reference() -> None:
+    cases = [{"x": np.random.default_rng(0).normal(size=(3, 6)).astype(np.float32)}]
+    whole, swapped = two("Relu", "Tanh"), two("Tanh", "Relu")
+    assert Comparison(whole, swapped, cases).differing == ["a", "b"]
+    assert Comparison(whole, whole, cases).differing == []
