@@ -76,7 +76,9 @@ def _ground(ceilings: Sequence[Ceiling], intensities: Sequence[float]) -> Ground
     ends = [ceilings[-1]] if len(ceilings) == 1 else [ceilings[-1], ceilings[0]]
     drawn = [(ceiling, roof(ceiling, intensities)) for ceiling in ends]
     levels = [(*corners[2], rate_text(ceiling.flops_per_s, "FLOP/s")) for ceiling, corners in drawn]
-    slope = (*drawn[0][1][1], f"{rate_text(ceilings[-1].bytes_per_s, 'B/s')} ")
+    (left, _), (ridge, _), _ = drawn[0][1]
+    beside, rate = left**0.25 * ridge**0.75, ceilings[-1].bytes_per_s  # below the ridge, where the level's text begins
+    slope = (beside, beside * rate, f"{rate_text(rate, 'B/s')} ")
     return Ground([("ceiling", corners) for _, corners in drawn], [slope, *levels])
 
 
