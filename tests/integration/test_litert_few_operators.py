@@ -33,6 +33,11 @@ GRAPHS = {
         "(float[b,3,6] x) => (float[b,3,2,3] y) { t = Constant<value_ints = [0, 3, -1, 3]>()  y = Reshape(x, t) }",
         ["RESHAPE"],
     ),
+    "overlapping windows added up": (
+        "(float[b,3,6] x) => (float[b,1,2,5] y) { s = Constant<value_ints = [2, 5]>()"
+        "  w = Constant<value_ints = [1, 3]>()  y = Col2Im(x, s, w) }",
+        ["RESHAPE", "TRANSPOSE", "SHAPE", "STRIDED_SLICE", "CONCATENATION", "TRANSPOSE_CONV", "RESHAPE"],
+    ),
 }
 
 

@@ -21,6 +21,7 @@ from isoform.hub.passes.drop_expands import drop_expands
 from isoform.hub.passes.drop_nan_guards import drop_nan_guards
 from isoform.hub.passes.drop_reshapes import drop_reshapes
 from isoform.hub.passes.drop_true_tests import drop_true_tests
+from isoform.hub.passes.expand_col2im import expand_col2im
 from isoform.hub.passes.expand_dft import expand_dft
 from isoform.hub.passes.expand_functions import expand_functions
 from isoform.hub.passes.expand_integer_operators import expand_integer_operators
@@ -93,6 +94,8 @@ def _prepare(model: ir.Model, is_hybrid: bool) -> None:
     common.RemoveInitializersFromInputsPass()(model)  # TFLite has no default values for inputs
     simplify(model)
     if expand_functions(model, OPERATORS.carries):
+        simplify(model)
+    if expand_col2im(model):
         simplify(model)
     if expand_dft(model):
         simplify(model)
