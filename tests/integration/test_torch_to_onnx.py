@@ -1,5 +1,6 @@
 """What PyTorch's exporters would freeze or drop is found and named; files and weights of both routes."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -136,6 +137,30 @@ def test_a_decision_by_values_is_refused_with_its_line() -> None:
     assert "decides in Python by values of its inputs" in caught.value.what
     assert "`if x.sum() > 0:`" in caught.value.what
     assert "test_torch_to_onnx.py:" in caught.value.what
+
+
+def test_torch_export_names_the_line_of_a_decision_by_values() -> None:
+    with pytest.raises(IsoformError) as caught:
+        hub.from_torch(ByValue(), (torch.rand(2, 3),), (BATCH,))
+    assert caught.value.kind == "control-flow"
+    assert re.fullmatch(
+        r"torch\.export failed: the model decides in Python by values of its inputs: "
+        r"test_torch_to_onnx\.py:\d+ `if x\.sum\(\) > 0:`",
+        caught.value.what,
+    )
+
+
+def test_torch_export_names_the_line_where_a_size_that_values_decide_is_looked_at() -> None:
+    class Chosen(nn.Module):
+        def forward(self, x):
+            rows = x[x[:, 0] > 0]
+            if len(rows) > 1:
+                rows = rows * 2
+            return rows
+
+    with pytest.raises(IsoformError) as caught:
+        hub.from_torch(Chosen(), (torch.rand(4, 3),), (BATCH,))
+    assert caught.value.what.endswith("`if len(rows) > 1:`")
 
 
 def test_a_decision_by_a_dynamic_size_is_refused_though_no_tried_size_shows_it() -> None:

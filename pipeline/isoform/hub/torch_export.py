@@ -11,10 +11,13 @@ from typing import Any
 
 import onnx_ir as ir
 import torch
+from torch._subclasses.fake_tensor import DataDependentOutputException
 from torch.export._patches import register_gru_while_loop_decomposition, register_lstm_while_loop_decomposition
+from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode
 
 from isoform.core.signature import Signature
 from isoform.errors import IsoformError
+from isoform.hub import tracing
 from isoform.hub.torch_lengths import symbolic_lengths
 from isoform.hub.torch_translations import TRANSLATIONS
 from isoform.hub.torchscript_program import unscripted
@@ -22,6 +25,7 @@ from isoform.hub.torchscript_program import unscripted
 OPSET = 20
 _RECURRENT = (torch.ops.aten.lstm.input, torch.ops.aten.gru.input)
 _VIOLATED = "Constraints violated"
+_DECIDED_BY_VALUES = (GuardOnDataDependentSymNode, DataDependentOutputException)
 
 
 def program(
@@ -106,11 +110,27 @@ def reason(error: BaseException) -> str:
 
 
 def _failure(step: str, error: Exception) -> IsoformError:
+    place = _decided_at(error)
+    if place is not None:
+        return IsoformError(
+            f"{step} failed: the model decides in Python by values of its inputs: {place}",
+            "Write the decision with torch.where or torch.cond, or leave that part out of the model.",
+            kind="control-flow",
+        )
     return IsoformError(
         f"{step} failed: {reason(error)}",
         "Make what it names exportable, declare fewer dynamic dimensions, or leave it to the other exporter.",
         kind="export",
     )
+
+
+def _decided_at(error: BaseException | None) -> str | None:
+    """Return the line of the model at which a value was wanted that is not there yet; None where that was not it."""
+    while error is not None:
+        if isinstance(error, _DECIDED_BY_VALUES):
+            return tracing.raised_at(error)
+        error = error.__cause__
+    return None
 
 
 @contextmanager

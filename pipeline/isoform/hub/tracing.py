@@ -8,6 +8,7 @@ otherwise; two dynamic sizes that are equal at both traced sizes are one size. A
 
 import linecache
 import sys
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ _BY_SHAPE = {
 }  # fmt: skip
 """Operators whose result does not depend on the values of their tensor."""
 _TORCH = str(Path(torch.__file__).parent)
+_PACKAGE = str(Path(__file__).parents[1])
 _INTERNAL = (__file__, f"{_TORCH}/_tensor.py", f"{_TORCH}/overrides.py", f"{_TORCH}/utils/_device.py")
 _SHOWN = 3
 
@@ -155,7 +157,17 @@ def _place(frame: FrameType) -> str:
     frames = _frames(frame)
     own = [frame for frame in frames if not frame.f_code.co_filename.startswith(_TORCH)]
     chosen = (own or frames)[0]
-    path, line = chosen.f_code.co_filename, chosen.f_lineno
+    return _shown(chosen.f_code.co_filename, chosen.f_lineno)
+
+
+def raised_at(error: BaseException) -> str | None:
+    """Return the innermost line outside PyTorch and of this package that ``error`` came through, None without one."""
+    lines = [(entry.filename, entry.lineno or 0) for entry in traceback.extract_tb(error.__traceback__)]
+    own = [line for line in lines if not line[0].startswith((_TORCH, _PACKAGE))]
+    return _shown(*own[-1]) if own else None
+
+
+def _shown(path: str, line: int) -> str:
     return f"{Path(path).name}:{line} `{linecache.getline(path, line).strip()}`"
 
 
