@@ -18,6 +18,7 @@ from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode
 from isoform.core.signature import Signature
 from isoform.errors import IsoformError
 from isoform.hub import tracing
+from isoform.hub.torch_complex import in_pairs
 from isoform.hub.torch_lengths import symbolic_lengths
 from isoform.hub.torch_translations import TRANSLATIONS
 from isoform.hub.torchscript_program import unscripted
@@ -86,7 +87,7 @@ def to_onnx(exported: torch.export.ExportedProgram) -> ir.Model:
         # A program is traced once more here, for its decomposition: without this, at the length of the example.
         with _quiet(), _dynamic_recurrence(), torch.no_grad():
             converted = torch.onnx.export(
-                exported,
+                in_pairs(exported),
                 dynamo=True,
                 opset_version=OPSET,
                 optimize=False,  # its optimiser freezes the length of stacked LSTMs at the traced size
