@@ -3,7 +3,7 @@
 import pytest
 import torch
 from torch import nn
-from torch.nn.functional import scaled_dot_product_attention
+from torch.nn.functional import grid_sample, scaled_dot_product_attention
 
 from isoform import hub
 
@@ -27,6 +27,9 @@ def attended(mask=None, **options):
 
 
 BIAS = torch.rand(6, 6, generator=torch.Generator().manual_seed(2))
+TABLE = torch.rand(40, 5, generator=torch.Generator().manual_seed(3))
+SQUARE = torch.rand(6, 6, generator=torch.Generator().manual_seed(4)) + 2 * torch.eye(6)
+VOLUME = torch.rand(1, 2, 4, 5, 6, generator=torch.Generator().manual_seed(5))
 
 
 @pytest.mark.parametrize(
@@ -44,6 +47,21 @@ BIAS = torch.rand(6, 6, generator=torch.Generator().manual_seed(2))
         lambda x: x.median(1, keepdim=True),
         lambda x: x.kthvalue(2, -1),
         lambda x: x.kthvalue(4, 1, keepdim=True),
+        lambda x: (x * 3).round().sort(dim=1, descending=True, stable=True),
+        lambda x: (x * 3).round().argsort(stable=True),
+        lambda x: (x * 3).round().cummax(1),
+        lambda x: (x * 9).long().cummin(-1),
+        lambda x: torch.searchsorted(x[..., 0].sort(-1).values, x[:, 0]),
+        lambda x: torch.searchsorted(torch.tensor([0.2, 0.5, 0.7]), (x * 10).round() / 10, right=True, out_int32=True),
+        lambda x: torch.cdist(x, x.flip(1) + 0.1),
+        lambda x: torch.cdist(x.repeat(1, 6, 1), TABLE),
+        lambda x: torch.cdist(x, x[:, :2] + 0.1, p=1.0),
+        lambda x: torch.cdist(x, x[:, :2] + 0.1, p=3.0),
+        lambda x: torch.cdist(x, x[:, :2], p=float("inf")),
+        lambda x: torch.linalg.solve_triangular(SQUARE + x[..., :1], x, upper=False),
+        lambda x: torch.linalg.solve_triangular(SQUARE + x[..., :1], x, upper=True, unitriangular=True),
+        lambda x: torch.linalg.solve_triangular(SQUARE + x[..., :1], x.mT, upper=False, left=False),
+        lambda x: torch.masked_select(x, x[:, :1] > 0.5),
     ],
     ids=[
         "attention",
@@ -58,6 +76,21 @@ BIAS = torch.rand(6, 6, generator=torch.Generator().manual_seed(2))
         "median kept",
         "kthvalue",
         "kthvalue kept",
+        "stable sort",
+        "stable argsort",
+        "cummax",
+        "cummin",
+        "searchsorted",
+        "searchsorted in a row",
+        "cdist",
+        "cdist of many",
+        "cdist of sums",
+        "cdist of cubes",
+        "cdist of maxima",
+        "lower triangle",
+        "upper triangle of ones",
+        "lower triangle on the right",
+        "masked_select",
     ],
 )
 def test_the_graph_answers_as_the_module_does(function) -> None:
@@ -65,3 +98,15 @@ def test_the_graph_answers_as_the_module_does(function) -> None:
     x = torch.rand(3, 6, 5, generator=torch.Generator().manual_seed(1))
     wanted, found = function(x), hub.to_torch(graph)(x)
     torch.testing.assert_close(found, tuple(wanted) if isinstance(wanted, tuple) else wanted)
+
+
+@pytest.mark.parametrize("mode", ["bilinear", "nearest"])
+@pytest.mark.parametrize("padding_mode", ["zeros", "border"])
+def test_a_volume_is_read_where_a_grid_says(mode: str, padding_mode: str) -> None:
+    def function(x):
+        places = x.reshape(-1, 2, 3, 5, 1).expand(-1, -1, -1, -1, 3) * 2.5 - 1.2
+        return grid_sample(VOLUME.expand(x.shape[0], -1, -1, -1, -1), places, mode, padding_mode, align_corners=False)
+
+    graph = hub.from_torch(Network(function).eval(), (torch.rand(2, 6, 5),), dynamic_shapes=({0: "batch"},))
+    x = torch.rand(3, 6, 5, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(hub.to_torch(graph)(x), function(x))
