@@ -72,13 +72,18 @@ class ByLength(nn.Module):
 
 
 class Positions(nn.Module):
-    def __init__(self):
+    def __init__(self, count=60):
         super().__init__()
-        self.table = nn.Parameter(torch.rand(60, 4))
+        self.table = nn.Parameter(torch.rand(count, 4))
 
     def forward(self, x):
-        if x.shape[1] > 60:
+        if x.shape[1] > len(self.table):
             raise ValueError("longer than the table")
+        return x + self.table[: x.shape[1]]
+
+
+class Sliced(Positions):
+    def forward(self, x):
         return x + self.table[: x.shape[1]]
 
 
@@ -211,6 +216,12 @@ def test_a_bound_that_is_too_large_to_be_tried_is_refused() -> None:
 
 def test_a_bound_is_kept_where_the_module_does_not_answer_beyond_it_either() -> None:
     model = hub.from_torch(Positions(), (torch.rand(2, 5, 4),), (LENGTH,))
+    assert model.graph.inputs[0].shape[1] == "length"
+
+
+@pytest.mark.parametrize("kind", [Positions, Sliced])
+def test_a_bound_that_is_too_large_to_be_tried_is_kept_where_shapes_alone_make_the_module_raise(kind) -> None:
+    model = hub.from_torch(kind(5000), (torch.rand(2, 5, 4),), (LENGTH,))
     assert model.graph.inputs[0].shape[1] == "length"
 
 
