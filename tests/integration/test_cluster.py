@@ -136,10 +136,14 @@ test_cluster_driver.main({shared!r}, Path({str(plan.folder)!r}))
     with subprocess.Popen(
         [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, cwd=plan.folder,
         env={**os.environ, "PYTHONPATH": f"{plan.folder}:{os.environ.get('PYTHONPATH', '')}"},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
     ) as client:  # fmt: skip
         children = [plan.wait_for("one"), plan.wait_for("two")]
         client.send_signal(signal.SIGINT)
-        out, _ = client.communicate(timeout=processes.PATIENCE_S)
+        try:
+            out, _ = client.communicate(timeout=processes.PATIENCE_S)
+        finally:
+            client.kill()  # one that did not end would keep the workers from the tests that follow
     assert out == "interrupted\n"
     processes.wait_until(lambda: not any(map(processes.is_running, children)), "children still run")
     assert Run(shared, plan)(plan.task("after"))[0].record["said"] == "after"
