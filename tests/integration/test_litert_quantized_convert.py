@@ -11,6 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
 import isoform
+from saturation import exact_sums
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
 RNG = np.random.default_rng(0)
@@ -72,6 +73,7 @@ def quantized(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     return folder / "network.onnx"
 
 
+@exact_sums
 def test_a_quantised_network_goes_to_tflite_and_back_and_again_in_integers(quantized: Path, tmp_path: Path) -> None:
     [there] = isoform.convert(quantized, to=["tflite"], out=tmp_path / "there")
     assert (there.status, there.verdict) == ("passed", "PASS")

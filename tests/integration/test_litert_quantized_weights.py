@@ -19,6 +19,7 @@ from integration.quantized_graphs import (
     weights,
 )
 from isoform import hub
+from saturation import exact_sums
 
 
 @pytest.mark.parametrize("axis", [None, 0])
@@ -112,6 +113,7 @@ def test_products_that_end_in_int32_are_exact(channels: int, dtype: Any) -> None
             np.testing.assert_array_equal(found, wanted)
 
 
+@exact_sums
 @pytest.mark.parametrize("dtype", [np.int8, np.uint8])
 def test_operators_that_quantise_by_themselves_become_integer_kernels(dtype: Any) -> None:
     offset = 128 if dtype == np.uint8 else 0

@@ -17,6 +17,7 @@ from onnx.backend.test.loader import load_model_tests
 from integration.litert_runner import answers
 from isoform import hub
 from isoform.errors import IsoformError
+from saturation import exact_sums
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::RuntimeWarning", "ignore::UserWarning")
 
@@ -101,6 +102,7 @@ def verdict(name: str, model: onnx.ModelProto, inputs: list[np.ndarray], answers
     return "right"
 
 
+@exact_sums
 @pytest.mark.slow
 def test_no_file_that_isoform_writes_comes_back_wrong() -> None:
     verdicts = {row[0]: verdict(*row) for row in cases()}

@@ -18,6 +18,7 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from isoform import hub
 from isoform.hub.importers import tflite
 from isoform.hub.importers.tflite_file import Operator, Signature, TfliteFile, read
+from saturation import exact_sums
 
 pytestmark = [pytest.mark.filterwarnings("ignore::DeprecationWarning"), pytest.mark.tensorflow]
 
@@ -87,6 +88,7 @@ def test_a_float_file_gives_the_same_numbers(files: Path, name: str) -> None:
     np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-6)
 
 
+@exact_sums
 @pytest.mark.parametrize("name", QUANTIZED)
 def test_a_quantised_file_stays_near_the_reference_kernels(files: Path, name: str) -> None:
     """Steps add up over layers; LiteRT's own kernels differ from each other too, by up to three steps."""
@@ -99,6 +101,7 @@ def test_a_quantised_file_stays_near_the_reference_kernels(files: Path, name: st
     assert ours.max() <= 3
 
 
+@exact_sums
 @pytest.mark.parametrize("name", [*QUANTIZED, "images_int16"])
 def test_each_quantised_operator_is_within_a_step_of_the_reference_kernel(files: Path, name: str) -> None:
     """Each is given what LiteRT gave it, so that no error of an earlier one counts."""
