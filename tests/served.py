@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -52,8 +53,9 @@ def serving(folder: Path, *options: str) -> Iterator[Server]:
     """Serve the artifact in ``folder`` on a free port; the process is gone afterwards."""
     words = ["serve", str(folder), "--port", "0", "--json", *options]
     process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "isoform", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+        [sys.executable, "-P", "-m", "isoform", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
+    )  # fmt: skip
     try:
         assert process.stdout is not None
         lines = list(itertools.takewhile(lambda line: line != "}\n", process.stdout))
