@@ -1,24 +1,29 @@
 """The reference models for phones and boards: exported and proved, then timed in turns with what each is instead of.
 
-A smaller precision is timed against float32 of the same format, another format against ONNX on ONNX Runtime; one
-thread, and fewer turns than ``isoform bench --baseline`` takes.
+A smaller precision is timed against float32 of the same format, another format against ONNX on ONNX Runtime. All that
+have the same opponent are alive together; one thread, and fewer turns than ``isoform bench --baseline`` takes.
 """
 
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from isoform import registry, store
 from isoform.core import cases
 from isoform.core import format as formats
 from isoform.core.artifact import CASES_NAME, RECORD_NAME, open_artifact, read_record
-from isoform.core.comparison import CompareOptions
+from isoform.core.comparison import CompareOptions, Comparison, Group
+from isoform.core.parity import FAIL
 from isoform.errors import IsoformError
 from isoform.isolation import Pool
 from isoform.stages import bench
-from isoform.stages.compare import Comparer, runtime_for
+from isoform.stages.compare import QUERY, contender
+from isoform.stages.turns import Turns
 
 ROOT = Path(__file__).parents[2]
 MODELS = ("image_classifier", "text_classifier", "mlp")
@@ -26,9 +31,10 @@ FRAMEWORKS = ("torch", "keras")
 REDUCED = ("onnx", "tflite")
 PRECISIONS = ("int8", "dynamic-int8", "fp16")
 OTHERS = ("tflite", "ort", "openvino")
+Blocks = Mapping[tuple[str, str], tuple[float, ...]]
 LIMIT = 0.30
 """Of the float32 size, for eight bits."""
-OPTIONS = CompareOptions(groups=6, most_groups=6, blocks=8, threads=(1,), warmup_s=0.2, warmup_limit_s=1.0)
+OPTIONS = CompareOptions(groups=6, blocks=8, warmup_s=0.2, warmup_limit_s=1.0)
 
 
 def rows(out: Path) -> Iterator[dict[str, Any]]:
@@ -39,11 +45,10 @@ def rows(out: Path) -> Iterator[dict[str, Any]]:
         for model in MODELS:
             for framework in FRAMEWORKS:
                 folder = out / model / framework
-                for form in OTHERS:
-                    yield _row(out, folder / form, folder / "onnx", pool)
-                for form in REDUCED:
-                    for precision in PRECISIONS:
-                        yield _row(out, folder / f"{form}-{precision}", folder / form, pool)
+                for against in REDUCED:
+                    names = [f"{against}-{precision}" for precision in PRECISIONS]
+                    others = OTHERS if against == "onnx" else ()
+                    yield from _timed(out, folder / against, [folder / name for name in (*others, *names)], pool)
 
 
 def _export(out: Path, forms: Sequence[str], precisions: Sequence[str]) -> None:
@@ -52,27 +57,57 @@ def _export(out: Path, forms: Sequence[str], precisions: Sequence[str]) -> None:
     subprocess.run(command, check=False, cwd=ROOT)  # what fails is a row that says so
 
 
-def _row(out: Path, folder: Path, against: Path, pool: Pool) -> dict[str, Any]:
+def _timed(out: Path, against: Path, folders: Sequence[Path], pool: Pool) -> Iterator[dict[str, Any]]:
+    """Give a row for each of ``folders``: all of them took turns with ``against`` and with each other."""
+    found = {folder: _row(out, folder, against) for folder in folders}
+    try:
+        groups = _groups(against, [folder for folder, row in found.items() if "error" not in row], pool)
+    except IsoformError as error:
+        yield from (row | {"error": row.get("error", error.what)} for row in found.values())
+        return
+    for folder, row in found.items():
+        if folder not in groups:
+            yield row
+            continue
+        told = Comparison(1, groups[folder])
+        yield row | {
+            "word": told.verdict, "ratio": told.ratio, "interval": told.interval, "p50_ns": told.candidate_ns,
+        }  # fmt: skip
+
+
+def _groups(against: Path, folders: Sequence[Path], pool: Pool) -> dict[Path, tuple[Group, ...]]:
+    baseline = open_artifact(against)
+    query = bench.prepare(cases.load(against / CASES_NAME), baseline, batch=1)
+    with tempfile.TemporaryDirectory(prefix="isoform-edge.") as scratch:
+        inputs = Path(scratch) / "inputs.npz"
+        np.savez(inputs, *query.arrays.values())
+        alive = {"baseline": against, "control": against} | {str(folder): folder for folder in folders}
+        contenders = {}
+        for name, artifact in {name: open_artifact(folder) for name, folder in alive.items()}.items():
+            own = registry.runtime(formats.lookup(artifact.format).runtime)
+            contenders[name] = contender(artifact, own, inputs, 1, OPTIONS)
+        turns = Turns(contenders, pool, OPTIONS.blocks, OPTIONS.block_s, opened_together=2)
+        rounds = [turns.group(seed).blocks for seed in range(OPTIONS.groups)]
+
+    def group(blocks: Blocks, folder: Path) -> Group:
+        return Group(blocks["baseline", QUERY], blocks["control", QUERY], blocks[str(folder), QUERY])
+
+    return {folder: tuple(group(blocks, folder) for blocks in rounds) for folder in folders}
+
+
+def _row(out: Path, folder: Path, against: Path) -> dict[str, Any]:
     row: dict[str, Any] = {"name": str(folder.relative_to(out)), "against": against.name}
     failure = store.read_json(folder.with_name(f"{folder.name}.failure.json"))
     if failure is not None or not (folder / RECORD_NAME).is_file():
         return row | {"error": (failure or {}).get("error", {}).get("message", "not exported")}
-    record, candidate, baseline = read_record(folder), open_artifact(folder), open_artifact(against)
+    record = read_record(folder)
     sizes = [sum(file["size_bytes"] for file in _model_files(each)) for each in (folder, against)]
     row |= {
         "precision": record["precision"], "verdict": record["verdict"], "size_bytes": sizes[0],
         "share": sizes[0] / sizes[1], "decisions": _decisions(record),
         "kept": (record["reduction"] or {}).get("kept", []),
     }  # fmt: skip
-    own = registry.runtime(formats.lookup(candidate.format).runtime)
-    try:
-        query = bench.prepare(cases.load(folder / CASES_NAME), candidate, batch=1)
-        [found] = Comparer(baseline, candidate, query, own, pool, OPTIONS, None, runtime_for(against, own)).run()
-    except IsoformError as error:
-        return row | {"error": error.what}
-    return row | {
-        "word": found.verdict, "ratio": found.ratio, "interval": found.interval, "p50_ns": found.candidate_ns,
-    }  # fmt: skip
+    return row | ({"error": "not timed: it is not proved"} if record["verdict"] == FAIL else {})
 
 
 def _model_files(folder: Path) -> list[dict[str, Any]]:

@@ -59,6 +59,19 @@ def runtime_for(baseline: Path, runtime: Runtime) -> Runtime:
     return runtime if name in runtime.formats else registry.runtime(FORMATS[name].runtime)
 
 
+def contender(artifact: Artifact, row: Runtime, inputs: Path, threads: int, options: CompareOptions) -> Contender:
+    """Return the child that holds a session of ``artifact`` open.
+
+    Args:
+        inputs: an npz of the arrays of one query.
+    """
+    session = {
+        "runtime": row.name, "artifact": artifact.to_json(), "inputs": str(inputs), "threads": threads,
+        "warmup_s": options.warmup_s, "warmup_limit_s": options.warmup_limit_s,
+    }  # fmt: skip
+    return Contender(row.extra, [("isoform.jobs.turns:open_session", session)])
+
+
 @dataclass(frozen=True)
 class Comparer:
     """Compares two artifacts with one query.
@@ -114,11 +127,7 @@ class Comparer:
 
     def _group(self, threads: int, inputs: Path, seed: int) -> Group:
         contenders = {
-            role: Contender(
-                self._row(role).extra,
-                [("isoform.jobs.turns:open_session", self._session(role, inputs, threads))],
-            )
-            for role in _ROLES
+            role: contender(self._artifact(role), self._row(role), inputs, threads, self.options) for role in _ROLES
         }
         found = Turns(contenders, self.pool, self.options.blocks, self.options.block_s).group(seed)
         return Group(*(found.blocks[role, QUERY] for role in _ROLES))
@@ -128,16 +137,6 @@ class Comparer:
 
     def _row(self, role: str) -> Runtime:
         return self.row if role == "candidate" else (self.baseline_row or self.row)
-
-    def _session(self, role: str, inputs: Path, threads: int) -> dict[str, Any]:
-        return {
-            "runtime": self._row(role).name,
-            "artifact": self._artifact(role).to_json(),
-            "inputs": str(inputs),
-            "threads": threads,
-            "warmup_s": self.options.warmup_s,
-            "warmup_limit_s": self.options.warmup_limit_s,
-        }
 
 
 def _identity(record: Mapping[str, Any]) -> tuple[str, ...]:
