@@ -17,7 +17,7 @@ from isoform import registry, store
 from isoform.core import cases
 from isoform.core import format as formats
 from isoform.core.artifact import CASES_NAME, RECORD_NAME, open_artifact, read_record
-from isoform.core.comparison import CompareOptions, Comparison, Group
+from isoform.core.comparison import SAME, CompareOptions, Comparison, Group
 from isoform.core.parity import FAIL
 from isoform.errors import IsoformError
 from isoform.isolation import Pool
@@ -34,7 +34,7 @@ OTHERS = ("tflite", "ort", "openvino")
 Blocks = Mapping[tuple[str, str], tuple[float, ...]]
 LIMIT = 0.30
 """Of the float32 size, for eight bits."""
-OPTIONS = CompareOptions(groups=6, blocks=8, warmup_s=0.2, warmup_limit_s=1.0)
+OPTIONS = CompareOptions(groups=6, most_groups=18, blocks=8, warmup_s=0.2, warmup_limit_s=1.0)
 
 
 def rows(out: Path) -> Iterator[dict[str, Any]]:
@@ -87,12 +87,19 @@ def _groups(against: Path, folders: Sequence[Path], pool: Pool) -> dict[Path, tu
             own = registry.runtime(formats.lookup(artifact.format).runtime)
             contenders[name] = contender(artifact, own, inputs, 1, OPTIONS)
         turns = Turns(contenders, pool, OPTIONS.blocks, OPTIONS.block_s, opened_together=2)
-        rounds = [turns.group(seed).blocks for seed in range(OPTIONS.groups)]
+        rounds: list[Blocks] = []
+        while len(rounds) < OPTIONS.most_groups and (not rounds or not _is_fit(rounds)):
+            rounds += [turns.group(seed).blocks for seed in range(len(rounds), len(rounds) + OPTIONS.groups)]
+    return {folder: _grouped(rounds, str(folder)) for folder in folders}
 
-    def group(blocks: Blocks, folder: Path) -> Group:
-        return Group(blocks["baseline", QUERY], blocks["control", QUERY], blocks[str(folder), QUERY])
 
-    return {folder: tuple(group(blocks, folder) for blocks in rounds) for folder in folders}
+def _is_fit(rounds: Sequence[Blocks]) -> bool:
+    """Return whether the opponent was its own equal."""
+    return Comparison(1, _grouped(rounds, "control")).verdict == SAME
+
+
+def _grouped(rounds: Sequence[Blocks], name: str) -> tuple[Group, ...]:
+    return tuple(Group(blocks["baseline", QUERY], blocks["control", QUERY], blocks[name, QUERY]) for blocks in rounds)
 
 
 def _row(out: Path, folder: Path, against: Path) -> dict[str, Any]:

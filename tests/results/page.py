@@ -23,10 +23,10 @@ what memory and matrix products of this very machine allow ([measuring](measurin
 _EDGE = """
 ## For phones and boards
 
-`make edge`: each artifact is exported, proved, and timed in turns with another one, six groups of processes, one
-thread: a smaller precision with float32 of its format, another format with ONNX on ONNX Runtime. Size is against the
-same one; of eight bits it should be {limit:.2f} at most. *Decisions* is gate 4, on samples of the task. *Machine
-unfit*: the other one could not be told to be the same as itself.
+`make edge`: each artifact is exported, proved, and timed in turns with another one: a smaller precision with float32 of
+its format, another format with ONNX on ONNX Runtime; one thread, six groups of processes, up to 18 where the machine is
+not fit before. Size is against the same one; of eight bits it should be {limit:.2f} at most. *Decisions* is gate 4, on
+samples of the task. *Machine unfit*: the other one could not be told to be the same as itself.
 
 {machine}; {date}; load {load[0]:.1f} before and {load[1]:.1f} after.
 
