@@ -27,7 +27,7 @@ def finish(model: ir.Model, signature: Signature) -> None:
     """
     _name(model, signature)
     common.InlinePass()(model)
-    restore_split(model)
+    restore_split(model, is_computed=False)
     _take_parameters(model)
     made_of = origins(model)
     simplify(model)

@@ -33,6 +33,20 @@ def simplify(model: ir.Model) -> None:
     graph.forget_shapes(model)
     common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
     drop_identities(model)
+    _fold(model)
+    if restore_split(model):  # the shapes of its parts, and all that follows from them, were not known before
+        _fold(model)
+    restore_flatten(model)
+    drop_zero_bias(model)
+    drop_zero_state(model)
+    choose_layouts(model)
+    share_equal(model)
+    common.RemoveUnusedNodesPass()(model)
+    common.RemoveUnusedFunctionsPass()(model)
+    common.RemoveUnusedOpsetsPass()(model)
+
+
+def _fold(model: ir.Model) -> None:
     for _ in range(_ROUNDS):
         graph.infer_shapes(model)
         fold_sizes(model)
@@ -42,12 +56,3 @@ def simplify(model: ir.Model) -> None:
         drop_whole_slices(model)
         drop_neutral(model)
         restore_slice_scatter(model)
-    restore_split(model)
-    restore_flatten(model)
-    drop_zero_bias(model)
-    drop_zero_state(model)
-    choose_layouts(model)
-    share_equal(model)
-    common.RemoveUnusedNodesPass()(model)
-    common.RemoveUnusedFunctionsPass()(model)
-    common.RemoveUnusedOpsetsPass()(model)
