@@ -1,7 +1,8 @@
 """Is one artifact slower than another: judged by pairs of processes that took turns, and only where it can be told.
 
 The baseline runs twice in each group, so that the machine is tested by the same blocks that the verdict is read from:
-one that cannot tell a model from itself gives no verdict. No block is ever dropped. Not aware of how blocks are timed.
+one that cannot tell a model from itself gives no verdict, but for differences that are far beyond what it makes of a
+model and itself. No block is ever dropped. Not aware of how blocks are timed.
 """
 
 import math
@@ -16,6 +17,9 @@ UNCLEAR, UNFIT = "not distinguishable", "machine unfit"
 THRESHOLD = 0.03
 """A model against itself, in interleaved blocks with a bootstrap over pairs, was never called different beyond 3 %, and
 a true 5 % always was."""
+
+FAR = 3
+"""Times the farthest that the baseline may be from itself: beyond that a difference is told on any machine."""
 
 
 @dataclass(frozen=True)
@@ -120,10 +124,18 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """Faster, slower or same where the whole interval says so; unfit where the baseline is not its own equal."""
-        if self._told(self.control_interval) != SAME:
+        """Faster, slower or same where the whole interval says so; unfit where the baseline is not its own equal.
+
+        Even then what lies beyond `FAR` times, as logarithms, the farther end of the baseline's own interval is told.
+        """
+        control = self.control_interval
+        if _told(control, self.threshold) == SAME:
+            return _told(self.interval, self.threshold)
+        if control is None:
             return UNFIT
-        return self._told(self.interval)
+        far = FAR * max(abs(math.log(end)) for end in control)
+        told = _told(self.interval, math.expm1(max(far, math.log1p(self.threshold))))
+        return told if told in (FASTER, SLOWER) else UNFIT
 
     @property
     def is_settled(self) -> bool:
@@ -153,15 +165,17 @@ class Comparison:
         control = f"the baseline against itself {self.control_ratio:.3f}{_shown(self.control_interval)}"
         return f"{self.verdict}  {figures} on {self.threads} thread{'s' * (self.threads != 1)}; {control}"
 
-    def _told(self, interval: tuple[float, float] | None) -> str:
-        if interval is None:
-            return UNCLEAR
-        low, high = interval
-        if low > 1 + self.threshold:
-            return SLOWER
-        if high < 1 / (1 + self.threshold):
-            return FASTER
-        return SAME if low >= 1 / (1 + self.threshold) and high <= 1 + self.threshold else UNCLEAR
+
+def _told(interval: tuple[float, float] | None, threshold: float) -> str:
+    """Return whether a ratio with this interval is beyond or within the threshold."""
+    if interval is None:
+        return UNCLEAR
+    low, high = interval
+    if low > 1 + threshold:
+        return SLOWER
+    if high < 1 / (1 + threshold):
+        return FASTER
+    return SAME if low >= 1 / (1 + threshold) and high <= 1 + threshold else UNCLEAR
 
 
 def _log_ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:

@@ -60,8 +60,22 @@ def test_a_difference_at_the_threshold_is_not_distinguishable() -> None:
 
 
 def test_a_machine_that_cannot_tell_a_model_from_itself_gives_no_verdict() -> None:
-    wild = groups(10, 2.0, spread=0.2)
+    wild = groups(10, 1.3, spread=0.2)
     assert Comparison(1, wild).verdict == UNFIT
+
+
+def test_what_is_far_beyond_the_spread_of_a_model_and_itself_is_told_all_the_same() -> None:
+    wild = groups(10, 1.0, spread=0.05)
+    assert Comparison(1, wild).verdict == UNFIT
+    assert Comparison(1, groups(10, 4.0, spread=0.05)).verdict == SLOWER
+    assert Comparison(1, groups(10, 0.25, spread=0.05)).verdict == FASTER
+    assert Comparison(1, groups(10, 1.05, spread=0.05)).verdict == UNFIT
+
+
+@pytest.mark.parametrize("spread", [0.03, 0.05, 0.1, 0.3])
+def test_a_model_is_never_called_different_from_itself_however_unfit_the_machine(spread: float) -> None:
+    found = {Comparison(1, groups(10, 1.0, spread=spread, seed=seed)).verdict for seed in range(200)}
+    assert found & {FASTER, SLOWER} == set()
 
 
 def test_five_groups_are_too_few() -> None:
