@@ -7,7 +7,7 @@ import pytest
 from onnx import helper, numpy_helper
 
 
-def _saturates() -> bool:
+def is_cutting() -> bool:
     """Return whether sums of 255 x 127 are not what they should be: x86 without VNNI adds two in sixteen bits."""
     product = helper.make_node("MatMulInteger", ["x", "w"], ["y"])
     x = helper.make_tensor_value_info("x", onnx.TensorProto.UINT8, [1, 64])
@@ -21,5 +21,5 @@ def _saturates() -> bool:
 
 
 exact_sums = pytest.mark.skipif(
-    _saturates(), reason="ONNX Runtime cuts sums of integer products off on this processor: it has no VNNI"
+    is_cutting(), reason="ONNX Runtime cuts sums of integer products off on this processor: it has no VNNI"
 )

@@ -23,6 +23,8 @@ THRESHOLD = Threshold(
     3,
     "LiteRT's kernels without XNNPACK, against ONNX Runtime in float, left 1.2 and 2.0 times what such a step does",
 )
+EXACT_SUMS = "session.x64quantprecision"
+"""ONNX Runtime's session option to turn int8 into uint8, whose products it adds in 32 bits on every x86 processor."""
 INCONCLUSIVE_ABOVE = 0.25
 """What single steps do to an output, as a share of the output, from which comparing it says nothing."""
 _EQUAL, _NEAREST = 0.5, 1.5

@@ -56,6 +56,8 @@ class RunOptions:
         is_float64: weights upcast exactly and every operation in float64; only runtimes that have it offer it.
         perturbation: how the weights are disturbed.
         tf32: on CUDA, whether matrix products may round to TF32.
+        has_exact_sums: True keeps ONNX Runtime from cutting sums of integer products off at sixteen bits, as it does on
+            x86 processors without VNNI; it is slower for that, and users have to ask for it as well.
     """
 
     device: str = "cpu"
@@ -65,6 +67,7 @@ class RunOptions:
     is_float64: bool = False
     perturbation: Perturbation | None = None
     tf32: bool = False
+    has_exact_sums: bool = False
 
 
 @dataclass(frozen=True)

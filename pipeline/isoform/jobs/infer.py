@@ -53,12 +53,12 @@ def run(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
     A case that does not run is a finding as long as others do; where none runs, the first error is raised.
 
     Args:
-        arguments: runtime, artifact, cases (path), outputs (path to write), threads.
+        arguments: runtime, artifact, cases (path), outputs (path to write), options (of `RunOptions`).
         progress: called with the number of finished cases.
     """
     row, artifact = opened(arguments)
     cases = case_files.load(Path(arguments["cases"]))
-    options = RunOptions(device=row.device, threads=arguments.get("threads", 0))
+    options = RunOptions(device=row.device, **arguments.get("options", {}))
     session = importlib.import_module(row.module).load(artifact, options)
     outputs: dict[int, Tensors] = {}
     failures: dict[int, Exception] = {}

@@ -8,6 +8,7 @@ import numpy as np
 import onnxruntime
 
 from isoform.core.artifact import Artifact
+from isoform.core.integer_steps import EXACT_SUMS
 from isoform.core.placement import Placement
 from isoform.core.protocols import Array, Bound, RunOptions, Steps
 from isoform.core.signature import Dim, Signature, TensorSpec
@@ -107,6 +108,8 @@ def _opened(
     settings.log_severity_level = _ERRORS_ONLY
     if not options.is_optimised:
         settings.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    if options.has_exact_sums:
+        settings.add_session_config_entry(EXACT_SUMS, "1")
     if artifact.format == _ORT:  # told by its content: a file may bear any name
         settings.add_session_config_entry("session.load_model_format", "ORT")
     choice = (provider, {"use_tf32": str(int(options.tf32))}) if options.device == "cuda" else provider

@@ -13,9 +13,12 @@ from isoform.isolation import Pool
 
 
 def run(
-    artifact: Artifact, cases: Cases, row: registry.Runtime, pool: Pool
+    artifact: Artifact, cases: Cases, row: registry.Runtime, pool: Pool, options: Mapping[str, Any] | None = None
 ) -> tuple[tuple[Tensors, ...], Mapping[str, Any]]:
     """Return the outputs of the cases that ran, and what else the job says: signature, failures by case, versions.
+
+    Args:
+        options: of `RunOptions`, other than the usual ones.
 
     Raises:
         MissingDependency: the runtime's package is not there.
@@ -28,7 +31,13 @@ def run(
         case_files.save(Cases(cases.kinds, cases.inputs), given)
         answer = pool.call(
             "isoform.jobs.infer:run",
-            {"runtime": row.name, "artifact": artifact.to_json(), "cases": str(given), "outputs": str(answered)},
+            {
+                "runtime": row.name,
+                "artifact": artifact.to_json(),
+                "cases": str(given),
+                "outputs": str(answered),
+                "options": dict(options or {}),
+            },
             needs=row.extra,
             root=root,
         )

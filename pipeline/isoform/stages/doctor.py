@@ -12,6 +12,7 @@ from typing import Any
 
 from isoform import registry
 from isoform.core import machine
+from isoform.core.integer_steps import EXACT_SUMS
 from isoform.errors import IsoformError, MissingDependency
 from isoform.isolation import Pool
 
@@ -29,7 +30,8 @@ _ROWS: tuple[registry.Converter | registry.Runtime, ...] = (
 )
 _QUERY = ("--query-gpu=name,driver_version,memory.total", "--format=csv,noheader")
 _PATIENCE_S = 10.0
-_CUDA = "CUDAExecutionProvider"
+_CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+_CAN_RUN = "ONNX Runtime can run on it"
 
 
 @dataclass(frozen=True)
@@ -112,10 +114,14 @@ def _providers(pool: Pool) -> list[Finding]:
     if registry.missing(registry.runtime("ort-cpu")):
         return []
     try:
-        names = pool.call("isoform.jobs.providers:listed", {}, needs="onnxruntime").value["providers"]
+        found = pool.call("isoform.jobs.providers:listed", {}, needs="onnxruntime").value
     except IsoformError as error:
         return [Finding("onnxruntime", "provider", MISSING, error.what, error.hint)]
-    return [Finding(name, "provider", WORKS, "ONNX Runtime can run on it") for name in names]
+    cutting = f"{_CAN_RUN}; without VNNI it cuts off sums of int8 products unless {EXACT_SUMS} is 1"
+    return [
+        Finding(name, "provider", WORKS, cutting if name == _CPU and found["is_cutting"] else _CAN_RUN)
+        for name in found["providers"]
+    ]
 
 
 def _gpus() -> list[Finding]:

@@ -14,13 +14,13 @@ from isoform.stages.doctor import Finding, examine
 class Pool:
     """A child with ONNX Runtime that has these providers, or none."""
 
-    def __init__(self, *providers: str) -> None:
-        self._providers = providers
+    def __init__(self, *providers: str, is_cutting: bool = False) -> None:
+        self._providers, self._is_cutting = providers, is_cutting
 
     def call(self, function: str, arguments: dict[str, object], *, needs: str) -> SimpleNamespace:
         if not self._providers:
             raise IsoformError("The child died.", "See the log.")
-        return SimpleNamespace(value={"providers": list(self._providers)})
+        return SimpleNamespace(value={"providers": list(self._providers), "is_cutting": self._is_cutting})
 
 
 @pytest.fixture
@@ -45,6 +45,18 @@ def installed(monkeypatch: pytest.MonkeyPatch):
 
 def found(pool: Pool, subject: str, kind: str) -> Finding:
     return next(row for row in examine(pool) if (row.subject, row.kind) == (subject, kind))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("is_cutting", [False, True])
+def test_a_processor_that_cuts_integer_sums_off_is_named_with_what_helps(installed, is_cutting) -> None:
+    installed()
+    row = found(
+        Pool("CUDAExecutionProvider", "CPUExecutionProvider", is_cutting=is_cutting), "CPUExecutionProvider", "provider"
+    )
+    assert row.status == "works"
+    assert ("session.x64quantprecision is 1" in row.detail) is is_cutting
+    other = found(Pool("CUDAExecutionProvider", is_cutting=is_cutting), "CUDAExecutionProvider", "provider")
+    assert "VNNI" not in other.detail
 
 
 @pytest.mark.parametrize(
