@@ -6,12 +6,16 @@ Cases are generated from a signature, which does not say all: a text of padding 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from isoform.core.cases import Cases, Tensors
+import numpy as np
+
+from isoform.core.cases import Array, Cases, Tensors
 from isoform.core.protocols import RunOptions
 from isoform.errors import IsoformError
 
 Answers = Callable[[RunOptions, Iterable[Tensors]], list[Tensors]]
 _REASON_CHARACTERS = 200
+_RANDOM = 2.0**-10
+"""Of an output's size: what another order of summation does is far below."""
 _FEWEST = 0.5
 """Of the generated cases that a source has to run on."""
 
@@ -33,14 +37,36 @@ def answered(answers: Answers, cases: Cases) -> Answered:
     """Return what the source answers in float32; generated cases that it does not run on are left out and told of.
 
     Raises:
-        IsoformError: it does not run on a case of the user's, or on half of those generated.
+        IsoformError: it does not run on a case of the user's, or on half of those generated; or no two of its answers
+            are alike.
     """
     try:
-        return Answered(cases, answers(RunOptions(), cases.inputs))
+        *source, again = answers(RunOptions(), [*cases.inputs, cases.inputs[0]])
+        _refuse_random(source[0], again)
+        return Answered(cases, source)
     except (MemoryError, IsoformError):
         raise
     except Exception as error:  # noqa: BLE001 - the source's own code raises types of its own; what it says is told
         return _one_by_one(answers, cases, error)
+
+
+def _refuse_random(once: Tensors, again: Tensors) -> None:
+    for name, array in once.items():
+        if array.dtype.kind == "f" and (apart := _apart(array, again[name])) > _RANDOM:
+            raise IsoformError(
+                f"The source answers the same inputs otherwise the second time, '{name}' by {apart:.0%} of its size: "
+                "it draws random numbers, or keeps what it was given.",
+                "Make what it draws or keeps an input, or leave that part out of the model.",
+                kind="random",
+            )
+
+
+def _apart(one: Array, other: Array) -> float:
+    """Return the RMS of the difference in parts of that of ``one``; 1 where the shapes differ."""
+    if one.shape != other.shape:
+        return 1.0
+    difference, size = (float(np.linalg.norm(np.asarray(each, np.float64))) for each in (one - other, one))
+    return difference / size if size else float(difference > 0)
 
 
 def _one_by_one(answers: Answers, cases: Cases, error: Exception) -> Answered:

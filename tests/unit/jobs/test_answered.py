@@ -1,5 +1,6 @@
-"""Generated cases that a source does not run on are left out openly; the user's own never are."""
+"""Generated cases that a source does not run on are left out openly, the user's own never; answers have to be alike."""
 
+import re
 from collections.abc import Iterable
 
 import numpy as np
@@ -57,3 +58,34 @@ def test_a_users_case_or_most_of_those_generated_are_an_error(
         f"The source does not run on {which}: RuntimeError: at least one constituent should have elements"
     )
     assert caught.value.hint == "Give inputs that it takes with --cases, or the range of integers in --input."
+
+
+@pytest.mark.parametrize("is_longer", [False, True])
+def test_a_source_that_draws_random_numbers_is_refused(is_longer: bool) -> None:
+    noise = np.random.default_rng(0)
+
+    def drawing(options: RunOptions, inputs: Iterable[Tensors]) -> list[Tensors]:
+        return [{"y": case["x"] + noise.random(len(case["x"])) * (not is_longer)} for case in inputs]
+
+    def growing(options: RunOptions, inputs: Iterable[Tensors]) -> list[Tensors]:
+        return [{"y": np.ones(2 + place)} for place, _ in enumerate(inputs)]
+
+    given = Cases(("zeros", "ones"), ({"x": np.zeros(8)}, {"x": np.ones(8)}))
+    with pytest.raises(IsoformError) as caught:
+        answered(growing if is_longer else drawing, given)
+    assert caught.value.kind == "random"
+    assert re.fullmatch(
+        r"The source answers the same inputs otherwise the second time, 'y' by \d+% of its size: "
+        r"it draws random numbers, or keeps what it was given\.",
+        caught.value.what,
+    )
+
+
+def test_another_order_of_summation_is_nothing_random() -> None:
+    noise = np.random.default_rng(0)
+
+    def rounding(options: RunOptions, inputs: Iterable[Tensors]) -> list[Tensors]:
+        return [{"y": case["x"] * (1 + 1e-6 * noise.random(len(case["x"])))} for case in inputs]
+
+    found = answered(rounding, Cases(("zeros", "ones"), ({"x": np.zeros(8)}, {"x": np.ones(8)})))
+    assert len(found.source) == 2
