@@ -168,6 +168,36 @@ def test_torch_export_names_the_line_where_a_size_that_values_decide_is_looked_a
     assert caught.value.what.endswith("`if len(rows) > 1:`")
 
 
+def test_torch_export_names_the_line_that_makes_a_plain_number_of_a_dynamic_size() -> None:
+    class Listed(nn.Module):
+        def forward(self, x):
+            places = list(range(x.shape[1]))
+            return x[:, places[::2]]
+
+    with pytest.raises(IsoformError) as caught:
+        hub.from_torch(Listed(), (torch.rand(2, 5),), (LENGTH,))
+    assert caught.value.kind == "frozen-axis"
+    assert re.fullmatch(
+        r"torch\.export failed: the model makes a plain number of a dynamic size: "
+        r"test_torch_to_onnx\.py:\d+ `places = list\(range\(x\.shape\[1\]\)\)`",
+        caught.value.what,
+    )
+
+
+def test_torch_export_names_the_line_of_the_model_that_fails() -> None:
+    class WithoutMask(nn.Module):
+        def forward(self, x, mask=None):
+            return x * mask[:, None] if torch.compiler.is_compiling() else x
+
+    with pytest.raises(IsoformError) as caught:
+        hub.from_torch(WithoutMask(), (torch.rand(2, 5),), (LENGTH,))
+    assert re.fullmatch(
+        r"torch\.export failed: TypeError: 'NoneType' object is not subscriptable, at test_torch_to_onnx\.py:\d+ "
+        r"`return x \* mask\[:, None\] if torch\.compiler\.is_compiling\(\) else x`",
+        caught.value.what,
+    )
+
+
 def test_a_decision_by_a_dynamic_size_is_refused_though_no_tried_size_shows_it() -> None:
     with pytest.raises(IsoformError) as caught:
         hub.from_torch(BySize(), (torch.rand(2, 5),), (LENGTH,), exporter="trace")

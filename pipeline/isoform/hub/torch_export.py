@@ -5,8 +5,8 @@ It sees sizes as symbols, so what it freezes it says. Not aware of files or of h
 
 import logging
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import onnx_ir as ir
@@ -19,13 +19,14 @@ from isoform.core.signature import Signature
 from isoform.errors import IsoformError
 from isoform.hub import tracing
 from isoform.hub.torch_complex import in_pairs
+from isoform.hub.torch_frozen import frozen_places
 from isoform.hub.torch_lengths import symbolic_lengths
 from isoform.hub.torch_translations import TRANSLATIONS
 from isoform.hub.torchscript_program import unscripted
 
 OPSET = 20
 _RECURRENT = (torch.ops.aten.lstm.input, torch.ops.aten.gru.input)
-_VIOLATED = "Constraints violated"
+_VIOLATED, _CONSTANT, _STATIC = "Constraints violated", "specialized it to be a constant", "inferred a static shape"
 _DECIDED_BY_VALUES = (GuardOnDataDependentSymNode, DataDependentOutputException)
 
 
@@ -45,20 +46,24 @@ def program(
     Raises:
         IsoformError: the exporter fails or freezes a dynamic dimension.
     """
-    with _quiet(), _dynamic_recurrence(), unscripted(module), symbolic_lengths(module), torch.no_grad():
+    settings = _quiet(), _dynamic_recurrence(), unscripted(module), symbolic_lengths(module), torch.no_grad()
+    with ExitStack() as stack:
+        for setting in settings:
+            stack.enter_context(setting)
+        frozen = stack.enter_context(frozen_places())
         try:
             dims: dict[str, Any] = {symbol: torch.export.Dim(symbol, min=1) for symbol in signature.symbols}
             return _exported(module, signature, inputs, dims, has_assertions)
         except IsoformError:
             raise
         except Exception as error:  # the exporter raises types of many packages; each names the step that failed
-            if _VIOLATED not in str(error) or "specialized it to be a constant" in str(error):
-                raise _failure("torch.export", error) from error
+            if _VIOLATED not in str(error) or _CONSTANT in str(error):
+                raise _failure("torch.export", error, frozen) from error
         dims = dict.fromkeys(signature.symbols, torch.export.Dim.DYNAMIC)
         try:
             return _exported(module, signature, inputs, dims, has_assertions)
         except Exception as error:  # as above
-            raise _failure("torch.export", error) from error
+            raise _failure("torch.export", error, frozen) from error
 
 
 def _exported(
@@ -110,7 +115,8 @@ def reason(error: BaseException) -> str:
     return f"{type(error).__name__}: {telling[:300]}" if lines else type(error).__name__
 
 
-def _failure(step: str, error: Exception) -> IsoformError:
+def _failure(step: str, error: Exception, frozen: Sequence[str] = ()) -> IsoformError:
+    """Return the refusal; ``frozen`` are the lines that fix a dynamic size, which may be what the error is about."""
     place = _decided_at(error)
     if place is not None:
         return IsoformError(
@@ -118,8 +124,15 @@ def _failure(step: str, error: Exception) -> IsoformError:
             "Write the decision with torch.where or torch.cond, or leave that part out of the model.",
             kind="control-flow",
         )
+    if frozen and any(words in str(error) for words in (_VIOLATED, _CONSTANT, _STATIC)):
+        return IsoformError(
+            f"{step} failed: the model makes a plain number of a dynamic size: {frozen[0]}",
+            "Compute with the size as it is there, or declare that dimension as fixed: a number in --input.",
+            kind="frozen-axis",
+        )
+    raised = tracing.raised_at(error)
     return IsoformError(
-        f"{step} failed: {reason(error)}",
+        f"{step} failed: {reason(error)}" + (f", at {raised}" if raised else ""),
         "Make what it names exportable, declare fewer dynamic dimensions, or leave it to the other exporter.",
         kind="export",
     )

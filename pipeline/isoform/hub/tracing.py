@@ -80,7 +80,7 @@ class Watch(TorchFunctionMode):
         is_by_value = _reaches(value, self._inputs)
         _, operands, is_equality = self._compared.get(id(tensor), (None, (), False))
         if (is_by_value or operands) and not _only_raises(frame):
-            self.decisions.append(Decision(_place(frame), is_by_value, operands, is_equality))
+            self.decisions.append(Decision(place(frame), is_by_value, operands, is_equality))
 
 
 def refuse_decisions(trace: Callable[[int], Sequence[Decision]]) -> None:
@@ -152,7 +152,7 @@ def _frames(frame: FrameType | None) -> list[FrameType]:
     return frames
 
 
-def _place(frame: FrameType) -> str:
+def place(frame: FrameType) -> str:
     """Return the innermost line outside PyTorch; where PyTorch's own code decides, who called it is what helps."""
     frames = _frames(frame)
     own = [frame for frame in frames if not frame.f_code.co_filename.startswith(_TORCH)]
