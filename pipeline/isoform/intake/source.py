@@ -108,7 +108,7 @@ def from_file(request: FileRequest, pool: Pool, workspace: Path) -> Source:
     sizes = {symbol: tuple(known) for symbol, known in answer.value["sizes"].items()}
     built = Architecture.from_json(answer.value["architecture"]) if answer.value["architecture"] else None
     opened = replace(source, model=Path(answer.value["model"]), signature=found, architecture=built)
-    notes = (container.note, *answer.value["unwrapped"])
+    notes = (container.note, *answer.value["notes"])
     return Source(opened, sizes, tuple(note for note in notes if note))
 
 

@@ -20,7 +20,7 @@ from isoform.core.finite import nonfinite
 from isoform.core.protocols import RunOptions
 from isoform.core.signature import Dim, Signature, TensorSpec
 from isoform.errors import IsoformError
-from isoform.jobs.observe import Observation, named_dim, observed, observed_with_free_names
+from isoform.jobs.observe import Observation, Run, named_dim, observed, observed_of_file, observed_with_free_names
 
 Weights = Iterable[tuple[str, Array]]
 ONNX_DTYPES = {"FLOAT": "float32", "DOUBLE": "float64"}
@@ -29,7 +29,8 @@ ONNX_DTYPES = {"FLOAT": "float32", "DOUBLE": "float64"}
 def describe(arguments: dict[str, Any], progress: Callable[..., None]) -> dict[str, Any]:
     """Return signature, workable sizes and model file of ``arguments["source"]``.
 
-    A PyTorch checkpoint becomes one safetensors file under the network's own names; ``unwrapped`` says how.
+    A PyTorch checkpoint becomes one safetensors file under the network's own names; ``notes`` says how, and which
+    dimensions run at one size only.
 
     Raises:
         IsoformError: the file cannot be opened, or does not run on the declared inputs.
@@ -48,8 +49,13 @@ def describe(arguments: dict[str, Any], progress: Callable[..., None]) -> dict[s
         "sizes": dict(found.sizes),
         "model": str(source.model),
         "architecture": source.architecture.to_json() if source.architecture else None,
-        "unwrapped": steps,
+        "notes": [*steps, *map(_fixed, found.fixed.items())],
     }
+
+
+def _fixed(entry: tuple[str, int]) -> str:
+    name, size = entry
+    return f"'{name}' is fixed to {size}: of the sizes that were tried it runs at no other"
 
 
 def _described(source: Artifact) -> tuple[Observation, Weights]:
@@ -122,10 +128,16 @@ def _of_runtime(source: Artifact) -> tuple[Observation, Weights]:
     session = module.load(source, RunOptions())
     try:
         inputs = [_free(spec, position) for position, spec in enumerate(session.signature.inputs)]
-        found = observed_with_free_names(_declared(source, inputs), session.run)
+        found = _of_file(source, inputs, observed_with_free_names, session.run)
         return found, module.weights(source).items()
     finally:
         session.close()
+
+
+def _of_file(
+    source: Artifact, inputs: Sequence[TensorSpec], found: Callable[..., Observation], run: Run
+) -> Observation:
+    return observed_of_file(_declared(source, inputs), {spec.name for spec in source.signature.inputs}, found, run)
 
 
 def _declared(source: Artifact, inputs: Sequence[TensorSpec]) -> list[TensorSpec]:
@@ -149,7 +161,7 @@ def _of_keras(source: Artifact) -> tuple[Observation, Weights]:
     session = keras_eager.load(replace(source, signature=Signature(tuple(inputs), outputs)), RunOptions())
     try:
         weights = ((each.path, each.numpy()) for each in model.weights if is_float(each))
-        return observed_with_free_names(inputs, session.run), weights
+        return _of_file(source, inputs, observed_with_free_names, session.run), weights
     finally:
         session.close()
 
@@ -175,7 +187,7 @@ def _of_onnx(source: Artifact) -> tuple[Observation, Weights]:
         return Observation(Signature(tuple(inputs), onnx_specs(graph.outputs)), {}), weights
     session = importlib.import_module("isoform.runtimes.ort").load(source, RunOptions())
     try:
-        return observed(inputs, session.run), weights
+        return _of_file(source, inputs, observed, session.run), weights
     finally:
         session.close()
 

@@ -3,8 +3,8 @@
 An output's axis that follows an input's axis at two sizes gets its name.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any
 
@@ -15,12 +15,15 @@ from isoform.core.generation import BATCH_NAMES, draw, usual_sizes
 from isoform.core.signature import Dim, Signature, TensorSpec
 from isoform.errors import IsoformError, UsageError
 
+_DOES_NOT_RUN, _FROZEN = "does-not-run", "frozen-axis"
 Run = Callable[[Tensors], Mapping[str, Any]]
 _FIRST = (13, 32, 64, 128, 224, 1600)
 """Where a dimension is looked for first: networks of halvings run at multiples of 32 only, those of waves at 400 or
 more samples."""
 _MORE = (64, 96, 160, 128, 224, 960, 1200, 2000)
 _ENOUGH = 3
+_ALONE = (*_FIRST, 256, 512, 480, 1024, 16000)
+"""What one dimension may have to be where all others have to be 1: networks of a stream take one chunk, of one size."""
 
 
 @dataclass(frozen=True)
@@ -29,10 +32,12 @@ class Observation:
 
     Attributes:
         sizes: by dynamic dimension, sizes at which it runs.
+        fixed: by dimension that the file calls dynamic, the only size at which it was seen to run.
     """
 
     signature: Signature
     sizes: Mapping[str, tuple[int, ...]]
+    fixed: Mapping[str, int] = field(default_factory=dict)
 
 
 def observed(inputs: Sequence[TensorSpec], run: Run) -> Observation:
@@ -45,14 +50,9 @@ def observed(inputs: Sequence[TensorSpec], run: Run) -> Observation:
         IsoformError: it runs at none of the sizes that are tried, or at one of a dimension's only.
     """
     probe = _Probe(tuple(inputs), run)
-    symbols = Signature(probe.inputs, ()).symbols
-    base = probe.base(symbols)
-    sizes = {
-        symbol: usual_sizes(symbol) if symbol in BATCH_NAMES else probe.workable(symbol, base) for symbol in symbols
-    }
-    other = _distinct(symbols, sizes, base)
-    one, two = (base, probe.answer(base)), (other, probe.answer(other))
-    return Observation(Signature(probe.inputs, tuple(_output(name, [one, two]) for name in one[1])), sizes)
+    base = probe.base(probe.symbols)
+    sizes = {symbol: usual_sizes(symbol) if symbol in BATCH_NAMES else probe.workable(symbol, base) for symbol in base}
+    return _observation(probe, sizes, base)
 
 
 def observed_with_free_names(inputs: Sequence[TensorSpec], run: Run) -> Observation:
@@ -69,6 +69,63 @@ def observed_with_free_names(inputs: Sequence[TensorSpec], run: Run) -> Observat
         if tied == tuple(inputs):
             raise
         return observed(tied, run)
+
+
+def observed_of_file(
+    inputs: Sequence[TensorSpec], declared: Collection[str], found: Callable[..., Observation], run: Run
+) -> Observation:
+    """Return what ``found`` observes of a file's inputs; a dimension that runs at one size only is fixed to it.
+
+    Files call axes dynamic that are not: of a state whose batch is one, of a stream that takes chunks of one length.
+
+    Args:
+        declared: names of the inputs that the user declares: what is dynamic there is asked for, and stays.
+        found: `observed` or `observed_with_free_names`.
+
+    Raises:
+        IsoformError: as `observed`; nothing that may be fixed lets it run.
+    """
+    try:
+        return found(inputs, run)
+    except IsoformError as error:
+        fixed = _with_fixed(inputs, declared, run) if error.kind in (_DOES_NOT_RUN, _FROZEN) else None
+        if fixed is None:
+            raise
+        return fixed
+
+
+def _with_fixed(inputs: Sequence[TensorSpec], declared: Collection[str], run: Run) -> Observation | None:
+    """Return what is observed with dimensions fixed that run at one size only; None where none may be."""
+    probe = _Probe(tuple(inputs), run)
+    base = next((sizes for sizes in _with_ones(probe.symbols) if probe.runs(sizes)), None)
+    if base is None:
+        return None
+    sizes = {symbol: probe.workable(symbol, base) for symbol in base}
+    fixed = {symbol: base[symbol] for symbol, found in sizes.items() if len(found) == 1}
+    if not fixed or fixed.keys() & {dim for spec in inputs if spec.name in declared for dim in spec.shape}:
+        return None
+    sized = [replace(spec, shape=tuple(fixed.get(str(dim), dim) for dim in spec.shape)) for spec in inputs]
+    left = {symbol: found for symbol, found in sizes.items() if symbol not in fixed}
+    found = _observation(_Probe(tuple(sized), run), left, {symbol: base[symbol] for symbol in left})
+    return replace(found, fixed=fixed)
+
+
+def _observation(probe: "_Probe", sizes: Mapping[str, tuple[int, ...]], base: Mapping[str, int]) -> Observation:
+    """Return what two runs show, at ``base`` and at others of ``sizes``."""
+    other = _distinct(sizes, base)
+    one, two = (base, probe.answer(base)), (other, probe.answer(other))
+    outputs = tuple(_output(name, [one, two]) for name in one[1])
+    return Observation(Signature(probe.inputs, outputs), sizes)
+
+
+def _with_ones(symbols: Sequence[str]) -> Iterator[dict[str, int]]:
+    """Yield sizes where a batch is one, then such where every dimension is but one, then ones."""
+    for size in _FIRST:
+        yield {symbol: 1 if is_batch(symbol, place) else size for place, symbol in enumerate(symbols)}
+    for size in _ALONE:
+        for symbol in symbols:
+            yield dict.fromkeys(symbols, 1) | {symbol: size}
+    yield dict.fromkeys(symbols, 1)
 
 
 def named_dim(dim: int | None, name: str, axis: int) -> Dim:
@@ -94,6 +151,10 @@ class _Probe:
     inputs: tuple[TensorSpec, ...]
     run: Run
 
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        return Signature(self.inputs, ()).symbols
+
     def base(self, symbols: Sequence[str]) -> dict[str, int]:
         """Return sizes, one a dimension and no two alike, at which the model runs."""
         errors = []
@@ -110,6 +171,14 @@ class _Probe:
                 return sizes
         raise errors[0]
 
+    def runs(self, sizes: Mapping[str, int]) -> bool:
+        """Return whether the model runs at these sizes."""
+        try:
+            self.answer(sizes)
+        except IsoformError:
+            return False
+        return True
+
     def workable(self, symbol: str, base: Mapping[str, int]) -> tuple[int, ...]:
         """Return at least `_ENOUGH` sizes at which one dimension runs, the usual ones first; fewer if there are not."""
         usual = usual_sizes(symbol)
@@ -117,11 +186,8 @@ class _Probe:
         for position, size in enumerate(dict.fromkeys(chain(usual, _MORE, [base[symbol]]))):
             if position >= len(usual) and len(found) >= _ENOUGH:
                 break
-            try:
-                self.answer({**base, symbol: size})
-            except IsoformError:
-                continue
-            found.append(size)
+            if self.runs({**base, symbol: size}):
+                found.append(size)
         return tuple(found) or (base[symbol],)
 
     def answer(self, sizes: Mapping[str, int]) -> Mapping[str, Any]:
@@ -137,7 +203,7 @@ class _Probe:
             raise IsoformError(
                 f"The model does not run on its declared inputs at {at}: {type(error).__name__}: {reason}",
                 "Correct --input: order, dtype, shape; a number for an axis that has to have one size.",
-                kind="does-not-run",
+                kind=_DOES_NOT_RUN,
             ) from error
 
 
@@ -146,17 +212,17 @@ def is_batch(symbol: str, place: int) -> bool:
     return place == 0 or symbol in BATCH_NAMES
 
 
-def _distinct(symbols: Sequence[str], sizes: Mapping[str, tuple[int, ...]], base: Mapping[str, int]) -> dict[str, int]:
+def _distinct(sizes: Mapping[str, tuple[int, ...]], base: Mapping[str, int]) -> dict[str, int]:
     """Return for each dimension a size other than in ``base``, and other than that of its neighbours if it can be."""
     chosen: dict[str, int] = {}
-    for symbol in symbols:
-        others = [size for size in sizes[symbol] if size != base[symbol]]
+    for symbol, known in sizes.items():
+        others = [size for size in known if size != base[symbol]]
         free = [size for size in others if size not in chosen.values() and size > 1]
         if not others:
             raise IsoformError(
                 f"The model runs with '{symbol}' = {base[symbol]} only, of the sizes that were tried.",
                 f"Declare a number for it in --input, for example {base[symbol]}.",
-                kind="frozen-axis",
+                kind=_FROZEN,
             )
         chosen[symbol] = (free or others)[0]
     return chosen
@@ -166,7 +232,7 @@ def _tied(dim: Dim, axis: int) -> Dim:
     return dim if isinstance(dim, int) else "batch" if axis == 0 else f"dim_{axis}"
 
 
-def _output(name: str, runs: list[tuple[dict[str, int], Mapping[str, Any]]]) -> TensorSpec:
+def _output(name: str, runs: list[tuple[Mapping[str, int], Mapping[str, Any]]]) -> TensorSpec:
     (first_sizes, first), (second_sizes, second) = runs
     dims = _dims(name, first_sizes, first[name].shape, second_sizes, second[name].shape)
     return TensorSpec(name, str(first[name].dtype).removeprefix("torch."), dims)

@@ -7,7 +7,7 @@ import pytest
 
 from isoform.core.signature import TensorSpec
 from isoform.errors import IsoformError
-from isoform.jobs.observe import observed, observed_with_free_names
+from isoform.jobs.observe import observed, observed_of_file, observed_with_free_names
 
 
 def test_an_axis_that_follows_an_input_gets_its_name_and_another_one_a_name_of_its_own() -> None:
@@ -66,3 +66,40 @@ def test_an_axis_that_runs_at_one_size_only_is_named() -> None:
 
     with pytest.raises(IsoformError, match="runs with 'features' = 64 only"):
         observed([TensorSpec.parse("x:float32[batch,features]")], run)
+
+
+def test_a_file_whose_state_has_one_sample_only_gets_a_batch_of_one() -> None:
+    def run(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        if len(arrays["x"]) != arrays["state"].shape[1]:
+            raise ValueError("the state is of another batch")
+        return {"y": arrays["x"] + 1}
+
+    inputs = [TensorSpec.parse("x:float32[batch_size,frames]"), TensorSpec.parse("state:float32[2,1,8]")]
+    found = observed_of_file(inputs, (), observed, run)
+    assert found.fixed == {"batch_size": 1}
+    assert [spec.shape for spec in (*found.signature.inputs, *found.signature.outputs)] == [
+        (1, "frames"), (2, 1, 8), (1, "frames"),
+    ]  # fmt: skip
+    assert "batch_size" not in found.sizes
+    with pytest.raises(IsoformError, match="of another batch"):
+        observed_of_file(inputs, ["x"], observed, run)
+
+
+def test_a_stream_that_takes_chunks_of_one_length_gets_that_length() -> None:
+    def run(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        if arrays["chunk"].shape[1] != 512 or arrays["state"].shape[1] != len(arrays["chunk"]):
+            raise ValueError("chunks of 512")
+        return {"y": arrays["chunk"].mean(1)}
+
+    inputs = [TensorSpec.parse("chunk:float32[dim_0_0,dim_0_1]"), TensorSpec.parse("state:float32[2,dim_1_1,8]")]
+    found = observed_of_file(inputs, (), observed, run)
+    assert found.fixed == {"dim_0_0": 1, "dim_0_1": 512, "dim_1_1": 1}
+    assert found.signature.outputs[0].shape == (1,)
+
+
+def test_a_file_that_runs_at_no_size_is_refused_as_ever() -> None:
+    def run(arrays: object) -> dict[str, np.ndarray]:
+        raise ValueError("never")
+
+    with pytest.raises(IsoformError, match="ValueError: never"):
+        observed_of_file([TensorSpec.parse("x:float32[n,m]")], (), observed, run)
