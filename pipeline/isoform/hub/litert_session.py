@@ -35,7 +35,7 @@ class SignatureSession:
 
     def bind(self, inputs: Mapping[str, Array]) -> Bound:
         """Return the inputs as the runner takes them; it copies them in and the outputs out at each run."""
-        arrays = {name: np.ascontiguousarray(array) for name, array in inputs.items()}
+        arrays = {name: np.asarray(array, order="C") for name, array in inputs.items()}
         return Bound.of(
             lambda: self._runner(**arrays),
             lambda found: {spec.name: np.asarray(found[spec.name]) for spec in self.signature.outputs},
@@ -72,7 +72,7 @@ class LitertSession:
             interpreter.allocate_tensors()
             self._shapes = shapes
         for name, array in inputs.items():
-            interpreter.set_tensor(self._places[name], np.ascontiguousarray(array))
+            interpreter.set_tensor(self._places[name], np.asarray(array, order="C"))
         return Bound(
             interpreter.invoke,
             lambda: {spec.name: interpreter.get_tensor(self._places[spec.name]) for spec in self.signature.outputs},

@@ -51,7 +51,7 @@ class OrtSession:
             return Bound.of(lambda: self._session.run(self._names, given), self._named)
         binding = self._session.io_binding()
         values = {
-            name: onnxruntime.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(array), self._device)
+            name: onnxruntime.OrtValue.ortvalue_from_numpy(np.asarray(array, order="C"), self._device)
             for name, array in inputs.items()
         }
         for name, value in values.items():
