@@ -15,5 +15,5 @@ def convert(source: Artifact, target: Path, options: ConvertOptions) -> None:
         UnsupportedOperator: nodes that PyTorch has no form for here.
         IsoformError: an operator in a form that is not carried, or torch.export fails, freezes or bounds a dimension.
     """
-    module = emitter.emit(graph.load(source.model))
+    module = emitter.emit(graph.load_as_declared(source.model, source.signature))
     pt2.write(torchscript.Named(module, source.signature), source.signature, target)

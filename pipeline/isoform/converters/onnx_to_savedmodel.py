@@ -20,7 +20,7 @@ def convert(source: Artifact, target: Path, options: ConvertOptions) -> None:
     Raises:
         IsoformError: the emitter cannot carry an operator, or the graph has other inputs and outputs than declared.
     """
-    model = graph.load(source.model)
+    model = graph.load_as_declared(source.model, source.signature)
     inputs, outputs = ([str(value.name) for value in side] for side in (model.graph.inputs, model.graph.outputs))
     inner = source.signature
     _require_names(inner, inputs, outputs)

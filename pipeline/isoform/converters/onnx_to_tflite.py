@@ -39,7 +39,7 @@ def convert(source: Artifact, target: Path, options: ConvertOptions) -> None:
 
 
 def _write(source: Artifact, target: Path) -> None:
-    model = graph.load(source.model)
+    model = graph.load_as_declared(source.model, source.signature)
     note_lowest(model, {spec.name: spec.low for spec in source.signature.inputs})
     tflite.build(model).save(target)
 

@@ -15,5 +15,5 @@ def convert(source: Artifact, target: Path, options: ConvertOptions) -> None:
         UnsupportedOperator: nodes that PyTorch has no form for here.
         IsoformError: an operator in a form that is not carried, or a size that was frozen while tracing.
     """
-    module = emitter.emit(graph.load(source.model))
+    module = emitter.emit(graph.load_as_declared(source.model, source.signature))
     torchscript.write(torchscript.Named(module, source.signature), source.signature, target)

@@ -9,13 +9,14 @@ from typing import TypeAlias
 import onnx
 import onnx_ir as ir
 
+from isoform.core.signature import Signature
 from isoform.errors import IsoformError
 from isoform.hub.external_data import open_weights
 from isoform.hub.passes.share_weights import share_weights
 from isoform.hub.proto_checks import refuse_contradictions
 from isoform.hub.shape_inference import forget_shapes, infer_shapes
 
-__all__ = ["Graph", "forget_shapes", "infer_shapes", "load", "save", "weight_bytes"]
+__all__ = ["Graph", "forget_shapes", "infer_shapes", "load", "load_as_declared", "save", "weight_bytes"]
 
 Graph: TypeAlias = str | Path | onnx.ModelProto | ir.Model
 LARGEST_INLINE_BYTES = 100 << 20
@@ -53,6 +54,22 @@ def load(graph: Graph) -> ir.Model:
         raise IsoformError(f"{path}: a graph without outputs.", "The file is empty or truncated.", kind="damaged")
     open_weights(model, path)
     return _with_own_names(model)
+
+
+def load_as_declared(path: Path, signature: Signature) -> ir.Model:
+    """Return the graph at ``path``, its inputs of the sizes that ``signature`` fixes: what is not dynamic is folded.
+
+    Raises:
+        IsoformError: as `load`.
+    """
+    model = load(path)
+    shapes = {spec.name: spec.shape for spec in signature.inputs}
+    for value in model.graph.inputs:
+        declared = shapes.get(str(value.name))
+        if declared is not None and value.shape is not None and len(value.shape) == len(declared):
+            sizes = zip(declared, value.shape, strict=True)
+            value.shape = ir.Shape([size if isinstance(size, int) else dim for size, dim in sizes])
+    return model
 
 
 def _with_own_names(model: ir.Model) -> ir.Model:

@@ -47,12 +47,15 @@ def simplify(model: ir.Model) -> None:
 
 
 def _fold(model: ir.Model) -> None:
-    for _ in range(_ROUNDS):
+    left = _ROUNDS
+    while left:
+        left -= 1
         graph.infer_shapes(model)
         fold_sizes(model)
         fold_weights(model)
         fold_small(model)
-        take_branches(model)
+        if take_branches(model):
+            left = _ROUNDS  # what stood in a branch is folded from here on
         drop_whole_slices(model)
         drop_neutral(model)
         restore_slice_scatter(model)
