@@ -6,6 +6,7 @@ from typing import Any
 
 _LEFT_OUT = (
     (re.compile(r"\(node [^,)]*, opset \d+\)"), ""),
+    (re.compile(r" at \S+:\d+( `[^`]*`)?"), ""),
     (re.compile(r"\(opset \d+\)"), ""),
     (re.compile(r"\S+/\S+"), "..."),
     (re.compile(r"\b(node|val|input|output|getitem|tensor)_[\w.]+"), r"\1"),

@@ -54,7 +54,7 @@ def _refuse_random(once: Tensors, again: Tensors) -> None:
     for name, array in once.items():
         if array.dtype.kind == "f" and (apart := _apart(array, again[name])) > _RANDOM:
             raise IsoformError(
-                f"The source answers the same inputs otherwise the second time, '{name}' by {apart:.0%} of its size: "
+                f"The source answers the same inputs otherwise the second time, '{name}' by {apart:.1%} of its size: "
                 "it draws random numbers, or keeps what it was given.",
                 "Make what it draws or keeps an input, or leave that part out of the model.",
                 kind="random",

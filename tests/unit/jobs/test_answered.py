@@ -75,7 +75,7 @@ def test_a_source_that_draws_random_numbers_is_refused(is_longer: bool) -> None:
         answered(growing if is_longer else drawing, given)
     assert caught.value.kind == "random"
     assert re.fullmatch(
-        r"The source answers the same inputs otherwise the second time, 'y' by \d+% of its size: "
+        r"The source answers the same inputs otherwise the second time, 'y' by [\d.]+% of its size: "
         r"it draws random numbers, or keeps what it was given\.",
         caught.value.what,
     )

@@ -18,6 +18,10 @@ def failed(error: str, verdict: str = "NOT VERIFIED") -> dict[str, Any]:
             "'GatherND' (node node_GatherND_61, opset 20): places on dynamic axes, which has no TFLite form here.",
             "'GatherND' (node /m/encoder/Gather, opset 18): places on dynamic axes, which has no TFLite form here.",
         ),
+        (
+            "'Det' (node det, opset 20) at model.py:12 `y = torch.det(x)`: no TFLite form here.",
+            "'Det' (node node_Det_4, opset 20): no TFLite form here.",
+        ),
         ("litert: 7.8 bits lost; numerics: 'a': R_rms 9", "litert: 1.2 bits lost; numerics: 'output': R_rms 19"),
         ("it took 31 s at a/b/model.onnx", "it took 7 s at c/d.onnx"),
     ],

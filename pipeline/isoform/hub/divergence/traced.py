@@ -1,6 +1,5 @@
 """A file as the steps that it consists of: operators as its format counts them, tensors by the hub's names."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -14,11 +13,8 @@ from isoform.errors import IsoformError
 from isoform.hub import graph
 from isoform.hub.passes.fold_weights import constant
 from isoform.hub.passes.name_nodes import name_nodes
+from isoform.hub.source_line import source_line
 
-_TRACE = "pkg.torch.onnx.stack_trace"
-_FRAME = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+)[^\n]*(?:\n(?! *File )(?P<code>[^\n]*))?')
-_LIBRARIES = "site-packages"
-_OURS = str(Path(__file__).parents[2])
 _SCOPES = "pkg.torch.onnx.name_scopes"
 READABLE = ("onnx", "tflite")
 """Formats whose files are read operator by operator."""
@@ -165,17 +161,11 @@ def _read(node: ir.Node) -> list[ir.Value]:
 
 
 def _line(nodes: Sequence[ir.Node]) -> str:
-    """Return ``file:line, code`` as an exporter noted it, or the module that was called.
-
-    It is the innermost frame of the network's own code, else of the library's.
-    """
+    """Return ``file:line, code`` as an exporter noted it, or the module that was called."""
     for node in nodes:
-        trace = str(node.metadata_props.get(_TRACE, ""))
-        frames = [frame.groupdict() for frame in _FRAME.finditer(trace) if not frame["file"].startswith(_OURS)]
-        own = [frame for frame in frames if _LIBRARIES not in frame["file"]] or frames
-        if own:
-            code = (own[-1]["code"] or "").strip()
-            return f"{Path(own[-1]['file']).name}:{own[-1]['line']}" + (f", {code}" if code else "")
+        place, code = source_line(node)
+        if place:
+            return f"{place}, {code}" if code else place
         if _SCOPES in node.metadata_props:
             return str(node.metadata_props[_SCOPES])
     return ""

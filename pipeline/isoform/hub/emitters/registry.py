@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 import onnx_ir as ir
 
 from isoform.errors import UnsupportedOperator
+from isoform.hub.source_line import named
 
 Function = TypeVar("Function", bound=Callable)
 ONNX_DOMAIN = ""
@@ -58,7 +59,7 @@ class OpTable(Generic[Function]):
     def require(self, model: ir.Model) -> None:
         """Raise UnsupportedOperator that names every node, in sub-graphs too, which has no function here."""
         missing = [
-            f"'{node.op_type}' (node {node.name or 'without a name'}, {opset_text(model, node)})"
+            named(node, opset_text(model, node))
             for node in model.graph.all_nodes()
             if self.lookup(node, opset_of(model, node)) is None
         ]

@@ -13,6 +13,7 @@ from isoform.hub.emitters.registry import OpTable
 from isoform.hub.emitters.tflite_builder import Array, Shape, SubGraph, Tensor
 from isoform.hub.passes.fold_weights import constant
 from isoform.hub.passes.quantized import noted
+from isoform.hub.source_line import named
 
 Emit = Callable[["Call"], Tensor | Sequence[Tensor]]
 OPERATORS: OpTable[Emit] = OpTable("TFLite")
@@ -157,7 +158,7 @@ class Call:
     def refusal(self, why: str) -> IsoformError:
         """Return the error for a form of this operator that TFLite cannot have."""
         return IsoformError(
-            f"'{self.node.op_type}' (node {self.node.name}, opset {self.opset}): {why}, which has no TFLite form here.",
+            f"{named(self.node, f'opset {self.opset}')}: {why}, which has no TFLite form here.",
             "Other formats can carry it: --to onnx,savedmodel,torchscript",
             kind="unsupported-operator",
         )
