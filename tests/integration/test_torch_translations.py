@@ -1,11 +1,14 @@
 """Operators that PyTorch's exporter to ONNX has no form for, through ours and back, at a batch that was not traced."""
 
+import re
+
 import pytest
 import torch
 from torch import nn
 from torch.nn.functional import grid_sample, scaled_dot_product_attention
 
 from isoform import hub
+from isoform.errors import IsoformError
 
 pytestmark = [
     pytest.mark.torch,
@@ -24,6 +27,13 @@ class Network(nn.Module):
 
 def attended(mask=None, **options):
     return lambda x: scaled_dot_product_attention(x, x.tanh(), x.flip(-1), mask, **options)
+
+
+def permuted(x):
+    """Return matrices that have zeros on the diagonal: without another order of rows they have no pivots."""
+    return ((SQUARE - SQUARE.diag().diag()) + x.mean((1, 2), keepdim=True))[:, [2, 0, 1, 4, 5, 3]] - x.mean(
+        (1, 2), True
+    )
 
 
 BIAS = torch.rand(6, 6, generator=torch.Generator().manual_seed(2))
@@ -62,6 +72,15 @@ VOLUME = torch.rand(1, 2, 4, 5, 6, generator=torch.Generator().manual_seed(5))
         lambda x: torch.linalg.solve_triangular(SQUARE + x[..., :1], x, upper=True, unitriangular=True),
         lambda x: torch.linalg.solve_triangular(SQUARE + x[..., :1], x.mT, upper=False, left=False),
         lambda x: torch.masked_select(x, x[:, :1] > 0.5),
+        lambda x: torch.linalg.inv(permuted(x)),
+        lambda x: torch.inverse(SQUARE),
+        lambda x: torch.linalg.inv_ex(permuted(x)),
+        lambda x: torch.linalg.solve(permuted(x), x),
+        lambda x: torch.linalg.solve(permuted(x), x[..., 0]),
+        lambda x: torch.linalg.solve(SQUARE, x),
+        lambda x: torch.linalg.solve(permuted(x), x.mT, left=False),
+        lambda x: torch.linalg.cholesky(x @ x.mT + SQUARE @ SQUARE.mT),
+        lambda x: torch.linalg.cholesky_ex(x @ x.mT + SQUARE @ SQUARE.mT, upper=True).L,
     ],
     ids=[
         "attention",
@@ -91,6 +110,15 @@ VOLUME = torch.rand(1, 2, 4, 5, 6, generator=torch.Generator().manual_seed(5))
         "upper triangle of ones",
         "lower triangle on the right",
         "masked_select",
+        "inverse",
+        "inverse of a constant",
+        "inverse and success",
+        "solve",
+        "solve a row",
+        "solve one system",
+        "solve on the right",
+        "cholesky",
+        "upper cholesky",
     ],
 )
 def test_the_graph_answers_as_the_module_does(function) -> None:
@@ -98,6 +126,23 @@ def test_the_graph_answers_as_the_module_does(function) -> None:
     x = torch.rand(3, 6, 5, generator=torch.Generator().manual_seed(1))
     wanted, found = function(x), hub.to_torch(graph)(x)
     torch.testing.assert_close(found, tuple(wanted) if isinstance(wanted, tuple) else wanted)
+
+
+def test_a_system_of_a_dynamic_size_is_refused() -> None:
+    function = Network(lambda x: torch.linalg.inv(x @ x.mT + 1))
+    with pytest.raises(
+        IsoformError, match=r"a linear system of \S+ rows has no ONNX form here: of 1 to 64, known, it has"
+    ):
+        hub.from_torch(function.eval(), (torch.rand(2, 6, 5),), dynamic_shapes=({1: "rows"},))
+
+
+def test_an_operator_without_a_form_is_named_with_its_line() -> None:
+    with pytest.raises(IsoformError) as caught:
+        hub.from_torch(Network(lambda x: x.view(torch.int32)).eval(), (torch.rand(2, 6),))
+    assert caught.value.kind == "unsupported-operator"
+    assert re.fullmatch(
+        r"'aten\.view\.dtype' at test_torch_translations\.py:\d+ `.*`: no ONNX form here\.", caught.value.what
+    )
 
 
 @pytest.mark.parametrize("mode", ["bilinear", "nearest"])

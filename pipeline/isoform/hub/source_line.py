@@ -15,11 +15,12 @@ _OURS = str(Path(__file__).parents[1])
 
 
 def source_line(node: ir.Node) -> tuple[str, str]:
-    """Return ``file:line`` and its code, both empty where nothing was noted.
+    """Return ``file:line`` and its code, both empty where nothing was noted."""
+    return line_of(str(node.metadata_props.get(_TRACE, "")))
 
-    It is the innermost frame of the network's own code, else of the library's.
-    """
-    trace = str(node.metadata_props.get(_TRACE, ""))
+
+def line_of(trace: str) -> tuple[str, str]:
+    """Return ``file:line`` and its code of the innermost frame of the network's own code, else of the library's."""
     frames = [frame.groupdict() for frame in _FRAME.finditer(trace) if not frame["file"].startswith(_OURS)]
     own = [frame for frame in frames if _LIBRARIES not in frame["file"]] or frames
     if not own:
@@ -29,6 +30,9 @@ def source_line(node: ir.Node) -> tuple[str, str]:
 
 def named(node: ir.Node, opset: str) -> str:
     """Return ``'Op' (node NAME, OPSET)`` for a refusal, and the line of the network's code where it is known."""
-    place, code = source_line(node)
-    at = f" at {place}" if place else ""
-    return f"'{node.op_type}' (node {node.name or 'without a name'}, {opset}){at}" + (f" `{code}`" if code else "")
+    return f"'{node.op_type}' (node {node.name or 'without a name'}, {opset})" + told(*source_line(node))
+
+
+def told(place: str, code: str) -> str:
+    """Return what a refusal says of a line, with a space before it; nothing where it is not known."""
+    return f" at {place}" + (f" `{code}`" if code else "") if place else ""

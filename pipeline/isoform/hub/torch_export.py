@@ -4,6 +4,7 @@ It sees sizes as symbols, so what it freezes it says. Not aware of files or of h
 """
 
 import logging
+import traceback
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -14,10 +15,11 @@ import torch
 from torch._subclasses.fake_tensor import DataDependentOutputException
 from torch.export._patches import register_gru_while_loop_decomposition, register_lstm_while_loop_decomposition
 from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode
+from torch.onnx._internal.exporter._errors import DispatchError
 
 from isoform.core.signature import Signature
 from isoform.errors import IsoformError
-from isoform.hub import tracing
+from isoform.hub import source_line, tracing
 from isoform.hub.torch_complex import in_pairs
 from isoform.hub.torch_frozen import frozen_places
 from isoform.hub.torch_lengths import symbolic_lengths
@@ -100,7 +102,7 @@ def to_onnx(exported: torch.export.ExportedProgram) -> ir.Model:
                 verbose=False,
             )
     except Exception as error:  # as above
-        raise _failure("torch.onnx.export", error) from error
+        raise _without_form(error) or _failure("torch.onnx.export", error) from error
     assert converted is not None
     model: ir.Model = converted.model
     return model
@@ -113,6 +115,24 @@ def reason(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     telling = " ".join(lines[:2]) if lines and lines[0].endswith(":") else lines[0] if lines else ""
     return f"{type(error).__name__}: {telling[:300]}" if lines else type(error).__name__
+
+
+def _without_form(error: BaseException | None) -> IsoformError | None:
+    """Return the refusal of an operator that the exporter found no ONNX form for; None where that was not it."""
+    while error is not None and not isinstance(error, DispatchError):
+        error = error.__cause__
+    nodes = [frame.f_locals.get("node") for frame, _ in traceback.walk_tb(error.__traceback__)] if error else []
+    found = [
+        node for node in nodes if isinstance(node, torch.fx.Node) and isinstance(node.target, torch._ops.OpOverload)
+    ]
+    if not found:
+        return None
+    line = source_line.told(*source_line.line_of(str(found[-1].meta.get("stack_trace", ""))))
+    return IsoformError(
+        f"'{found[-1].target}'{line}: no ONNX form here.",
+        "Write it with other operators, or stay in PyTorch: --to torchscript,pt2",
+        kind="unsupported-operator",
+    )
 
 
 def _failure(step: str, error: Exception, frozen: Sequence[str] = ()) -> IsoformError:

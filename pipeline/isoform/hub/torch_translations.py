@@ -13,6 +13,8 @@ import torch
 from onnxscript import opset20
 from onnxscript.function_libs.torch_lib.ops import nn as published
 
+from isoform.hub import torch_linear_systems
+
 op: Any = opset20  # its stubs know inputs by dtype, which a translation does not
 
 
@@ -224,6 +226,12 @@ TRANSLATIONS: dict[Callable[..., Any], Callable[..., Any]] = {
     torch.ops.aten.searchsorted.Tensor: places_in_order,
     torch.ops.aten._cdist_forward.default: distances,
     torch.ops.aten.linalg_solve_triangular.default: triangular_solution,
+    torch.ops.aten.linalg_inv.default: torch_linear_systems.inverse,
+    torch.ops.aten.inverse.default: torch_linear_systems.inverse,
+    torch.ops.aten.linalg_inv_ex.default: torch_linear_systems.inverse_and_success,
+    torch.ops.aten.linalg_solve.default: torch_linear_systems.solution,
+    torch.ops.aten.linalg_cholesky.default: torch_linear_systems.cholesky_factor,
+    torch.ops.aten.linalg_cholesky_ex.default: torch_linear_systems.cholesky_factor_and_success,
     torch.ops.aten.grid_sampler_3d.default: read_in_volume,
     torch.ops.aten.masked_select.default: masked_elements,
 }
