@@ -237,6 +237,25 @@ def test_the_length_of_a_tensor_in_python_does_not_freeze_the_batch() -> None:
     assert "len" not in globals()
 
 
+def test_a_module_that_is_sent_where_it_is_stays_there() -> None:
+    class Router(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scores = nn.Linear(5, 4)
+
+        def forward(self, x):
+            self.scores = self.scores.to(x.dtype).to("cpu")
+            return self.scores(x).softmax(-1)
+
+    router, before = Router().eval(), nn.Module.to
+    model = hub.from_torch(router, (torch.rand(2, 5),), (BATCH,))
+    x = torch.rand(7, 5)
+    session = onnxruntime.InferenceSession(ir.to_proto(model).SerializeToString())
+    with torch.no_grad():
+        np.testing.assert_allclose(session.run(None, {"x": x.numpy()})[0], router(x).numpy(), rtol=1e-5)
+    assert nn.Module.to is before
+
+
 def test_a_bound_that_is_too_large_to_be_tried_is_refused() -> None:
     with pytest.raises(IsoformError) as caught:
         hub.from_torch(BySize(limit=5000), (torch.rand(2, 5),), (LENGTH,))

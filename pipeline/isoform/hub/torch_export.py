@@ -21,6 +21,7 @@ from isoform.core.signature import Signature
 from isoform.errors import IsoformError
 from isoform.hub import source_line, tracing
 from isoform.hub.torch_complex import in_pairs
+from isoform.hub.torch_conversions import unmoved_modules
 from isoform.hub.torch_frozen import frozen_places
 from isoform.hub.torch_lengths import symbolic_lengths
 from isoform.hub.torch_translations import TRANSLATIONS
@@ -48,8 +49,8 @@ def program(
     Raises:
         IsoformError: the exporter fails or freezes a dynamic dimension.
     """
-    settings = _quiet(), _dynamic_recurrence(), unscripted(module), symbolic_lengths(module), torch.no_grad()
-    with ExitStack() as stack:
+    settings = _dynamic_recurrence(), unscripted(module), symbolic_lengths(module), unmoved_modules(), torch.no_grad()
+    with _quiet(), ExitStack() as stack:
         for setting in settings:
             stack.enter_context(setting)
         frozen = stack.enter_context(frozen_places())
