@@ -87,9 +87,11 @@ def _replace(graph: ir.Graph, node: ir.Node, moved: Moved, transposes: _Transpos
         if isinstance(operand, np.ndarray):
             return initializer(graph, f"{node.outputs[0].name}/{index}", operand)
         value = node.inputs[index] if index < len(node.inputs) else None  # not the operand's: that may be replaced
-        if value is not None and isinstance(operand, Stored):
+        if operand is None or value is None:
+            return None
+        if isinstance(operand, Stored):
             return transposes.stored(value, operand.perm, node)
-        return _widened(graph, node, value, operand) if value is not None and isinstance(operand, Widened) else operand
+        return _widened(graph, node, value, operand) if isinstance(operand, Widened) else value
 
     inputs = [read(operand, index) for index, operand in enumerate(moved.inputs)]
     inner = ir.Node(

@@ -66,6 +66,10 @@ INT = np.array
         ("r = Sigmoid(p) q = Mul(r, p)", {}),
         ("q = Clip(p, low, high)", {"low": np.float32(-1), "high": np.float32(1)}),
         ("q = PRelu(p, row)", {"row": ROW}),
+        (
+            "h = Cast <to=7> (p) i = Mod(h, five) k = ReduceMax <keepdims=0> (i, three) q = Gather <axis=2> (p, k)",
+            {"five": INT([5]), "three": INT([0, 1, 2])},
+        ),
         ("q = Pad(p, pads)", {"pads": INT([0, 1, 0, 0, 0, 0, 2, 0])}),
         ("q = Slice(p, starts, ends)", {"starts": INT([0, 1, 0, 0]), "ends": INT([9, 3, 9, 9])}),
         ("q = Slice(p, starts, ends, axes)", {"starts": INT([1]), "ends": INT([3]), "axes": INT([-2])}),
