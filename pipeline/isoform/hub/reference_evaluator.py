@@ -7,6 +7,7 @@ import numpy.typing as npt
 import onnx
 from onnx.reference import ReferenceEvaluator
 from onnx.reference.op_run import OpRun
+from onnx.reference.ops.op_loop import Loop as OwnLoop
 
 from isoform.hub.reference_windows import AveragePool, Conv, ConvTranspose, MaxPool
 
@@ -23,6 +24,37 @@ class GatherElements(OpRun):
         return (np.take_along_axis(data[others], counted, axis),)
 
 
+class GlobalMaxPool(OpRun):
+    """ONNX 1.22 takes the largest along the wrong axes where an input has not two of them beside batch and channels."""
+
+    def _run(self, x: Array) -> tuple[Array]:
+        return (x.max(axis=tuple(range(2, x.ndim)), keepdims=True),)
+
+
+class Loop(OwnLoop):
+    """ONNX 1.22 joins what a body gives in each round along its first axis; the standard wants an axis of its own."""
+
+    def _run(
+        self, trips: Array | None, condition: Array | None, *carried: Array, context: dict[str, Array] | None = None,
+        body: Any = None, attributes: Any = None, bindings: Any = None,
+    ) -> tuple[Array, ...]:  # fmt: skip
+        number, is_going, *names = self.body.input_names
+        values = list(carried)
+        rounds: list[list[Array]] = []
+        goes_on = condition is None or bool(condition)
+        while goes_on and (trips is None or len(rounds) < int(trips)):
+            feeds = {**(context or {}), number: np.array(len(rounds), np.int64), is_going: np.array(True)}
+            feeds |= dict(zip(names, values, strict=True))
+            answer, *outputs = self._run_body(feeds, attributes=attributes, bindings=bindings)
+            goes_on, values = bool(answer), outputs[: len(names)]
+            rounds.append(outputs[len(names) :])
+        stacked = [np.stack(column) for column in zip(*rounds, strict=True)] or [np.zeros(0)] * self.K
+        found: tuple[Array, ...] = self._check_and_fix_outputs((*values, *stacked))
+        return found
+
+
 def evaluator(model: onnx.ModelProto) -> ReferenceEvaluator:
     """Return the evaluator of ``model``."""
-    return ReferenceEvaluator(model, new_ops=[GatherElements, Conv, ConvTranspose, MaxPool, AveragePool])
+    return ReferenceEvaluator(
+        model, new_ops=[GatherElements, GlobalMaxPool, Loop, Conv, ConvTranspose, MaxPool, AveragePool]
+    )
