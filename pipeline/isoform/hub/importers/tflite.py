@@ -17,7 +17,7 @@ from isoform.hub.importers.tflite_dilation import join_dilated
 from isoform.hub.importers.tflite_entry import entry_of
 from isoform.hub.importers.tflite_file import Signature, SubGraph, Tensor, TfliteFile, read
 from isoform.hub.importers.tflite_ops import families
-from isoform.hub.importers.tflite_ops.call import OPERATORS, Call
+from isoform.hub.importers.tflite_ops.call import COMPLEX, OPERATORS, Call
 from isoform.hub.importers.tflite_ops.frame import Frame, Target, is_quantized
 from isoform.hub.importers.tflite_ops.table import Reading
 from isoform.hub.importers.tflite_ops.types import tensor_type
@@ -32,6 +32,8 @@ __all__ = ["OPERATORS", "build", "families", "load"]
 OPERATOR = "isoform.tflite.operator"
 PLACE = "isoform.tflite.place"
 OPSET = 20
+_OF_COMPLEX = ("RFFT2D", "REAL", "IMAG", "COMPLEX_ABS", "CAST", "RESHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE")
+"""Operators that are read with complex numbers."""
 OPSET_OF_WIDE_INTEGERS = 21
 """The first opset that quantises to 16 bits. Not taken without need: there, ONNX Runtime 1.32 fails where it turns
 signed into unsigned integers, since each QuantizeLinear that it adds names its own result INT8."""
@@ -107,6 +109,8 @@ def _run(frame: Frame) -> None:
         function, reading = OPERATORS.rows[operator.name]
         is_real = reading is Reading.REAL or (reading is Reading.ALIKE and not _are_alike(tensors))
         call, begin = Call(operator, frame, is_real), len(frame.nodes)
+        if operator.name not in _OF_COMPLEX and any(tensor.dtype == COMPLEX for tensor in tensors):
+            raise call.refusal("complex numbers")
         try:
             results = function(call)
             values = [results] if isinstance(results, ir.Value) else results

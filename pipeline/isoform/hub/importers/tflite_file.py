@@ -167,8 +167,12 @@ def _file(model: Any, data: Array) -> TfliteFile:
     names = [_operator_name(code) for code in model.operatorCodes or ()]
     versions = [code.version for code in model.operatorCodes or ()]
     graphs = []
+    # Files that are older than the field say it of no tensor: one without sizes is a number there.
+    says_ranks = any(tensor.hasRank for table in model.subgraphs for tensor in _list(table.tensors))
     for index, table in enumerate(model.subgraphs):
-        tensors = [_tensor(place, tensor, model.buffers, data) for place, tensor in enumerate(_list(table.tensors))]
+        tensors = [
+            _tensor(place, tensor, model.buffers, data, says_ranks) for place, tensor in enumerate(_list(table.tensors))
+        ]
         operators = [
             _operator(place, each, names[each.opcodeIndex], versions[each.opcodeIndex])
             for place, each in enumerate(_list(table.operators))
@@ -201,7 +205,7 @@ def _operator(index: int, table: Any, name: str, version: int) -> Operator:
     return Operator(index, name, version, _places(table.inputs), _places(table.outputs), options)
 
 
-def _tensor(index: int, table: Any, buffers: Any, data: Array) -> Tensor:
+def _tensor(index: int, table: Any, buffers: Any, data: Array, says_ranks: bool) -> Tensor:
     dtype = _DTYPES.get(table.type, f"type {table.type}")
     sizes = [int(size) for size in _list(table.shape)]
     signature = [int(size) for size in _list(table.shapeSignature)] or sizes
@@ -214,7 +218,7 @@ def _tensor(index: int, table: Any, buffers: Any, data: Array) -> Tensor:
         _text(table.name),
         dtype.removesuffix("4") + "8" if dtype in _HALF_BYTES else dtype,
         tuple(size if size >= 0 else None for size in signature),
-        bool(table.hasRank or sizes or array is not None),
+        bool(table.hasRank or sizes or array is not None or not says_ranks),
         array,
         _quantization(table.quantization),
         bool(table.isVariable),

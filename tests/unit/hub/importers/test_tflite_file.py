@@ -134,3 +134,14 @@ def test_a_missing_or_empty_file_is_said_to_be_so(tmp_path: Path) -> None:
         with pytest.raises(IsoformError) as caught:
             read(tmp_path / name)
         assert caught.value.kind == kind
+
+
+@pytest.mark.parametrize(("says", "is_known"), [(False, True), (True, False)])
+def test_a_tensor_without_sizes_is_a_number_in_files_that_say_no_ranks(says: bool, is_known: bool) -> None:
+    def alter(model: Any) -> None:
+        tensors = model.subgraphs[0].tensors
+        for tensor in tensors:
+            tensor.hasRank = says
+        tensors[-1].shape, tensors[-1].shapeSignature, tensors[-1].hasRank = [], None, False
+
+    assert altered(SMALL, alter).sub_graphs[0].tensors[-1].has_rank is is_known

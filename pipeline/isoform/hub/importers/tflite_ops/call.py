@@ -17,6 +17,7 @@ Import = Callable[["Call"], ir.Value | Sequence[ir.Value]]
 OPERATORS: ImportTable[Import] = ImportTable()
 op = OPERATORS.op
 
+COMPLEX = "complex64"
 LAST = np.iinfo(np.int64).max
 """The end of a Slice that goes on to the last element, or, negated, back through the first."""
 _Activation = schema.ActivationFunctionType
@@ -93,6 +94,10 @@ class Call:
         """Return the dtype that input ``index`` is read as."""
         tensor = self.tensor(index)
         return "float32" if self.is_real and is_quantized(tensor) else tensor.dtype
+
+    def is_complex(self, index: int) -> bool:
+        """Return whether input ``index`` is of complex numbers, whose parts are a further axis, the last."""
+        return self.tensor(index).dtype == COMPLEX
 
     def is_float(self, index: int) -> bool:
         """Return whether input ``index`` is read as floating numbers."""

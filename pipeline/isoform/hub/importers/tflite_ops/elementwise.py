@@ -4,6 +4,7 @@ import numpy as np
 import onnx_ir as ir
 
 from isoform.hub.importers.tflite_ops.call import Call, op
+from isoform.hub.importers.tflite_ops.fourier import part
 from isoform.hub.importers.tflite_ops.table import Reading
 
 _UNARY = {
@@ -78,6 +79,8 @@ def logical_not(call: Call) -> ir.Value:
 def cast(call: Call) -> ir.Value:
     """Return the input in the output's dtype; a constant becomes one, for the weights that are stored in half."""
     dtype = call.result().dtype
+    if call.is_complex(0) and dtype == "float32":
+        return part(call, 0)
     if dtype not in ("bool", *np.sctypeDict):
         raise call.refusal(f"a cast to {dtype}")
     if call.tensor(0).dtype == dtype:

@@ -7,6 +7,7 @@ from isoform.hub.importers.tflite_ops import control as control
 from isoform.hub.importers.tflite_ops import convolution as convolution
 from isoform.hub.importers.tflite_ops import creation as creation
 from isoform.hub.importers.tflite_ops import elementwise as elementwise
+from isoform.hub.importers.tflite_ops import fourier as fourier
 from isoform.hub.importers.tflite_ops import linear as linear
 from isoform.hub.importers.tflite_ops import moving as moving
 from isoform.hub.importers.tflite_ops import normalization as normalization

@@ -13,7 +13,8 @@ def reshape(call: Call) -> ir.Value:
     if call.has(1) and call.tensor(1).shape != (0,):
         known = call.array(1)
         zeros = {"allowzero": 1} if known is not None and 0 in known else {}
-        return call.emit("Reshape", call[0], call.sizes(1), **zeros)
+        sizes = call.emit("Concat", call.sizes(1), call.ints(2), axis=0) if call.is_complex(0) else call.sizes(1)
+        return call.emit("Reshape", call[0], sizes, **zeros)
     shape = call.operator.options.newShape if call.operator.options is not None else None
     return call.emit("Reshape", call[0], call.ints(*(int(size) for size in (shape if shape is not None else ()))))
 
@@ -29,13 +30,14 @@ def squeeze(call: Call) -> ir.Value:
 @op("EXPAND_DIMS", reading=Reading.ALIKE)
 def expand_dims(call: Call) -> ir.Value:
     [axis] = call.ints_of(1)
-    return call.unsqueezed(call[0], axis)
+    return call.unsqueezed(call[0], axis % (call.rank() + 1) if call.is_complex(0) else axis)
 
 
 @op("TRANSPOSE", reading=Reading.ALIKE)
 def transpose(call: Call) -> ir.Value:
     rank = call.rank()
-    return call.transposed(call[0], [axis % rank for axis in call.ints_of(1)])
+    parts = [rank] if call.is_complex(0) else []
+    return call.transposed(call[0], [*(axis % rank for axis in call.ints_of(1)), *parts])
 
 
 @op("CONCATENATION", reading=Reading.ALIKE)
@@ -48,8 +50,8 @@ def concatenation(call: Call) -> ir.Value:
 
 @op("PACK", reading=Reading.ALIKE)
 def pack(call: Call) -> ir.Value:
-    axis = int(call.operator.options.axis)
-    axis = axis % (call.rank() + 1)
+    result = call.result()  # a file that leaves the rank of a number open says that of a list of them
+    axis = int(call.operator.options.axis) % (call.rank_of(result) if result.has_rank else call.rank() + 1)
     return call.emit("Concat", *(call.unsqueezed(call[index], axis) for index in range(call.count)), axis=axis)
 
 
