@@ -73,7 +73,13 @@ def load_as_declared(path: Path, signature: Signature) -> ir.Model:
 
 
 def _with_own_names(model: ir.Model) -> ir.Model:
-    """Return ``model`` with tensors of its own around the proto's data, for passes to rename and to know again."""
+    """Return ``model`` with tensors of its own around the proto's data, for passes to rename and to know again.
+
+    A size below zero, as Paddle's exporter writes one, is one that nobody knows.
+    """
+    for value in (*model.graph.inputs, *model.graph.outputs):
+        if value.shape is not None and any(isinstance(dim, int) and dim < 0 for dim in value.shape):
+            value.shape = ir.Shape([None if isinstance(dim, int) and dim < 0 else dim for dim in value.shape])
     for each in model.graphs():
         for value in each.initializers.values():
             tensor = value.const_value

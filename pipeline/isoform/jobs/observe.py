@@ -156,19 +156,23 @@ class _Probe:
         return Signature(self.inputs, ()).symbols
 
     def base(self, symbols: Sequence[str]) -> dict[str, int]:
-        """Return sizes, one a dimension and no two alike, at which the model runs."""
-        errors = []
+        """Return sizes, one a dimension and no two alike, at which the model runs, with finite outputs if it can."""
+        errors, silent = [], []
         for size in _FIRST:
             step = 1 if size % 32 else 32
             sizes = {
                 symbol: 2 if is_batch(symbol, place) else size + step * place for place, symbol in enumerate(symbols)
             }
             try:
-                self.answer(sizes)
+                answer = self.answer(sizes)
             except IsoformError as error:
                 errors.append(error)
-            else:
+                continue
+            if len(_says(answer)) == len(answer):
                 return sizes
+            silent.append(sizes)
+        if silent:
+            return silent[0]
         raise errors[0]
 
     def runs(self, sizes: Mapping[str, int]) -> bool:
@@ -180,13 +184,21 @@ class _Probe:
         return True
 
     def workable(self, symbol: str, base: Mapping[str, int]) -> tuple[int, ...]:
-        """Return at least `_ENOUGH` sizes at which one dimension runs, the usual ones first; fewer if there are not."""
-        usual = usual_sizes(symbol)
+        """Return at least `_ENOUGH` sizes at which one dimension runs, the usual ones first; fewer if there are not.
+
+        What is too small for a network may leave it nothing to compute with: where an output is empty or not finite,
+        and is not at ``base``, the size does not count.
+        """
+        usual, says = usual_sizes(symbol), _says(self.answer(base))
         found: list[int] = []
         for position, size in enumerate(dict.fromkeys(chain(usual, _MORE, [base[symbol]]))):
             if position >= len(usual) and len(found) >= _ENOUGH:
                 break
-            if self.runs({**base, symbol: size}):
+            try:
+                answer = self.answer({**base, symbol: size})
+            except IsoformError:
+                continue
+            if says <= _says(answer):
                 found.append(size)
         return tuple(found) or (base[symbol],)
 
@@ -205,6 +217,14 @@ class _Probe:
                 "Correct --input: order, dtype, shape; a number for an axis that has to have one size.",
                 kind=_DOES_NOT_RUN,
             ) from error
+
+
+def _says(answer: Mapping[str, Any]) -> set[str]:
+    """Return the outputs, arrays or tensors, that hold numbers, and only finite ones."""
+    arrays = {name: np.asarray(output) for name, output in answer.items()}
+    return {
+        name for name, array in arrays.items() if array.size and (array.dtype.kind != "f" or np.isfinite(array).all())
+    }
 
 
 def is_batch(symbol: str, place: int) -> bool:

@@ -144,7 +144,8 @@ def steps(artifact: Artifact) -> Steps | None:
 def _spec(argument: onnxruntime.NodeArg) -> TensorSpec:
     dtype = _DTYPES.get(argument.type) or argument.type.removeprefix("tensor(").removesuffix(")")
     dims: list[Dim] = [
-        dim if isinstance(dim, (int, str)) else f"{argument.name}_{axis}" for axis, dim in enumerate(argument.shape)
+        dim if isinstance(dim, str) or (isinstance(dim, int) and dim >= 0) else f"{argument.name}_{axis}"
+        for axis, dim in enumerate(argument.shape)
     ]
     return TensorSpec(argument.name, dtype, tuple(dims))
 

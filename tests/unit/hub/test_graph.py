@@ -64,3 +64,11 @@ def test_a_file_that_is_no_model_is_refused(tmp_path: Path, content: bytes) -> N
     with pytest.raises(IsoformError) as caught:
         graph.load(tmp_path / "m.onnx")
     assert caught.value.kind == "damaged"
+
+
+def test_a_size_below_zero_is_one_that_nobody_knows() -> None:
+    value = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [-1, 3, -1])
+    result = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [-1, 3, -1])
+    relu = onnx.helper.make_graph([onnx.helper.make_node("Relu", ["x"], ["y"])], "net", [value], [result])
+    model = graph.load(onnx.helper.make_model(relu))
+    assert [isinstance(dim, int) for dim in model.graph.inputs[0].shape] == [False, True, False]

@@ -103,3 +103,14 @@ def test_a_file_that_runs_at_no_size_is_refused_as_ever() -> None:
 
     with pytest.raises(IsoformError, match="ValueError: never"):
         observed_of_file([TensorSpec.parse("x:float32[n,m]")], (), observed, run)
+
+
+def test_a_size_that_leaves_a_network_nothing_to_compute_with_does_not_count() -> None:
+    def run(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        image = arrays["image"]
+        parts = np.float32(image.shape[1] // 16)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return {"mean": np.zeros(len(image), np.float32) / parts}
+
+    found = observed([TensorSpec.parse("image:float32[batch,height]")], run)
+    assert min(found.sizes["height"]) >= 16
