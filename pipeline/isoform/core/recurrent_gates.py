@@ -47,7 +47,9 @@ class GateIndex:
     def holders(self, array: Array) -> tuple[str, ...]:
         """Return the tensors that hold the blocks of ``array``, none where it is not there as a whole."""
         rows = list(array) if array.ndim == 2 and len(array) == 2 else [array]  # a GRU's two biases in one tensor
-        return _all([self._holders(row) or self._halves(row) for row in rows])
+        found = _all([self._holders(row) or self._halves(row) for row in rows])
+        both = array.ndim == 3 and len(array) == 2  # ONNX' two directions, each a tensor of its own in the export
+        return found or (_all(list(map(self._holders, array))) if both else ())
 
     def _halves(self, array: Array) -> tuple[str, ...]:
         """Return the holders of both biases that ONNX has in one row."""

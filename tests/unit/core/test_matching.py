@@ -97,6 +97,21 @@ def test_the_biases_of_a_simple_rnn_are_found_in_one_tensor() -> None:
     assert how(source, export)["ih"] == "unexplained"
 
 
+@pytest.mark.parametrize("is_altered", [False, True])
+def test_both_directions_of_an_onnx_gru_are_found_each_in_a_tensor_of_its_own(is_altered: bool) -> None:
+    rng = np.random.default_rng(0)
+    source = {"W": rng.normal(size=(2, 24, 16)).astype(np.float32), "R": rng.normal(size=(2, 24, 8)).astype(np.float32)}
+    export = {}
+    for name, array in source.items():
+        for place, matrix in enumerate(array):
+            update, reset, hidden = np.split(matrix, 3)
+            export[f"{name}/{place}"] = np.concatenate([reset, update, hidden]).T.copy()
+    if is_altered:
+        export["W/1"][3, 5] *= 1.001
+    hows = {entry.parameter: entry.how for entry in match(source, export)}
+    assert hows == {"W": "unexplained" if is_altered else "gates", "R": "gates"}
+
+
 def test_gates_in_an_order_that_nobody_has_are_not_explained() -> None:
     units = 16
     recurrent = normal(4 * units, units)
