@@ -60,6 +60,19 @@ NETWORKS: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
         ("sample:float32[batch,4,16,16]", _STEP, "encoder_hidden_states:float32[batch,length,32]",
          "controlnet_cond:float32[batch,3,32,32]"),
     ),
+    "wan": (
+        "WanTransformer3DModel",
+        {"patch_size": (1, 2, 2), "num_attention_heads": 2, "attention_head_dim": 12, "in_channels": 4,
+         "out_channels": 4, "text_dim": 16, "freq_dim": 16, "ffn_dim": 32, "num_layers": 1, "rope_max_seq_len": 32},
+        ("hidden_states:float32[batch,4,2,8,8]", _STEP, "encoder_hidden_states:float32[batch,length,16]"),
+    ),
+    "sana": (
+        "SanaTransformer2DModel",
+        {"in_channels": 4, "out_channels": 4, "num_layers": 1, "num_attention_heads": 2, "attention_head_dim": 8,
+         "num_cross_attention_heads": 2, "cross_attention_head_dim": 8, "cross_attention_dim": 16,
+         "caption_channels": 16, "sample_size": 8},
+        ("hidden_states:float32[batch,4,8,8]", "encoder_hidden_states:float32[batch,length,16]", _STEP),
+    ),
 }  # fmt: skip
 
 

@@ -66,6 +66,11 @@ NETWORKS: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
          "num_mel_bins": 64, "hidden_size": 256, "window_size": 8},
         ("input_features:float32[batch,1,1024,64]",),
     ),
+    "univnet": (
+        "UnivNetModel",
+        {"model_hidden_channels": 8, "model_in_channels": 8, "num_mel_bins": 20, "kernel_predictor_hidden_channels": 8},
+        ("input_features:float32[batch,time,20]", "noise_sequence:float32[batch,time,8]"),
+    ),
 }  # fmt: skip
 
 

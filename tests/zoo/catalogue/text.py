@@ -40,6 +40,11 @@ ENCODERS: dict[str, tuple[str, dict[str, Any]]] = {
     "xlm": ("XLMModel", {"vocab_size": 500, "emb_dim": 64, "n_layers": 2, "n_heads": 4, "n_words": 500}),
     "nystromformer": ("NystromformerModel", _BERT | {"segment_means_seq_len": 16, "num_landmarks": 16}),
     "t5_encoder": ("T5EncoderModel", _T5),
+    "xlnet": (
+        "XLNetLMHeadModel",
+        {"vocab_size": 500, "d_model": 64, "n_layer": 2, "n_head": 4, "d_inner": 128, "use_mems_eval": False},
+    ),
+    "tapas": ("TapasModel", _BERT),
 }
 DECODERS: dict[str, tuple[str, dict[str, Any]]] = {
     "gpt2": ("GPT2LMHeadModel", _GPT),
@@ -74,6 +79,13 @@ DECODERS: dict[str, tuple[str, dict[str, Any]]] = {
     "xglm": ("XGLMForCausalLM", {"vocab_size": 500, "d_model": 64, "ffn_dim": 128, "num_layers": 2,
                                  "attention_heads": 4, "use_cache": False}),
     "smollm3": ("SmolLM3ForCausalLM", _LLAMA | {"pad_token_id": 0}),
+    "mixtral": ("MixtralForCausalLM", _LLAMA | {"num_local_experts": 4, "sliding_window": 8}),
+    "gpt_oss": ("GptOssForCausalLM", _LLAMA | {"head_dim": 16, "num_local_experts": 4, "num_experts_per_tok": 2,
+                                               "sliding_window": 8, "pad_token_id": 0, "eos_token_id": 2}),
+    "deepseek_v3": ("DeepseekV3ForCausalLM", _LLAMA | {
+        "num_key_value_heads": 4, "q_lora_rank": 32, "kv_lora_rank": 16, "qk_rope_head_dim": 8, "qk_nope_head_dim": 8,
+        "v_head_dim": 16, "n_routed_experts": 4, "num_experts_per_tok": 2, "n_group": 2, "topk_group": 1,
+        "moe_intermediate_size": 32, "first_k_dense_replace": 1, "n_shared_experts": 1}),
 }  # fmt: skip
 SCANNED: dict[str, tuple[str, dict[str, Any]]] = {
     "mamba": ("MambaForCausalLM", {"vocab_size": 500, "hidden_size": 32, "num_hidden_layers": 1, "state_size": 8,
