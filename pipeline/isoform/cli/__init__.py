@@ -3,6 +3,7 @@
 To add a command: one file in this folder with a click command called ``command``, and a row in `COMMANDS`.
 """
 
+import atexit
 import importlib
 import os
 import signal
@@ -80,6 +81,8 @@ def group(debug: bool) -> None:
 def main() -> None:
     """Run the command line; the exit code is the one documented in isoform.errors."""
     signal.signal(signal.SIGTERM, _on_terminate)
+    for number in (signal.SIGINT, signal.SIGTERM):  # an interpreter on its way out has no handlers, and would be killed
+        atexit.register(signal.signal, number, signal.SIG_IGN)
     try:
         code = group.main(prog_name="isoform", standalone_mode=False)
     except SystemExit as ended:
